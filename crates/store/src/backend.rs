@@ -1,0 +1,220 @@
+//! The promises between the engine and whatever stores its bytes.
+//!
+//! The order of one commit is: [`Stage::seal`](crate::Stage::seal) → [`Sink::write`] (durable when it returns) →
+//! [`View::apply`] → answers and effects. The journal is the truth; the view can be thrown away at any time.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::blob::Blobs;
+use crate::journal::{Entry, EntryRef, Position, SealedGroup, Stage};
+use crate::{Batch, Result};
+
+/// A store that has been opened: its parts, each handed to whoever needs it.
+pub struct Opened {
+    /// Lays out the next groups; belongs to the one writer.
+    pub stage: Stage,
+    /// Makes groups durable; belongs to the writer or to the thread that syncs for it.
+    pub sink: Box<dyn Sink>,
+    /// Reads what has been committed.
+    pub reader: Arc<dyn JournalReader>,
+    /// The rows folded from the journal.
+    pub view: Arc<dyn View>,
+    /// Whether the rows can be used as they are. With [`ViewState::NeedsRebuild`] the view is empty.
+    pub view_state: ViewState,
+    /// The files of the desk.
+    pub blobs: Arc<dyn Blobs>,
+    /// Disk space and the end of the session.
+    pub keeper: Arc<dyn Keeper>,
+}
+
+/// Whether the view found at opening can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ViewState {
+    /// It reflects the journal up to its own [`View::position`]; replay what follows, if anything does.
+    Intact,
+    /// It was set aside, and the view now open is empty: replay the whole journal, then call [`Keeper::view_rebuilt`].
+    NeedsRebuild(RebuildReason),
+}
+
+/// Why a view was set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RebuildReason {
+    /// There was none: a fresh store, or one restored from a backup.
+    Missing,
+    /// The machine went down without a clean stop, so that the view may have lost writes without knowing.
+    PowerCut,
+    /// It was written by another version of the fold.
+    Schema {
+        /// The version of the view found.
+        found: u32,
+        /// The version asked for.
+        wanted: u32,
+    },
+    /// It reflects groups that the journal does not have.
+    AheadOfJournal {
+        /// The group the view reflects.
+        view: u64,
+        /// The last group of the journal.
+        journal: u64,
+    },
+    /// It could not be opened or read.
+    Unreadable(String),
+}
+
+impl fmt::Display for RebuildReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => write!(f, "there is no view yet"),
+            Self::PowerCut => write!(f, "the machine went down without a clean stop of the desk"),
+            Self::Schema { found, wanted } => {
+                write!(f, "the view has schema {found}, this program uses {wanted}")
+            }
+            Self::AheadOfJournal { view, journal } => {
+                write!(
+                    f,
+                    "the view reflects group {view} of another history, the journal ends with group {journal}"
+                )
+            }
+            Self::Unreadable(reason) => write!(f, "the view cannot be read: {reason}"),
+        }
+    }
+}
+
+/// Makes sealed groups durable, in the order they were sealed. One per store.
+pub trait Sink: Send {
+    /// Appends the groups and syncs them: one write and one `fdatasync` for each segment touched, normally one.
+    /// On return all of them survive a power cut, and [`JournalReader`] sees them. Returns the end of the last;
+    /// an empty slice writes nothing and returns the tail.
+    ///
+    /// # Errors
+    /// [`WriteError::Full`]: nothing of these groups is visible now or after a restart; the sink goes on working.
+    /// [`WriteError::Fatal`]: it is unknown what is on the disk; the sink refuses everything from now on. End the
+    /// process without answering: opening again finds out.
+    fn write(&mut self, groups: &[SealedGroup]) -> Result<Position, WriteError>;
+}
+
+/// Why groups were not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// No room. Reset the stage with [`JournalReader::tail`], refuse new work, try again when there is room.
+    #[error("the disk is full, the journal took nothing: {0}")]
+    Full(String),
+    /// A write or a sync failed, or the groups are not the next ones.
+    #[error("the journal cannot be written any more, the desk must stop: {0}")]
+    Fatal(String),
+}
+
+impl WriteError {
+    /// A stable name of this kind of error, for programs and for the manual.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Full(_) => "store-disk-full",
+            Self::Fatal(_) => "store-journal-fatal",
+        }
+    }
+}
+
+/// One step of a replay.
+#[derive(Debug)]
+pub enum Replayed {
+    /// The next entry.
+    Entry(EntryRef, Entry),
+    /// The group whose entries came before is whole; this is its end.
+    GroupEnd(Position),
+}
+
+/// Reads committed groups. Cheap to share, usable while groups are being written.
+pub trait JournalReader: Send + Sync {
+    /// Reads one committed entry and checks it.
+    ///
+    /// # Errors
+    /// [`Error::NoEntry`](crate::Error::NoEntry) for an address at which none is committed, or whose segment was
+    /// dropped; [`Error::Damaged`](crate::Error::Damaged) when a checksum does not hold.
+    fn read(&self, at: EntryRef) -> Result<Entry>;
+
+    /// Visits every entry after the given position (`None`: from the first one kept) up to the tail at the time of
+    /// the call, in order, with the end of each group after its entries. Each group is verified, the hash chain
+    /// included, before its first entry is visited. `Break` ends it early. Returns the end of the last group visited
+    /// whole, or the start.
+    ///
+    /// # Errors
+    /// [`Error::NoPosition`](crate::Error::NoPosition) when this journal does not contain `after`;
+    /// [`Error::Damaged`](crate::Error::Damaged) at the first group that does not verify.
+    fn replay(
+        &self,
+        after: Option<Position>,
+        visit: &mut dyn FnMut(Replayed) -> ControlFlow<()>,
+    ) -> Result<Position>;
+
+    /// The end of the last committed group.
+    fn tail(&self) -> Position;
+
+    /// The point before the first group kept: group 0, or a later one when old segments were dropped.
+    fn start(&self) -> Position;
+}
+
+/// The order of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Backward,
+}
+
+/// An ordered map of small rows. Written by the one writer, read by everybody.
+///
+/// Keys are 1 to [`MAX_KEY`](crate::MAX_KEY) bytes, do not begin with byte 0, and compare bytewise; keep them
+/// prefixed, big-endian, ordered by time or sequence. Values are at most [`MAX_VALUE`](crate::MAX_VALUE) bytes.
+pub trait View: Send + Sync {
+    /// The value of a key.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Visits the rows with `start <= key`, and `key < end` where an end is given, in the order asked for, until
+    /// `Break`. A batch applied meanwhile may be seen in part by a scan; a single [`View::get`] is never torn.
+    fn scan(
+        &self,
+        start: &[u8],
+        end: Option<&[u8]>,
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<()>;
+
+    /// Applies all changes and the position they reflect, or nothing. Not durable by itself: the journal is.
+    ///
+    /// # Errors
+    /// [`Error::BadRow`](crate::Error::BadRow) for a row outside the limits, with nothing applied;
+    /// [`Error::ViewFailed`](crate::Error::ViewFailed) when the view is of no use any more.
+    fn apply(&self, batch: &Batch, position: &Position) -> Result<()>;
+
+    /// The position of the last batch applied; `None` for an empty view.
+    fn position(&self) -> Result<Option<Position>>;
+
+    /// Deletes every row and the position.
+    fn clear(&self) -> Result<()>;
+
+    /// Hands to the operating system what the view still buffers, so that a restart after a mere process crash has
+    /// less to replay. Slow-ish, never needed for correctness; call it when idle.
+    fn flush(&self) -> Result<()>;
+}
+
+/// Disk space and the end of the session.
+pub trait Keeper: Send + Sync {
+    /// Bytes free for this process where the store lives.
+    fn free_bytes(&self) -> Result<u64>;
+
+    /// Gives up the reserve kept on the disk, so that a full disk can still be opened and tidied.
+    fn release_reserve(&self) -> Result<()>;
+
+    /// Takes the reserve again. `false` when there is no room for it now.
+    fn restore_reserve(&self) -> Result<bool>;
+
+    /// Tells that a rebuild is complete: the views set aside are deleted.
+    fn view_rebuilt(&self) -> Result<()>;
+
+    /// Ends the session: the view is made durable and marked clean, so that the next opening trusts it. Call it after
+    /// the last write. Dropping the parts without this is a crash, and safe.
+    fn close(&self) -> Result<()>;
+}

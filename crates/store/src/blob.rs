@@ -1,0 +1,97 @@
+//! Blobs: files named by the SHA-256 of their content.
+
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+
+use crate::Result;
+
+/// The name of a blob: the SHA-256 of its content.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobId(pub [u8; 32]);
+
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BlobId({self})")
+    }
+}
+
+/// Content-addressed files. A blob is there as a whole, verified and durable, or it is not there.
+///
+/// What arrives in pieces is collected in a partial file, which survives a crash with some of its pieces; which ones
+/// is for the caller to find out, by hashing what [`PartialBlob::read_at`] gives. One caller works on a partial at a
+/// time.
+pub trait Blobs: Send + Sync {
+    /// Begins to collect a blob of so many bytes, or goes on with a partial file of that size. One of another size is
+    /// started over. Room for all of it is reserved at once.
+    fn begin(&self, id: &BlobId, size: u64) -> Result<Arc<dyn PartialBlob>>;
+
+    /// The partial file of a blob, if one was begun.
+    fn partial(&self, id: &BlobId) -> Result<Option<Arc<dyn PartialBlob>>>;
+
+    /// All blobs begun and not finished.
+    fn partials(&self) -> Result<Vec<BlobId>>;
+
+    /// Verifies a partial file as a whole and makes it the blob, durably. Returns the size. A blob that is already
+    /// there is left as it is, and a partial file of it discarded.
+    ///
+    /// # Errors
+    /// [`Error::NoBlob`](crate::Error::NoBlob) when it was not begun;
+    /// [`Error::BlobMismatch`](crate::Error::BlobMismatch) when the content has another hash: the partial file stays,
+    /// the wrong pieces can be written again.
+    fn finish(&self, id: &BlobId) -> Result<u64>;
+
+    /// Deletes a partial file, if there is one.
+    fn discard(&self, id: &BlobId) -> Result<()>;
+
+    /// Takes in a whole blob, durably, and returns its name and size. Whether the source changed while it was read is
+    /// for the caller to check.
+    fn import(&self, source: &mut dyn Read) -> Result<(BlobId, u64)>;
+
+    /// Opens a blob for reading.
+    fn open(&self, id: &BlobId) -> Result<Option<Arc<dyn BlobFile>>>;
+
+    /// The size of a blob, bytes; `None` when it is not here.
+    fn size(&self, id: &BlobId) -> Result<Option<u64>>;
+
+    /// Whether a blob is here.
+    fn exists(&self, id: &BlobId) -> Result<bool> {
+        Ok(self.size(id)?.is_some())
+    }
+
+    /// Deletes a blob, durably. `false` when it was not here.
+    fn remove(&self, id: &BlobId) -> Result<bool>;
+
+    /// All blobs, for finding those that nothing refers to.
+    fn list(&self) -> Result<Vec<BlobId>>;
+}
+
+/// A blob being collected.
+pub trait PartialBlob: Send + Sync {
+    /// The size it will have, bytes.
+    fn size(&self) -> u64;
+
+    /// Writes one piece. Durable with [`Blobs::finish`] only.
+    ///
+    /// # Errors
+    /// [`Error::BlobMismatch`](crate::Error::BlobMismatch) for a piece that reaches beyond the size.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+
+    /// Reads what is there, zeros where nothing was written; fewer bytes than asked for only at the end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
+}
+
+/// A blob open for reading.
+pub trait BlobFile: Send + Sync {
+    /// The size, bytes.
+    fn size(&self) -> u64;
+
+    /// Reads at an offset; fewer bytes than asked for only at the end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
+}

@@ -1,0 +1,72 @@
+//! The journal: an append-only chain of groups, the truth of a desk. Its byte format, version 1.
+//!
+//! A journal is a folder of segment files `journal/<number>.seg` (20 decimal digits, from 1, without a gap). A segment
+//! is a header followed by frames; a frame is one group; a group is one atomic commit of one or more entries. Headers
+//! and frames begin at multiples of [`SECTOR`] (512 bytes), and what follows a frame up to the next multiple is zero:
+//! no write ever touches a sector that holds committed bytes. Integers are big-endian, checksums are CRC-32C, every
+//! checksum of a header is seeded with the journal's random id and the place (segment, offset) the header stands at.
+//! Hence bytes that somebody sent to be stored cannot pose as a header, nor can a header in the wrong place.
+//!
+//! Segment header, one sector, the rest zero:
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 8 | magic `DWJRNSEG` |
+//! | 8 | 4 | format version, 1 |
+//! | 12 | 4 | zero |
+//! | 16 | 16 | journal id, random, the same in all segments |
+//! | 32 | 8 | number of this segment |
+//! | 40 | 8 | where the previous segment ends; 0 in the first |
+//! | 48 | 8 | number of the last group before this segment; 0 if none |
+//! | 56 | 32 | chain hash after that group |
+//! | 88 | 4 | checksum of bytes 0..88 |
+//!
+//! Frame header, followed by the entries:
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 4 | magic `DWGR` |
+//! | 4 | 4 | length of header and entries, without the padding |
+//! | 8 | 8 | group number, from 1, without a gap |
+//! | 16 | 8 | number of the first group of the same write: every lower group was durable before this write began |
+//! | 24 | 4 | number of entries |
+//! | 28 | 4 | checksum of the other 60 bytes |
+//! | 32 | 32 | chain hash after this group |
+//!
+//! Entry; an [`EntryRef`] is the place of its first byte:
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 4 | length of the facts, F |
+//! | 4 | 4 | length of the text, T |
+//! | 8 | 1 | state of the text: 0 there is none, 1 kept, 2 erased |
+//! | 9 | 3 | zero |
+//! | 12 | 4 | checksum of the facts |
+//! | 16 | 4 | checksum of the text |
+//! | 20 | 4 | checksum of bytes 0..20 |
+//! | 24 | F | facts |
+//! | 24+F | T | text |
+//!
+//! The chain hash of group *n* is SHA-256 over `deskwire journal 1`, the chain hash of group *n*-1, *n* (8 bytes), the
+//! number of entries (4), and for each entry: F (4), whether there is a text (1), T (4), the facts. Before group 1 it
+//! is SHA-256 over `deskwire journal 1` and the journal id. It covers facts and the *length* of a text, not the text.
+//! **Erasing** a text overwrites its T bytes with zeros, sets its state to 2 and renews the entry's two checksums:
+//! all addresses, the chain and the frame headers stay as they are, and an erased text is never taken for damage, nor
+//! damage for an erased text.
+//!
+//! **After a power cut** a sector of the last write holds either its old content, which is zeros, or the new one;
+//! everything before that write was durable. Opening therefore walks the last segment and, at the first frame that
+//! does not verify, decides between two cases. It was *torn* if no later frame says (bytes 16..24) that it had been
+//! durable, and its bad part is a sector still all zero: then the journal is cut there, and what follows is zeroed.
+//! Otherwise it is *damaged*: opening fails and names the place, and nothing is changed. A segment is complete
+//! before the next one is created, so in all segments but the last everything that does not verify is damage.
+//!
+//! Segments are created under a temporary name with header and reserved room, synced, renamed, and the folder synced.
+
+mod entry;
+mod format;
+mod stage;
+
+pub use entry::{Entry, EntryRef, JournalId, Position, Text};
+pub use format::{MAX_ENTRY, MAX_GROUP, SECTOR};
+pub use stage::{Mark, SealedGroup, Stage};

@@ -1,0 +1,24 @@
+//! What a desk stores and how: the journal that is the truth, the view folded from it, the blobs beside them.
+//!
+//! Everything here deals in bytes. A backend supplies a [`Disk`] and a [`View`]; the journal's format, its recovery
+//! after a power cut and the blob store are written once, over [`Disk`], and run unchanged over real files and over
+//! the simulated disk of [`memory`].
+
+mod backend;
+mod batch;
+mod blob;
+// #[cfg(feature = "conformance")]
+// pub mod conformance;
+mod disk;
+mod error;
+pub mod journal;
+// pub mod memory;
+
+pub use backend::{
+    Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, Sink, View, ViewState, WriteError,
+};
+pub use batch::{Batch, MAX_KEY, MAX_VALUE};
+pub use blob::{BlobFile, BlobId, Blobs, PartialBlob};
+pub use disk::{Disk, DiskFile};
+pub use error::{Damage, Error, Result};
+pub use journal::{Entry, EntryRef, JournalId, Mark, Position, SealedGroup, Stage, Text};
