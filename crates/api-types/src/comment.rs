@@ -1,0 +1,87 @@
+//! Comments, and how far what was said has come.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Audience, Person, Time};
+
+/// One comment on a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Comment {
+    /// Its id, 32 hexadecimal digits.
+    pub id: String,
+    /// Number of the ticket it stands on.
+    pub ticket: String,
+    /// When its author wrote it.
+    pub time: Time,
+    /// Who wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Person>,
+    /// Name of the partner it came from; absent for this desk's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<String>,
+    /// The delegation it came by; absent for this desk's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<String>,
+    /// Who may read it.
+    pub audience: Audience,
+    /// What it says, CommonMark; absent when it was retracted or erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// When it was last edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Time>,
+    /// Whether its author took it back.
+    #[serde(default)]
+    pub retracted: bool,
+    /// For this desk's own: how far it has come, one per partner it goes to; empty for what stays here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<Delivery>,
+}
+
+/// How far one item has come on its way to one partner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Delivery {
+    /// The delegation it goes by.
+    pub delegation: String,
+    /// Name of the partner.
+    pub partner: String,
+    /// How far it has come.
+    pub state: DeliveryState,
+    /// The stable code of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The partner's words for the person who caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// When the partner committed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+}
+
+/// How far an item has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// Not yet numbered.
+    Waiting,
+    /// Numbered and signed; no receipt yet.
+    Sent,
+    /// The partner has it, and a signed receipt says so.
+    Delivered,
+    /// The partner has it and refused it.
+    Refused,
+    /// The partner has it and does not understand it.
+    Unsupported,
+}
+
+/// The body of `POST /v1/tickets/{number}/comments`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommentRequest {
+    /// What to say, CommonMark.
+    pub body: String,
+    /// Who may read it; internal when absent.
+    #[serde(default)]
+    pub audience: Audience,
+}

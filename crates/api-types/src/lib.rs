@@ -1,0 +1,58 @@
+//! The versioned data types of the operator API, version 1: what the daemon answers and what a caller sends, as JSON.
+//!
+//! One file per resource. Members are `snake_case`, words of enumerations `kebab-case`; they are the protocol's own
+//! words where the protocol has one. Ids are text: 64 hexadecimal digits for links, blobs and messages, 32 for
+//! delegations, comments and files. Times are RFC 3339 in UTC, sizes are bytes. Absent members mean "unknown" or
+//! "none", never "empty text". Requests refuse members they do not know; readers of answers must ignore them, as later
+//! versions add some.
+#![deny(missing_docs)]
+
+mod audience;
+mod comment;
+mod contact;
+mod delegation;
+mod desk;
+mod file;
+mod header;
+mod invitation;
+mod link;
+mod log;
+mod preview;
+mod problem;
+mod terms;
+mod ticket;
+mod time;
+mod verify;
+
+pub use audience::{Audience, BadAudience};
+pub use comment::{Comment, CommentRequest, Delivery, DeliveryState};
+pub use contact::{Contact, Equipment, Person, ServiceObject};
+pub use delegation::{
+    AcceptOffer, Action, Answer, Ask, ChangeDecline, ChangeTake, Confirm, Custom, Delegation, DelegationList,
+    DelegationQuery, DelegationState, Effect, Money, OfferFields, OfferUpdate, OwnSide, PartnerSide,
+    PendingChange, Reason, Resolve, Role, StatusChange, TimelineEvent, Turn, Undelivered, WaitingFor,
+    WorkState,
+};
+pub use desk::{Desk, Health, Readiness};
+pub use file::{FileInfo, FileQuery, FileState};
+pub use header::{
+    ACTING_PERSON, CONTENT_SHA256, IDEMPOTENCY_KEY, PREFIX, PROBLEM_MEDIA, REQUEST_ID, decode_percent,
+    encode_percent,
+};
+pub use invitation::{AcceptInvitation, Invitation, InvitationList, InvitationState, InviteRequest};
+pub use link::{
+    AddLink, Incoming, Link, LinkList, LinkState, LinkVerification, Outgoing, PartnerDesk, Trouble, Words,
+};
+pub use log::{Direction, LogEntry, LogOutcome, LogPage, LogQuery};
+pub use preview::{DelegateRequest, FieldValue, Preview, PreviewFile, Withheld, WithheldReason};
+pub use problem::Problem;
+pub use terms::{FieldName, PersonTerm, Principals, Redelegate, Side, Terms, TermsOffer};
+pub use ticket::{
+    NewTicket, Priority, ThreadEntry, ThreadEvent, Ticket, TicketDetail, TicketList, TicketQuery,
+    TicketStatus,
+};
+pub use time::{BadTime, Time};
+pub use verify::{JournalReport, StreamReport, VerifyProblem, VerifyReport, VerifyRequest};
+
+#[cfg(test)]
+mod tests;

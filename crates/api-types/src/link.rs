@@ -1,0 +1,170 @@
+//! Links: the relation to a partner desk, its streams and how it fares.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Side, Terms, TermsOffer, Time};
+
+/// The relation to one partner desk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Link {
+    /// Link id, 64 hexadecimal digits; absent until both desks have finished the exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Local short name, unique on this desk; made from the partner's name unless it was chosen.
+    pub name: String,
+    /// The desk at the other end.
+    pub partner: PartnerDesk,
+    /// Where the link stands.
+    pub state: LinkState,
+    /// Whether somebody compared the words and said that they match.
+    pub verified: bool,
+    /// What the two sides read to each other; absent as long as there is no link id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<Words>,
+    /// The terms in force, or as offered while the link is made.
+    pub terms: Terms,
+    /// Which side this desk is.
+    pub side: Side,
+    /// This desk's stream to the partner.
+    pub out: Outgoing,
+    /// The partner's stream to this desk.
+    #[serde(rename = "in")]
+    pub incoming: Incoming,
+    /// When the link was made here.
+    pub created: Time,
+    /// Last authenticated contact in either direction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_contact: Option<Time>,
+    /// What went wrong last; absent when the last contact was good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<Trouble>,
+    /// When the next attempt is due; absent when nothing waits or nothing will be tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt: Option<Time>,
+}
+
+/// The desk at the other end of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartnerDesk {
+    /// Desk id in groups with check characters.
+    pub id: String,
+    /// The same id as 64 hexadecimal digits.
+    pub id_hex: String,
+    /// Display name, as its descriptor says.
+    pub name: String,
+    /// URLs under which it is reached; none for a desk that can only ask.
+    pub endpoints: Vec<String>,
+}
+
+/// Where a link stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkState {
+    /// This desk's operator has to approve.
+    WaitingApproval,
+    /// The partner has to answer or approve.
+    WaitingPartner,
+    /// Work may be handed over.
+    Active,
+    /// Stopped by either side, or by a doubt that people have to settle.
+    Paused,
+    /// The partner refuses this desk, or failed a check.
+    Quarantined,
+    /// Ended.
+    Closed,
+}
+
+impl LinkState {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WaitingApproval => "waiting-approval",
+            Self::WaitingPartner => "waiting-partner",
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Quarantined => "quarantined",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// What both sides of a link read to each other: 66 bits of the link id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Words {
+    /// Six English words.
+    pub en: Vec<String>,
+    /// The same in Russian.
+    pub ru: Vec<String>,
+    /// The same in German.
+    pub de: Vec<String>,
+    /// The same as 20 decimal digits.
+    pub digits: String,
+}
+
+/// This desk's stream to a partner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Outgoing {
+    /// Items accepted and not yet numbered.
+    pub waiting: u64,
+    /// Numbered messages that no receipt covers yet.
+    pub unacknowledged: u64,
+    /// Numbered messages.
+    pub length: u64,
+    /// Highest number that a receipt covers.
+    pub acknowledged: u64,
+}
+
+/// The partner's stream to this desk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Incoming {
+    /// Messages taken in.
+    pub length: u64,
+}
+
+/// Something that went wrong, in words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Trouble {
+    /// Stable, kebab-case.
+    pub code: String,
+    /// A sentence: what is wrong and what to do.
+    pub words: String,
+    /// When it happened last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+}
+
+/// The answer of `GET /v1/links`, ordered by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinkList {
+    /// All links, closed ones included.
+    pub links: Vec<Link>,
+}
+
+/// The body of `POST /v1/links/add`: link by hand; the partner does the same with this desk's id.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddLink {
+    /// The partner's desk id, in groups or as 64 hexadecimal digits.
+    pub desk: String,
+    /// URL under which the partner is reached; absent when it will come to this desk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Local short name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Terms to ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<TermsOffer>,
+}
+
+/// The body of `POST /v1/links/{link}/verify`: what came of reading the words to each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkVerification {
+    /// Whether the words matched; `false` pauses the link.
+    pub matches: bool,
+    /// The words or digits that the partner read aloud: compared by the daemon, and refused if they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+}
