@@ -1,0 +1,64 @@
+//! Hello and welcome: how the author of a stream and its reader agree where it stands. proto-spec, section 5.3.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cose::Purpose;
+use crate::document::{Document, V1};
+use crate::id::{DeskId, Hash, InstanceId, LinkId, Nonce};
+use crate::time::Timestamp;
+
+/// The author of a stream says where the stream ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Version of the protocol.
+    pub v: V1,
+    /// The reader of the stream.
+    pub to: DeskId,
+    /// The author of the stream.
+    pub from: DeskId,
+    /// Hash of the last numbered message; the link id while there is none.
+    pub head: Hash,
+    /// Head of the author's key log.
+    pub keys: Hash,
+    /// The link.
+    pub link: LinkId,
+    /// The author's time.
+    pub time: Timestamp,
+    /// 32 fresh random bytes.
+    pub nonce: Nonce,
+    /// Number of messages in the stream.
+    pub length: u64,
+    /// Drawn at the start of the author's process.
+    pub instance: InstanceId,
+}
+
+impl Document for Hello {
+    const PURPOSE: Purpose = Purpose::Hello;
+}
+
+/// The reader of a stream says how much of it is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Version of the protocol.
+    pub v: V1,
+    /// The author of the stream.
+    pub to: DeskId,
+    /// The reader of the stream.
+    pub from: DeskId,
+    /// Hash of the last message held; the link id while there is none.
+    pub head: Hash,
+    /// The link.
+    pub link: LinkId,
+    /// The reader's time.
+    pub time: Timestamp,
+    /// Nonce of the hello that is answered.
+    pub hello: Nonce,
+    /// 32 fresh random bytes.
+    pub nonce: Nonce,
+    /// Number of messages held.
+    pub length: u64,
+}
+
+impl Document for Welcome {
+    const PURPOSE: Purpose = Purpose::Welcome;
+}
