@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::blob::Blobs;
 use crate::journal::{Entry, EntryRef, Position, SealedGroup, Stage};
-use crate::{Batch, Result};
+use crate::{Batch, Error, Result};
 
 /// A store that has been opened: its parts, each handed to whoever needs it.
 pub struct Opened {
@@ -59,8 +59,32 @@ pub enum RebuildReason {
         /// The last group of the journal.
         journal: u64,
     },
+    /// It reflects a group that the journal has otherwise.
+    OtherHistory {
+        /// The group the view reflects.
+        group: u64,
+    },
     /// It could not be opened or read.
     Unreadable(String),
+}
+
+impl RebuildReason {
+    /// Why a view at this position cannot be brought up to date from this journal, if it cannot.
+    ///
+    /// # Errors
+    /// Those of [`JournalReader::replay`], except for a position that the journal does not contain.
+    pub fn of_position(journal: &dyn JournalReader, view: Option<Position>) -> Result<Option<Self>> {
+        let (start, tail) = (journal.start(), journal.tail());
+        let Some(view) = view else { return Ok((tail.group > start.group).then_some(Self::Missing)) };
+        if view.group > tail.group {
+            return Ok(Some(Self::AheadOfJournal { view: view.group, journal: tail.group }));
+        }
+        match journal.replay(Some(view), &mut |_| ControlFlow::Break(())) {
+            Ok(_) => Ok(None),
+            Err(Error::NoPosition { .. }) => Ok(Some(Self::OtherHistory { group: view.group })),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl fmt::Display for RebuildReason {
@@ -72,10 +96,10 @@ impl fmt::Display for RebuildReason {
                 write!(f, "the view has schema {found}, this program uses {wanted}")
             }
             Self::AheadOfJournal { view, journal } => {
-                write!(
-                    f,
-                    "the view reflects group {view} of another history, the journal ends with group {journal}"
-                )
+                write!(f, "the view reflects group {view}, the journal ends with group {journal}")
+            }
+            Self::OtherHistory { group } => {
+                write!(f, "the journal has another group {group} than the view reflects")
             }
             Self::Unreadable(reason) => write!(f, "the view cannot be read: {reason}"),
         }

@@ -1,10 +1,14 @@
 //! Blobs: files named by the SHA-256 of their content.
 
+mod files;
+
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
 use crate::Result;
+
+pub use files::DiskBlobs;
 
 /// The name of a blob: the SHA-256 of its content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

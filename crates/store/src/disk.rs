@@ -52,3 +52,18 @@ pub trait DiskFile: Send + Sync {
     /// Makes the content and all of the file's attributes durable (`fsync`).
     fn sync_all(&self) -> io::Result<()>;
 }
+
+/// Fills a buffer from a file, with zeros where the file ends. Returns how many bytes the file had.
+pub(crate) fn read_fully(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    buffer[filled..].fill(0);
+    Ok(filled)
+}

@@ -149,11 +149,18 @@ impl Error {
     /// Wraps what the operating system said. A full disk or quota becomes [`Error::Full`].
     pub fn io(doing: impl Into<String>, source: io::Error) -> Self {
         let doing = doing.into();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { doing },
-            _ => Self::Io { doing, source },
-        }
+        if is_full(&source) { Self::Full { doing } } else { Self::Io { doing, source } }
     }
+}
+
+/// Whether the operating system says that there is no room.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// A sync that failed, whatever it gave as the reason: never a full disk that passes.
+pub(crate) fn sync_failed(error: io::Error) -> io::Error {
+    io::Error::other(format!("a sync failed: {error}"))
 }
 
 /// A place in the journal that is not as it was written.

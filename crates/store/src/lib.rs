@@ -12,13 +12,13 @@ mod blob;
 mod disk;
 mod error;
 pub mod journal;
-// pub mod memory;
+pub mod memory;
 
 pub use backend::{
     Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, Sink, View, ViewState, WriteError,
 };
 pub use batch::{Batch, MAX_KEY, MAX_VALUE};
-pub use blob::{BlobFile, BlobId, Blobs, PartialBlob};
+pub use blob::{BlobFile, BlobId, Blobs, DiskBlobs, PartialBlob};
 pub use disk::{Disk, DiskFile};
 pub use error::{Damage, Error, Result};
 pub use journal::{Entry, EntryRef, JournalId, Mark, Position, SealedGroup, Stage, Text};

@@ -20,6 +20,9 @@ pub(crate) const FRAME_HEADER: usize = 64;
 /// The length of an entry's header, bytes.
 pub(crate) const ENTRY_HEADER: usize = 24;
 
+/// The last byte of every frame: a frame that was cut off anywhere ends in zero instead.
+pub(crate) const END_MARK: u8 = 0xff;
+
 /// The format version written, and the only one known.
 pub(crate) const VERSION: u32 = 1;
 
@@ -329,17 +332,24 @@ pub(crate) fn walk_entries<'a>(
     place: Place,
     mut visit: impl FnMut(EntryRef, EntrySlices<'a>),
 ) -> Result<(), Damage> {
-    let frame = frame
+    let (end_mark, content) = frame
         .get(..header.length as usize)
+        .and_then(<[u8]>::split_last)
         .ok_or_else(|| place.damage("a group reaches beyond its segment"))?;
     let mut offset = FRAME_HEADER;
     for _ in 0..header.entries {
         let place = Place::new(place.id, place.at.segment, place.at.offset + offset as u64);
-        let entry = EntrySlices::parse(frame.get(offset..).unwrap_or_default(), place)?;
+        let entry = EntrySlices::parse(content.get(offset..).unwrap_or_default(), place)?;
         visit(place.at, entry);
         offset += entry.len();
     }
-    if offset == frame.len() { Ok(()) } else { Err(place.damage("a group is longer than its entries")) }
+    if offset != content.len() {
+        return Err(place.damage("a group is longer than its entries"));
+    }
+    if *end_mark != END_MARK {
+        return Err(place.damage("the end of a group is missing"));
+    }
+    Ok(())
 }
 
 /// Reads fields one after the other; what lies beyond the end reads as nothing or zero, and fails the checksum.

@@ -21,12 +21,12 @@
 //! | 56 | 32 | chain hash after that group |
 //! | 88 | 4 | checksum of bytes 0..88 |
 //!
-//! Frame header, followed by the entries:
+//! Frame header, followed by the entries and the end mark, one byte `ff`:
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 4 | magic `DWGR` |
-//! | 4 | 4 | length of header and entries, without the padding |
+//! | 4 | 4 | length of header, entries and end mark, without the padding |
 //! | 8 | 8 | group number, from 1, without a gap |
 //! | 16 | 8 | number of the first group of the same write: every lower group was durable before this write began |
 //! | 24 | 4 | number of entries |
@@ -54,19 +54,81 @@
 //! all addresses, the chain and the frame headers stay as they are, and an erased text is never taken for damage, nor
 //! damage for an erased text.
 //!
-//! **After a power cut** a sector of the last write holds either its old content, which is zeros, or the new one;
-//! everything before that write was durable. Opening therefore walks the last segment and, at the first frame that
-//! does not verify, decides between two cases. It was *torn* if no later frame says (bytes 16..24) that it had been
-//! durable, and its bad part is a sector still all zero: then the journal is cut there, and what follows is zeroed.
-//! Otherwise it is *damaged*: opening fails and names the place, and nothing is changed. A segment is complete
-//! before the next one is created, so in all segments but the last everything that does not verify is damage.
+//! **After a power cut** a sector of the last write holds either its old content, which is zeros, or the new one (or,
+//! after a mere crash of the process, the new one up to some byte and zeros from there); everything before that write
+//! was durable. Opening therefore walks the last segment and, at the first frame that does not verify, decides
+//! between two cases. It was *torn* when no later frame says (bytes 16..24) that it had been durable, and what fails
+//! is explained by zeros where something should be: a header cut short, a missing end mark, a whole sector. Then
+//! the journal is cut there, what follows is zeroed, and the cut is reported. Otherwise it is *damaged*: opening fails
+//! and names the place, and nothing is changed. A segment is complete before the next one is created, so in all
+//! segments but the last everything that does not verify is damage.
+//!
+//! Opening also writes the groups of the last write once more and syncs them: they may have been in memory only, and
+//! a sync that failed before leaves no trace.
 //!
 //! Segments are created under a temporary name with header and reserved room, synced, renamed, and the folder synced.
 
 mod entry;
 mod format;
+mod reader;
+mod recover;
+mod scan;
+mod segments;
+mod sink;
 mod stage;
+
+use std::sync::Arc;
+
+use crate::{Disk, JournalReader, Result, Sink};
 
 pub use entry::{Entry, EntryRef, JournalId, Position, Text};
 pub use format::{MAX_ENTRY, MAX_GROUP, SECTOR};
+pub use recover::Cut;
 pub use stage::{Mark, SealedGroup, Stage};
+
+/// The sizes a journal works with. They may differ from one opening to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// A segment that has reached this many bytes gets no further group.
+    pub segment_bytes: u64,
+    /// Room is reserved on the disk in steps of this many bytes.
+    pub reserve_bytes: u64,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self { segment_bytes: 64 << 20, reserve_bytes: 1 << 20 }
+    }
+}
+
+/// A journal that has been opened.
+pub struct Journal {
+    /// Lays out the next groups.
+    pub stage: Stage,
+    /// Writes them.
+    pub sink: Box<dyn Sink>,
+    /// Reads them.
+    pub reader: Arc<dyn JournalReader>,
+    /// What opening had to cut off behind the last whole group; worth a line in the log.
+    pub cut: Option<Cut>,
+}
+
+impl Journal {
+    /// Opens the journal on a disk, cutting a torn tail. A journal that is not there is created when `create` gives
+    /// it an id.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged) for damage in the last segment or a missing segment: nothing has been
+    /// changed. [`Error::NotAStore`](crate::Error::NotAStore) when there is no journal and none may be created.
+    pub fn open(disk: Arc<dyn Disk>, config: JournalConfig, create: Option<JournalId>) -> Result<Self> {
+        let recovered = recover::recover(disk, config, create)?;
+        let log = Arc::new(recovered.log);
+        let tail = log.tail();
+        Ok(Self {
+            stage: Stage::new(log.id(), config.segment_bytes, tail),
+            sink: Box::new(sink::FileSink::new(log.clone(), config, recovered.last, tail)),
+            reader: Arc::new(reader::LogReader::new(log)),
+            cut: recovered.cut,
+        })
+    }
+}

@@ -2,8 +2,8 @@
 
 use super::entry::{Entry, EntryRef, JournalId, Position};
 use super::format::{
-    Chain, ENTRY_HEADER, EntrySlices, FRAME_HEADER, FrameHeader, MAX_ENTRY, MAX_GROUP, Place, SECTOR,
-    append_entry, sectors, walk_entries,
+    Chain, END_MARK, ENTRY_HEADER, EntrySlices, FRAME_HEADER, FrameHeader, MAX_ENTRY, MAX_GROUP, Place,
+    SECTOR, append_entry, sectors, walk_entries,
 };
 use crate::journal::Text;
 use crate::{Error, Result};
@@ -47,7 +47,7 @@ impl Stage {
         if body > MAX_ENTRY {
             return Err(Error::TooLarge { what: "an entry", size: body, limit: MAX_ENTRY });
         }
-        let length = self.frame.len().max(FRAME_HEADER) as u64 + ENTRY_HEADER as u64 + body;
+        let length = self.frame.len().max(FRAME_HEADER) as u64 + ENTRY_HEADER as u64 + body + 1;
         if length > MAX_GROUP {
             return Err(Error::TooLarge { what: "a group", size: length, limit: MAX_GROUP });
         }
@@ -89,6 +89,7 @@ impl Stage {
         let place = Place::new(self.id, segment, offset);
         let group = self.end.group + 1;
         let mut frame = std::mem::take(&mut self.frame);
+        frame.push(END_MARK);
         let mut header = FrameHeader {
             length: frame.len() as u32,
             group,

@@ -1,0 +1,212 @@
+//! The segment files of a journal: their names, their creation, and what readers and the sink know of them together.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::entry::{JournalId, Position};
+use super::format::{SECTOR, SegmentHeader};
+use crate::disk::read_fully;
+use crate::error::sync_failed;
+use crate::{Damage, Disk, DiskFile, Error, Result};
+
+/// The folder of the segments.
+pub(crate) const FOLDER: &str = "journal";
+
+/// What the name of a segment ends with while it is being made.
+const UNFINISHED: &str = ".new";
+
+/// How many closed segments are kept open for reading.
+const OPEN_FILES: usize = 32;
+
+/// The name of a segment's file.
+pub(crate) fn file_name(number: u64) -> String {
+    format!("{FOLDER}/{number:020}.seg")
+}
+
+/// What is known of the journal's files by everybody who uses them.
+pub(crate) struct Log {
+    disk: Arc<dyn Disk>,
+    id: JournalId,
+    state: RwLock<State>,
+    files: Mutex<BTreeMap<u64, Arc<dyn DiskFile>>>,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    headers: BTreeMap<u64, SegmentHeader>,
+    tail: Position,
+}
+
+/// The extent of one segment's groups at some moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    pub(crate) start: Position,
+    /// The offset at which its committed groups end.
+    pub(crate) end: u64,
+}
+
+impl Log {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        headers: BTreeMap<u64, SegmentHeader>,
+        id: JournalId,
+        tail: Position,
+    ) -> Self {
+        Self { disk, id, state: RwLock::new(State { headers, tail }), files: Mutex::default() }
+    }
+
+    pub(crate) fn id(&self) -> JournalId {
+        self.id
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    pub(crate) fn tail(&self) -> Position {
+        self.read_state(|state| state.tail)
+    }
+
+    /// The point before the first group kept.
+    pub(crate) fn start(&self) -> Position {
+        self.read_state(|state| {
+            state.headers.first_key_value().map_or(state.tail, |(_, header)| header.start())
+        })
+    }
+
+    /// Makes groups visible that have become durable, with the segments created for them.
+    pub(crate) fn publish(&self, tail: Position, created: &[SegmentHeader]) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.headers.extend(created.iter().map(|header| (header.number, *header)));
+        state.tail = tail;
+    }
+
+    /// The committed extents of all segments from `first` on, and the tail, at one moment.
+    pub(crate) fn extents_from(&self, first: u64) -> (Vec<Extent>, Position) {
+        self.read_state(|state| {
+            let numbers = state.headers.range(first..).map(|(number, _)| *number);
+            (numbers.filter_map(|number| state.extent(number)).collect(), state.tail)
+        })
+    }
+
+    /// The committed extent of one segment.
+    pub(crate) fn extent(&self, number: u64) -> Option<Extent> {
+        self.read_state(|state| state.extent(number))
+    }
+
+    /// A segment's file, from the few kept open.
+    pub(crate) fn file(&self, number: u64) -> Result<Arc<dyn DiskFile>> {
+        if let Some(file) = self.files().get(&number) {
+            return Ok(file.clone());
+        }
+        let file = open(self.disk.as_ref(), number)?;
+        let mut files = self.files();
+        if files.len() >= OPEN_FILES {
+            files.pop_first();
+        }
+        files.insert(number, file.clone());
+        Ok(file)
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<dyn DiskFile>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_state<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn extent(&self, number: u64) -> Option<Extent> {
+        let start = self.headers.get(&number)?.start();
+        let end = match self.headers.get(&(number + 1)) {
+            Some(next) => next.previous_end,
+            None if self.tail.segment == number => self.tail.offset,
+            None => SECTOR,
+        };
+        Some(Extent { start, end })
+    }
+}
+
+/// Opens the file of a segment.
+pub(crate) fn open(disk: &dyn Disk, number: u64) -> Result<Arc<dyn DiskFile>> {
+    let name = file_name(number);
+    disk.open(&name).map_err(|error| Error::io(format!("open {name}"), error))
+}
+
+/// Creates a segment with its header, under its final name and durable when this returns.
+pub(crate) fn create(disk: &dyn Disk, header: &SegmentHeader, reserve: u64) -> io::Result<Arc<dyn DiskFile>> {
+    let name = file_name(header.number);
+    let unfinished = format!("{name}{UNFINISHED}");
+    let file = disk.create(&unfinished)?;
+    file.allocate(reserve)?;
+    file.write_at(&header.encode(), 0)?;
+    file.sync_all().map_err(sync_failed)?;
+    disk.rename(&unfinished, &name)?;
+    disk.sync_folder(FOLDER).map_err(sync_failed)?;
+    Ok(file)
+}
+
+/// Deletes a segment, or what an interrupted [`create`] left of it, durably.
+pub(crate) fn remove(disk: &dyn Disk, number: u64) -> io::Result<()> {
+    let name = file_name(number);
+    for name in [format!("{name}{UNFINISHED}"), name] {
+        match disk.remove(&name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    disk.sync_folder(FOLDER)
+}
+
+/// The headers of all segments, in order, after deleting what interrupted creations left.
+pub(crate) fn load_headers(disk: &dyn Disk) -> Result<BTreeMap<u64, SegmentHeader>> {
+    let mut headers = BTreeMap::new();
+    for number in segment_numbers(disk)? {
+        headers.insert(number, load_header(disk, number)?);
+    }
+    check_sequence(&headers)?;
+    Ok(headers)
+}
+
+fn segment_numbers(disk: &dyn Disk) -> Result<Vec<u64>> {
+    let names = disk.list(FOLDER).map_err(|error| Error::io(format!("list {FOLDER}"), error))?;
+    let mut numbers = Vec::new();
+    for name in names {
+        if name.ends_with(UNFINISHED) {
+            let name = format!("{FOLDER}/{name}");
+            disk.remove(&name).map_err(|error| Error::io(format!("delete {name}"), error))?;
+        } else if let Some(number) = name.strip_suffix(".seg").and_then(|number| number.parse().ok()) {
+            numbers.push(number);
+        }
+    }
+    Ok(numbers)
+}
+
+fn load_header(disk: &dyn Disk, number: u64) -> Result<SegmentHeader> {
+    let file = open(disk, number)?;
+    let mut sector = [0; SECTOR as usize];
+    read_fully(file.as_ref(), &mut sector, 0)
+        .map_err(|error| Error::io(format!("read {}", file_name(number)), error))?;
+    SegmentHeader::decode(&sector, number)
+        .map_err(|reason| Damage { segment: number, offset: 0, reason }.into())
+}
+
+/// Segments must follow one another without a gap, be of one journal and of growing groups.
+fn check_sequence(headers: &BTreeMap<u64, SegmentHeader>) -> Result<()> {
+    for (previous, next) in headers.values().zip(headers.values().skip(1)) {
+        let damage = |segment, reason: &str| Err(Damage { segment, offset: 0, reason: reason.into() }.into());
+        if next.number != previous.number + 1 {
+            return damage(previous.number + 1, "the segment is missing");
+        }
+        if next.id != previous.id {
+            return damage(next.number, "the segment belongs to another journal");
+        }
+        if next.last_group <= previous.last_group || next.previous_end <= SECTOR {
+            return damage(next.number, "the segment does not continue the one before it");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,299 @@
+//! The journal's records: decisions and facts, exactly as decided. The view is folded from them and from nothing else.
+
+use deskwire_proto::cbor;
+use deskwire_proto::id::{DelegationId, DeskId, Hash, InstanceId, ItemId, LinkId, Nonce, SessionId};
+use deskwire_proto::message::common::{Contact, Equipment, Object, Person, Priority};
+use deskwire_proto::terms::{Side, Terms};
+use deskwire_proto::text::{Code, KindName, Label, Line, Prose, Url};
+use deskwire_proto::time::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
+use crate::row::{Audience, Refused};
+use crate::{Entry, EntryRef, Error, Result, Text};
+
+/// The version of the records; the first byte of the facts of each.
+pub const RECORD_VERSION: u8 = 1;
+
+/// One record without its erasable text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// The daemon started and drew an instance id.
+    Started { instance: InstanceId, at: Timestamp },
+    /// A changing call was answered; the reply is repeated for the same key.
+    Answered { key: Hash, request: Hash, reply: ByteBuf, at: Timestamp },
+
+    /// An invitation was made; only the hash of its secret is kept.
+    InvitationMade { secret: Hash, expires: Timestamp, approved: bool, terms: Terms, at: Timestamp },
+    /// An invitation was taken back.
+    InvitationRevoked { secret: Hash, at: Timestamp },
+    /// A desk was added by hand.
+    LinkExpected { desk: DeskId, endpoint: Option<Url>, name: Option<Label>, terms: Terms, at: Timestamp },
+    /// Delivery of our own request to a desk added by hand failed.
+    AskFailed { desk: DeskId, attempt: u32, next: Timestamp, why: Refused, at: Timestamp },
+    /// A linking request was answered.
+    LinkAnswered { request: ByteBuf, answer: ByteBuf, invitation: Option<Hash>, terms: Terms, at: Timestamp },
+    /// A link came into being on this side.
+    LinkOpened(Box<LinkOpened>),
+    /// An operator approved a link.
+    LinkApproved { no: LinkNo, at: Timestamp },
+    /// An operator compared the words.
+    LinkChecked { no: LinkNo, matches: bool, at: Timestamp },
+    /// The partner has approved, or spoken.
+    LinkActive { no: LinkNo, at: Timestamp },
+    /// A fork: two signed messages of the partner with one number.
+    Forked { no: LinkNo, held: ByteBuf, other: ByteBuf, at: Timestamp },
+    /// Our own stream stands differently at the partner's than here.
+    RecoveryNeeded { no: LinkNo, welcome: ByteBuf, at: Timestamp },
+    /// Two copies of the partner's desk run.
+    CloneFound { no: LinkNo, instance: InstanceId, at: Timestamp },
+    /// The partner refuses what cannot be mended by trying again.
+    Quarantined { no: LinkNo, why: Refused, at: Timestamp },
+    /// An operator lets the link go on.
+    Resumed { no: LinkNo, at: Timestamp },
+    /// A newer descriptor of the partner was taken.
+    DescriptorTaken { no: LinkNo, descriptor: ByteBuf, at: Timestamp },
+    /// Delivery failed and is tried again.
+    DeliveryFailed { no: LinkNo, attempt: u32, next: Timestamp, why: Refused, at: Timestamp },
+    /// The partner answered: delivery goes on.
+    DeliveryBack { no: LinkNo, at: Timestamp },
+
+    /// We said hello.
+    HelloSaid { no: LinkNo, hello: ByteBuf, nonce: Nonce, length: u64, at: Timestamp },
+    /// The partner welcomed us.
+    Welcomed { no: LinkNo, welcome: ByteBuf, at: Timestamp },
+    /// We welcomed the partner.
+    HelloAnswered { no: LinkNo, hello: ByteBuf, welcome: ByteBuf, session: SessionId, instance: InstanceId, at: Timestamp },
+    /// The partner's new session brought its first new message.
+    SessionTaken { no: LinkNo, session: SessionId, at: Timestamp },
+
+    /// A ticket. Text: [`TicketText`].
+    TicketMade {
+        ticket: TicketNumber,
+        title: Line,
+        status: Code,
+        priority: Priority,
+        category: Option<Code>,
+        at: Timestamp,
+    },
+    /// This desk's own status of a ticket. Text: [`ActorText`].
+    TicketStatus { ticket: TicketNumber, status: Code, label: Option<Label>, at: Timestamp },
+    /// A comment. Text: [`CommentText`].
+    CommentMade { ticket: TicketNumber, item: ItemId, audience: Audience, at: Timestamp },
+    /// A file was attached. Text: [`FileText`].
+    FileMade {
+        file: FileNo,
+        ticket: TicketNumber,
+        item: ItemId,
+        blob: Hash,
+        size: u64,
+        chunks: Hash,
+        audience: Audience,
+        at: Timestamp,
+    },
+    /// A ticket was handed to a partner; the item with the offer follows.
+    Delegated { delegation: DelegationNo, no: LinkNo, id: DelegationId, ticket: TicketNumber, at: Timestamp },
+    /// Something was accepted to be said. Text: the text part as it will travel.
+    ItemMade(ItemMade),
+    /// An item was numbered and signed.
+    Numbered { no: LinkNo, order: Order, seq: u64, hash: Hash, seen: u64, signed: ByteBuf },
+    /// An item became impossible before it was numbered.
+    Dropped { no: LinkNo, order: Order, why: Refused, at: Timestamp },
+    /// A message of the partner was consumed. Text: the text part as it came.
+    Received(Received),
+    /// We gave a receipt.
+    ReceiptGiven { no: LinkNo, upto: u64, receipt: ByteBuf },
+    /// We took a receipt.
+    ReceiptTaken { no: LinkNo, receipt: ByteBuf, at: Timestamp },
+    /// The bytes of an announced file have arrived.
+    BlobHere { file: FileNo, at: Timestamp },
+    /// An announced file cannot be fetched.
+    BlobFailed { file: FileNo, why: Refused, at: Timestamp },
+}
+
+/// What a link begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkOpened {
+    /// This desk's number of it.
+    pub no: LinkNo,
+    /// The id that both desks use.
+    pub link: LinkId,
+    /// How this desk calls it.
+    pub name: Label,
+    /// Which side of the exchange this desk was.
+    pub side: Side,
+    /// The partner's signed descriptor.
+    pub descriptor: ByteBuf,
+    /// The terms that both have signed.
+    pub terms: Terms,
+    /// Whether an operator still has to approve: ours (inviter) or the partner's (accepter).
+    pub waiting: bool,
+    /// The invitation that was used here.
+    pub invitation: Option<Hash>,
+    /// The hash of the signed answer of the exchange.
+    pub answer: Hash,
+    /// Our signed reveal, on the accepter's side.
+    pub reveal: Option<ByteBuf>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An item as it was accepted; its text part is the record's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemMade {
+    /// The link on which it will be said.
+    pub no: LinkNo,
+    /// Its place among the items of the link.
+    pub order: Order,
+    /// Its id.
+    pub item: ItemId,
+    /// What it says.
+    pub kind: KindName,
+    /// Its facts, as they will travel.
+    pub facts: ByteBuf,
+    /// The delegation it belongs to, by its local number and by the shared id.
+    pub delegation: Option<(DelegationNo, DelegationId)>,
+    /// Where it is shown on a ticket, if not under this record itself.
+    pub thread: Option<(TicketNumber, EntryRef)>,
+    /// The file that it announces.
+    pub file: Option<(FileNo, Hash)>,
+    /// When it was accepted.
+    pub at: Timestamp,
+}
+
+/// A message of the partner as it was consumed; its text part is the record's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// The link.
+    pub no: LinkNo,
+    /// Its number.
+    pub seq: u64,
+    /// SHA-256 of the signed bytes.
+    pub hash: Hash,
+    /// What it has seen of our stream.
+    pub seen: u64,
+    /// The signed bytes.
+    pub signed: ByteBuf,
+    /// Why it has no effect: true for `unsupported`.
+    pub refused: Option<(bool, Refused)>,
+    /// What it concerns here.
+    pub local: Local,
+    /// When it was committed first.
+    pub at: Timestamp,
+}
+
+/// What a partner's message concerns at this desk, as decided when it was consumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Local {
+    /// The delegation; a new one for an offer.
+    pub delegation: Option<DelegationNo>,
+    /// The ticket; a new one for an offer.
+    pub ticket: Option<TicketNumber>,
+    /// The new file.
+    pub file: Option<FileNo>,
+}
+
+/// What a ticket says, and who made it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TicketText {
+    /// As CommonMark.
+    pub description: Option<Prose>,
+    /// Who asked.
+    pub requester: Option<Contact>,
+    /// Whose ticket it is.
+    pub company: Option<Label>,
+    /// Where.
+    pub object: Option<Object>,
+    /// What.
+    pub equipment: Option<Equipment>,
+    /// Under which agreement.
+    pub agreement: Option<Label>,
+    /// Own fields.
+    pub custom: Vec<(Code, Line)>,
+    /// Who made it.
+    pub by: Person,
+}
+
+/// Who acted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ActorText {
+    /// The acting person.
+    pub by: Person,
+}
+
+/// What a comment says, and who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommentText {
+    /// As CommonMark.
+    pub body: Prose,
+    /// Who wrote it.
+    pub by: Person,
+}
+
+/// What a file is called, and who attached it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileText {
+    /// The name of the file.
+    pub name: Label,
+    /// Its media type.
+    pub media: Option<Label>,
+    /// Who attached it.
+    pub by: Person,
+}
+
+impl Record {
+    /// The entry of the journal that holds this record and its text.
+    ///
+    /// # Errors
+    /// [`Error::BadRow`] if it has no stored form.
+    pub fn entry(&self, text: Option<Vec<u8>>) -> Result<Entry> {
+        let body = cbor::encode_plain(self).map_err(|error| Error::BadRow(error.to_string()))?;
+        let mut facts = Vec::with_capacity(body.len() + 1);
+        facts.push(RECORD_VERSION);
+        facts.extend_from_slice(&body);
+        Ok(match text {
+            Some(text) => Entry::with_text(facts, text),
+            None => Entry::new(facts),
+        })
+    }
+
+    /// Reads the record of an entry.
+    ///
+    /// # Errors
+    /// [`Error::BadRow`] for a record of a version that this program does not know.
+    pub fn read(entry: &Entry) -> Result<Self> {
+        match entry.facts.split_first() {
+            Some((&RECORD_VERSION, body)) => {
+                cbor::decode_plain(body).map_err(|error| Error::BadRow(format!("a journal record: {error}")))
+            }
+            Some((version, _)) => Err(Error::BadRow(format!(
+                "a journal record has version {version}, this program knows {RECORD_VERSION}: use a newer program"
+            ))),
+            None => Err(Error::BadRow("an empty journal record".into())),
+        }
+    }
+}
+
+/// Encodes the text of a local record.
+///
+/// # Errors
+/// [`Error::BadRow`] if it has no stored form.
+pub fn encode_text<T: Serialize>(text: &T) -> Result<Vec<u8>> {
+    cbor::encode_plain(text).map_err(|error| Error::BadRow(error.to_string()))
+}
+
+/// Decodes the text of a local record; `None` once it has been erased.
+///
+/// # Errors
+/// [`Error::BadRow`] for a text of another shape.
+pub fn decode_text<T: DeserializeOwned>(entry: &Entry) -> Result<Option<T>> {
+    match &entry.text {
+        Text::Present(text) => {
+            let text = cbor::decode_plain(text);
+            text.map(Some).map_err(|error| Error::BadRow(format!("the text of a record: {error}")))
+        }
+        Text::None | Text::Erased(_) => Ok(None),
+    }
+}

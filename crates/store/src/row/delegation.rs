@@ -1,0 +1,63 @@
+//! Rows of delegations and of the events of their fold.
+
+use deskwire_machine::delegation::{Case, EventKind, Fate, Role};
+use deskwire_proto::id::DelegationId;
+use deskwire_proto::message::common::Own;
+use deskwire_proto::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::stream::Refused;
+use crate::EntryRef;
+use crate::local::{LinkNo, TicketNumber};
+
+/// One delegation as this desk holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DelegationRow {
+    /// The link it belongs to.
+    pub link: LinkNo,
+    /// The id that both desks use.
+    pub id: DelegationId,
+    /// This desk's ticket.
+    pub ticket: TicketNumber,
+    /// The record with the offer: our item, or the partner's message.
+    pub offer: EntryRef,
+    /// What the partner last told of its own ticket and status.
+    pub partner: Option<Own>,
+    /// When the offer was made or came.
+    pub created: Timestamp,
+    /// Version of the fields of the offer: 1, and one more for each update.
+    pub version: u64,
+    /// The fold.
+    pub case: Case,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// As the fold sees it, final or not.
+    Fate {
+        /// What the fold says.
+        fate: Fate,
+        /// Whether that is final.
+        settled: bool,
+    },
+    /// It never left: what the partner said meanwhile had made it impossible.
+    Dropped(Refused),
+    /// The partner consumed it without effect.
+    Refused(Refused),
+}
+
+/// One event of a delegation's fold; its words stay in the journal, under the key's reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DelegationEventRow {
+    /// What was said.
+    pub kind: EventKind,
+    /// Who said it.
+    pub by: Role,
+    /// When it was said: for a partner's event its claimed time.
+    pub at: Timestamp,
+    /// When it was stored here.
+    pub stored: Timestamp,
+    /// What became of it.
+    pub effect: Effect,
+}

@@ -1,0 +1,52 @@
+//! The rows of the view. Each is small (under 4 KiB); what is longer stays in the journal behind an [`EntryRef`].
+//!
+//! [`EntryRef`]: crate::EntryRef
+
+mod delegation;
+mod file;
+mod link;
+mod stream;
+mod ticket;
+
+pub use delegation::{DelegationEventRow, DelegationRow, Effect};
+pub use file::{FileRow, FileState};
+pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkRow, LinkState, Pause, Trouble};
+pub use stream::{InSession, Promise, ReceivedRow, Refused, SentRow, StreamRow, WaitingRow};
+pub use ticket::{Audience, Author, Shared, ThreadKind, ThreadRow, TicketRow};
+
+use deskwire_proto::id::Hash;
+use deskwire_proto::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+/// The next number of everything that this desk numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterRow {
+    /// Next ticket.
+    pub ticket: u64,
+    /// Next link.
+    pub link: u32,
+    /// Next delegation.
+    pub delegation: u64,
+    /// Next file.
+    pub file: u64,
+    /// Starts of the daemon so far.
+    pub starts: u64,
+}
+
+impl Default for CounterRow {
+    fn default() -> Self {
+        Self { ticket: 1, link: 1, delegation: 1, file: 1, starts: 0 }
+    }
+}
+
+/// The answer that a changing call got, to be repeated for the same key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyedRow {
+    /// Hash of the request: another one under the same key is a mistake of the caller.
+    pub request: Hash,
+    /// The stored reply.
+    pub reply: ByteBuf,
+    /// When it was given.
+    pub at: Timestamp,
+}

@@ -1,0 +1,97 @@
+//! Rows of tickets and of what happened on them.
+
+use deskwire_proto::message::common::Priority;
+use deskwire_proto::text::{Code, Label, Line};
+use deskwire_proto::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::stream::Refused;
+use crate::EntryRef;
+use crate::local::{DelegationNo, FileNo, LinkNo, Order};
+
+/// One ticket as lists show it; the body stays in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketRow {
+    /// One line.
+    pub title: Line,
+    /// This desk's own status.
+    pub status: Code,
+    /// How this desk calls that status.
+    pub status_label: Option<Label>,
+    /// How urgent it is here.
+    pub priority: Priority,
+    /// This desk's own category.
+    pub category: Option<Code>,
+    /// The delegation through which a partner handed it in.
+    pub origin: Option<DelegationNo>,
+    /// The record with everything that was said when it was made.
+    pub body: EntryRef,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When its own fields last changed.
+    pub changed: Timestamp,
+}
+
+/// Who sees something on a ticket. Absence of a choice is [`Audience::Internal`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Audience {
+    /// Nobody outside this desk.
+    #[default]
+    Internal,
+    /// The requester of the ticket at this desk.
+    Requester,
+    /// The partners of these delegations.
+    Delegations(Vec<DelegationNo>),
+    /// All partners of the ticket.
+    Thread,
+}
+
+/// Whose contribution something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Author {
+    /// Somebody of this desk.
+    Own,
+    /// A partner's.
+    Partner(LinkNo),
+}
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ThreadKind {
+    /// A comment.
+    Comment,
+    /// A file.
+    File(FileNo),
+    /// An event of a delegation.
+    Event(DelegationNo),
+    /// A change of this desk's own status.
+    Status,
+}
+
+/// One thing that happened on a ticket; its words stay in the journal, under the key's reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadRow {
+    /// What it is.
+    pub kind: ThreadKind,
+    /// Whose it is.
+    pub author: Author,
+    /// Who sees it.
+    pub audience: Audience,
+    /// When it was stored here.
+    pub at: Timestamp,
+    /// The items that carry it to partners.
+    pub shared: Vec<Shared>,
+}
+
+/// One item that carries something to one partner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// The link.
+    pub link: LinkNo,
+    /// The delegation.
+    pub delegation: DelegationNo,
+    /// Its place among the items of the link.
+    pub order: Order,
+    /// Why it had no effect, if it had none.
+    pub refused: Option<Refused>,
+}

@@ -1,0 +1,376 @@
+//! Typed access to the view: which rows there are, under which keys, and how they are read and written.
+
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+
+use deskwire_proto::cbor;
+use deskwire_proto::id::{DelegationId, DeskId, Hash, LinkId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
+use crate::row::{
+    CounterRow, DelegationEventRow, DelegationRow, ExchangeRow, ExpectedRow, FileRow, InvitationRow, KeyedRow, LinkRow,
+    ReceivedRow, SentRow, StreamRow, ThreadRow, TicketRow, WaitingRow,
+};
+use crate::{Direction, EntryRef, Error, Result, View};
+
+/// The version of all rows together: a view of another version is set aside and folded anew.
+pub const SCHEMA: u32 = 1;
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal, $key:ty => $row:ty;)*) => {
+        $($(#[$doc])*
+        pub const $name: Table<$key, $row> = Table { prefix: $prefix, types: PhantomData };)*
+
+        /// Every prefix that a row of the view can have.
+        pub const PREFIXES: &[u8] = &[$($prefix),*];
+    };
+}
+
+tables! {
+    /// What this desk counts.
+    COUNTERS = b'c', () => CounterRow;
+    /// Tickets.
+    TICKETS = b't', TicketNumber => TicketRow;
+    /// What happened on a ticket, in the order it was stored.
+    THREADS = b'h', (TicketNumber, EntryRef) => ThreadRow;
+    /// The delegations of a ticket.
+    TICKET_DELEGATIONS = b'j', (TicketNumber, DelegationNo) => ();
+    /// Delegations, both ways.
+    DELEGATIONS = b'd', DelegationNo => DelegationRow;
+    /// A link's delegations by the id that both desks use.
+    DELEGATION_IDS = b'D', (LinkNo, DelegationId) => DelegationNo;
+    /// The events of a delegation's fold and what became of them.
+    DELEGATION_EVENTS = b'e', (DelegationNo, EntryRef) => DelegationEventRow;
+    /// Where the event with a place in its author's stream stands in [`DELEGATION_EVENTS`].
+    EVENT_PLACES = b'E', (DelegationNo, EventPlace) => EntryRef;
+    /// Links.
+    LINKS = b'l', LinkNo => LinkRow;
+    /// Links by the id that both desks use.
+    LINK_IDS = b'L', LinkId => LinkNo;
+    /// Where both streams of a link stand.
+    STREAMS = b's', LinkNo => StreamRow;
+    /// Items accepted and not yet numbered.
+    WAITING = b'w', (LinkNo, Order) => WaitingRow;
+    /// Our numbered messages.
+    SENT = b'o', (LinkNo, u64) => SentRow;
+    /// The partner's messages.
+    RECEIVED = b'r', (LinkNo, u64) => ReceivedRow;
+    /// Files.
+    FILES = b'f', FileNo => FileRow;
+    /// Files that are still to be fetched from a partner.
+    FETCHING = b'F', (LinkNo, FileNo) => ();
+    /// Which blobs a partner may fetch.
+    GRANTS = b'g', (LinkNo, Hash) => FileNo;
+    /// Invitations by the hash of their secret.
+    INVITATIONS = b'i', Hash => InvitationRow;
+    /// Linking exchanges that we answered, by the hash of the answer.
+    EXCHANGES = b'x', Hash => ExchangeRow;
+    /// Desks that the operator added by hand and that have not linked yet.
+    EXPECTED = b'X', DeskId => ExpectedRow;
+    /// Answers to changing calls, by their idempotency key.
+    KEYED = b'k', Hash => KeyedRow;
+}
+
+/// The place of an event of the fold: by the contractor?, numbered?, its sequence or waiting number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventPlace(pub bool, pub bool, pub u64);
+
+/// One kind of rows: its prefix, the type of its keys and of its values.
+#[derive(Debug)]
+pub struct Table<K, R> {
+    prefix: u8,
+    types: PhantomData<fn(K) -> R>,
+}
+
+impl<K, R> Clone for Table<K, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, R> Copy for Table<K, R> {}
+
+impl<K: Key, R: Serialize + DeserializeOwned> Table<K, R> {
+    /// The key's bytes in the view: prefix, then the key in an order-preserving form.
+    pub fn key(&self, key: &K) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(40);
+        bytes.push(self.prefix);
+        key.write(&mut bytes);
+        bytes
+    }
+
+    fn split(&self, bytes: &[u8]) -> Result<K> {
+        let mut rest = bytes.get(1..).unwrap_or_default();
+        K::read(&mut rest)
+            .filter(|_| rest.is_empty())
+            .ok_or_else(|| Error::BadRow(format!("a key of table '{}' cannot be read", char::from(self.prefix))))
+    }
+
+    fn value(&self, bytes: &[u8]) -> Result<R> {
+        cbor::decode_plain(bytes)
+            .map_err(|error| Error::BadRow(format!("a row of table '{}': {error}", char::from(self.prefix))))
+    }
+}
+
+/// A key whose bytes sort as the key does.
+pub trait Key: Sized {
+    /// Appends the bytes.
+    fn write(&self, out: &mut Vec<u8>);
+    /// Takes the bytes off the front.
+    fn read(bytes: &mut &[u8]) -> Option<Self>;
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (front, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*front)
+}
+
+macro_rules! number_keys {
+    ($($name:ty: $inner:ty, $make:expr, $number:expr;)*) => {
+        $(impl Key for $name {
+            fn write(&self, out: &mut Vec<u8>) {
+                let number: fn(&Self) -> $inner = $number;
+                out.extend_from_slice(&number(self).to_be_bytes());
+            }
+
+            fn read(bytes: &mut &[u8]) -> Option<Self> {
+                take(bytes).map(<$inner>::from_be_bytes).map($make)
+            }
+        })*
+    };
+}
+
+number_keys! {
+    u64: u64, |n| n, |n| *n;
+    TicketNumber: u64, TicketNumber, |n| n.0;
+    DelegationNo: u64, DelegationNo, |n| n.0;
+    FileNo: u64, FileNo, |n| n.0;
+    Order: u64, Order, |n| n.0;
+    LinkNo: u32, LinkNo, |n| n.0;
+}
+
+macro_rules! id_keys {
+    ($($name:ident)*) => {
+        $(impl Key for $name {
+            fn write(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(self.as_bytes());
+            }
+
+            fn read(bytes: &mut &[u8]) -> Option<Self> {
+                take(bytes).map($name::new)
+            }
+        })*
+    };
+}
+
+id_keys! { Hash DeskId LinkId DelegationId }
+
+impl Key for () {
+    fn write(&self, _: &mut Vec<u8>) {}
+
+    fn read(_: &mut &[u8]) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl Key for EntryRef {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.segment.write(out);
+        self.offset.write(out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self { segment: u64::read(bytes)?, offset: u64::read(bytes)? })
+    }
+}
+
+impl Key for EventPlace {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[u8::from(self.0), u8::from(self.1)]);
+        self.2.write(out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let [contractor, numbered] = take(bytes)?;
+        Some(Self(contractor != 0, numbered != 0, u64::read(bytes)?))
+    }
+}
+
+impl<A: Key, B: Key> Key for (A, B) {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+        self.1.write(out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        Some((A::read(bytes)?, B::read(bytes)?))
+    }
+}
+
+/// Rows that can be read: the committed view, or the view with the changes of a step not yet committed.
+pub trait Rows {
+    /// The bytes of one row.
+    ///
+    /// # Errors
+    /// Whatever the view says.
+    fn raw_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Visits the rows from `start` up to, not including, `end`.
+    ///
+    /// # Errors
+    /// Whatever the view says.
+    fn raw_scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<()>;
+
+    /// One row.
+    ///
+    /// # Errors
+    /// Whatever the view says, or [`Error::BadRow`] for bytes that are no such row.
+    fn get<K: Key, R: Serialize + DeserializeOwned>(&self, table: Table<K, R>, key: &K) -> Result<Option<R>> {
+        self.raw_get(&table.key(key))?.map(|bytes| table.value(&bytes)).transpose()
+    }
+
+    /// Visits the rows of a table whose keys begin with `start` or come after it (before it, backward), as long as
+    /// they begin with `prefix` and the visitor goes on.
+    ///
+    /// # Errors
+    /// Whatever the view or the visitor says.
+    fn scan<P: Key, K: Key, R: Serialize + DeserializeOwned>(
+        &self,
+        table: Table<K, R>,
+        prefix: &P,
+        from: Option<&K>,
+        direction: Direction,
+        visit: &mut dyn FnMut(K, R) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let mut low = vec![table.prefix];
+        prefix.write(&mut low);
+        let mut high = successor(&low);
+        match (from, direction) {
+            (Some(from), Direction::Forward) => low = table.key(from),
+            (Some(from), Direction::Backward) => high = table.key(from),
+            (None, Direction::Forward | Direction::Backward) => {}
+        }
+        let mut failure = None;
+        self.raw_scan(&low, &high, direction, &mut |key, value| {
+            let step = table.split(key).and_then(|key| visit(key, table.value(value)?));
+            step.unwrap_or_else(|error| {
+                failure = Some(error);
+                ControlFlow::Break(())
+            })
+        })?;
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Up to `limit` rows whose keys begin with `prefix`, after (or before) a key where one is given.
+    ///
+    /// # Errors
+    /// Whatever the view says.
+    fn list<P: Key, K: Key, R: Serialize + DeserializeOwned>(
+        &self,
+        table: Table<K, R>,
+        prefix: &P,
+        limit: usize,
+    ) -> Result<Vec<(K, R)>> {
+        let mut rows = Vec::new();
+        if limit == 0 {
+            return Ok(rows);
+        }
+        self.scan(table, prefix, None, Direction::Forward, &mut |key, row| {
+            rows.push((key, row));
+            Ok(if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(rows)
+    }
+}
+
+/// Rows that a step of the engine changes.
+pub trait RowsMut: Rows {
+    /// Writes the bytes of one row.
+    fn raw_put(&mut self, key: Vec<u8>, value: Vec<u8>);
+
+    /// Deletes one row.
+    fn raw_delete(&mut self, key: Vec<u8>);
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// [`Error::BadRow`] if it has no stored form.
+    fn put<K: Key, R: Serialize + DeserializeOwned>(&mut self, table: Table<K, R>, key: &K, row: &R) -> Result<()> {
+        let bytes = cbor::encode_plain(row).map_err(|error| Error::BadRow(error.to_string()))?;
+        self.raw_put(table.key(key), bytes);
+        Ok(())
+    }
+
+    /// Deletes a row.
+    fn delete<K: Key, R: Serialize + DeserializeOwned>(&mut self, table: Table<K, R>, key: &K) {
+        self.raw_delete(table.key(key));
+    }
+}
+
+impl Rows for dyn View {
+    fn raw_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        View::get(self, key)
+    }
+
+    fn raw_scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        View::scan(self, start, Some(end), direction, visit)
+    }
+}
+
+/// The smallest key after all keys that begin with `prefix`. Prefixes of tables are ASCII, so there always is one.
+fn successor(prefix: &[u8]) -> Vec<u8> {
+    let mut next = prefix.to_vec();
+    while let Some(last) = next.pop() {
+        if last < 0xff {
+            next.push(last + 1);
+            break;
+        }
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    //! A key that sorts wrongly would hide messages from a scan.
+    use super::*;
+
+    #[test]
+    fn keys_sort_as_their_numbers_do_and_come_back() {
+        let keys = [(LinkNo(1), 2u64), (LinkNo(1), 256), (LinkNo(2), 0), (LinkNo(0x100), 1)];
+        let bytes: Vec<_> = keys.iter().map(|key| SENT.key(key)).collect();
+        assert!(bytes.is_sorted());
+        for (key, bytes) in keys.iter().zip(&bytes) {
+            assert_eq!(SENT.split(bytes).unwrap(), *key);
+        }
+        assert!(SENT.split(&bytes[0][..5]).is_err());
+    }
+
+    #[test]
+    fn no_two_tables_share_a_prefix() {
+        let mut seen = PREFIXES.to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), PREFIXES.len());
+    }
+
+    #[test]
+    fn the_successor_ends_a_prefix_exactly() {
+        assert_eq!(successor(&[b'a', 0xff]), [b'b']);
+        assert_eq!(successor(&[b'a', 1]), [b'a', 2]);
+    }
+}
