@@ -1,0 +1,97 @@
+//! Links, invitations and the signed streams.
+
+use deskwire_api_types::{
+    AcceptInvitation, AddLink, Invitation, InvitationList, InviteRequest, Link, LinkList, LinkVerification,
+    LogPage, LogQuery,
+};
+
+use crate::{Client, Error, query::Path};
+
+impl Client {
+    /// `GET /v1/links`: all links, by name.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn links(&self) -> Result<LinkList, Error> {
+        self.get(Path::new("links")).await
+    }
+
+    /// `GET /v1/links/{link}`: one link, by local name or id.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn link(&self, link: &str) -> Result<Link, Error> {
+        self.get(Path::new("links").id(link)).await
+    }
+
+    /// `POST /v1/links/invitations`: makes an invitation. Its text is only in this answer.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn invite(&self, request: &InviteRequest) -> Result<Invitation, Error> {
+        self.post(Path::new("links/invitations"), request).await
+    }
+
+    /// `GET /v1/links/invitations`: the invitations that are remembered, newest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn invitations(&self) -> Result<InvitationList, Error> {
+        self.get(Path::new("links/invitations")).await
+    }
+
+    /// `DELETE /v1/links/invitations/{id}`: takes an invitation back.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn withdraw_invitation(&self, id: &str) -> Result<(), Error> {
+        self.delete(Path::new("links/invitations").id(id)).await
+    }
+
+    /// `POST /v1/links/accept`: accepts a partner's invitation; the daemons finish the exchange before it answers.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn accept_invitation(&self, request: &AcceptInvitation) -> Result<Link, Error> {
+        self.post(Path::new("links/accept"), request).await
+    }
+
+    /// `POST /v1/links/add`: links by hand, with a desk id that was learnt elsewhere.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn add_link(&self, request: &AddLink) -> Result<Link, Error> {
+        self.post(Path::new("links/add"), request).await
+    }
+
+    /// `POST /v1/links/{link}/approve`: lets the partner in.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn approve_link(&self, link: &str) -> Result<Link, Error> {
+        self.post_nothing(Path::new("links").id(link).word("approve")).await
+    }
+
+    /// `POST /v1/links/{link}/verify`: says what came of reading the words to each other.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn verify_link(&self, link: &str, request: &LinkVerification) -> Result<Link, Error> {
+        self.post(Path::new("links").id(link).word("verify"), request).await
+    }
+
+    /// `GET /v1/links/{link}/log`: a part of one of the link's signed streams.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn log(&self, link: &str, query: &LogQuery) -> Result<LogPage, Error> {
+        let path = Path::new("links")
+            .id(link)
+            .word("log")
+            .ask("direction", query.direction.map(|direction| direction.as_str()))
+            .ask("from", query.from)
+            .ask("limit", query.limit)
+            .ask("signed", query.signed);
+        self.get(path).await
+    }
+}
