@@ -54,7 +54,7 @@ impl Batch {
         if bytes.len() > BATCH_BYTES {
             return Err(Code::TooLarge);
         }
-        let (head, mut rest) = split_item(bytes)?;
+        let (head, mut rest) = cbor::split(bytes, Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
         let head = cbor::decode(head, Bounds::MESSAGE).map_err(|error| code_of(&error))?;
         let mut deliveries = Vec::new();
         while !rest.is_empty() {
@@ -95,29 +95,12 @@ pub(crate) fn take_delivery(bytes: &[u8]) -> Result<(Delivery, &[u8]), Code> {
     if delivery.size() > MESSAGE_BYTES { Err(Code::TooLarge) } else { Ok((delivery, rest)) }
 }
 
-fn take_bytes(bytes: &[u8]) -> Result<(&[u8], &[u8]), Code> {
+/// Takes one byte string off the front of a sequence.
+pub(crate) fn take_bytes(bytes: &[u8]) -> Result<(&[u8], &[u8]), Code> {
     let (major, length, head) = cbor::head(bytes, 0).map_err(|_| Code::NotDeterministic)?;
     let end = usize::try_from(length).ok().and_then(|length| length.checked_add(head));
     let end = end.filter(|end| major == 2 && *end <= bytes.len()).ok_or(Code::Malformed)?;
     Ok((&bytes[head..end], &bytes[end..]))
-}
-
-/// Splits the first item, a flat map of short members, off a sequence.
-pub(crate) fn split_item(bytes: &[u8]) -> Result<(&[u8], &[u8]), Code> {
-    let (major, members, mut at) = cbor::head(bytes, 0).map_err(|_| Code::NotDeterministic)?;
-    if major != 5 || members > 16 {
-        return Err(Code::Malformed);
-    }
-    for _ in 0..members * 2 {
-        let (major, argument, head) = cbor::head(bytes, at).map_err(|_| Code::NotDeterministic)?;
-        let content = match major {
-            2 | 3 => usize::try_from(argument).map_err(|_| Code::Malformed)?,
-            0 | 1 | 7 => 0,
-            _ => return Err(Code::Malformed),
-        };
-        at = at.checked_add(head + content).filter(|end| *end <= bytes.len()).ok_or(Code::Malformed)?;
-    }
-    Ok(bytes.split_at(at))
 }
 
 #[cfg(test)]

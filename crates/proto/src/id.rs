@@ -139,6 +139,11 @@ byte_id!(
     32
 );
 byte_id!(
+    /// A mark by which its maker alone recognises a case that comes back. proto-spec, section 9.6.
+    LoopTag,
+    16
+);
+byte_id!(
     /// SHA-256 of a TLS certificate's SubjectPublicKeyInfo.
     Spki,
     32

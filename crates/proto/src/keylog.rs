@@ -19,6 +19,7 @@ enum EventType {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Inception {
     v: V1,
     key: PublicKey,
@@ -27,6 +28,7 @@ struct Inception {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Rotation {
     v: V1,
     key: PublicKey,

@@ -1,6 +1,7 @@
 //! Hello and welcome: how the author of a stream and its reader agree where it stands. proto-spec, section 5.3.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::cose::Purpose;
 use crate::document::{Document, V1};
@@ -26,10 +27,16 @@ pub struct Hello {
     pub time: Timestamp,
     /// 32 fresh random bytes.
     pub nonce: Nonce,
+    /// Where the newest key begins to stand; present once the key log has a rotation. Section 5.8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Cut>,
     /// Number of messages in the stream.
     pub length: u64,
     /// Drawn at the start of the author's process.
     pub instance: InstanceId,
+    /// The author's signed descriptor, where the reader may not know the newest key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptor: Option<ByteBuf>,
 }
 
 impl Document for Hello {
@@ -53,12 +60,21 @@ pub struct Welcome {
     pub time: Timestamp,
     /// Nonce of the hello that is answered.
     pub hello: Nonce,
+    /// Highest `upto` of the hello's author that the signer holds a receipt for.
+    pub known: u64,
     /// 32 fresh random bytes.
     pub nonce: Nonce,
     /// Number of messages held.
     pub length: u64,
+    /// The reader's signed descriptor, where the author may not know the newest key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptor: Option<ByteBuf>,
 }
 
 impl Document for Welcome {
     const PURPOSE: Purpose = Purpose::Welcome;
 }
+
+/// A place in a stream: so many messages, and the hash of the last; the link id while there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cut(pub u64, pub Hash);

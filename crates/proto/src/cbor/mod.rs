@@ -6,7 +6,7 @@ mod strict;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use strict::{Bounds, Violation, check, head};
+pub use strict::{Bounds, Violation, check, head, split};
 
 /// Why bytes were not taken as a value, or a value could not become bytes.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -33,12 +33,14 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CborError> {
 }
 
 /// Strictly checks, then decodes. Integer keys, positional arrays and variant numbers, which serde_cbor
-/// would take in place of names, are refused.
+/// would take in place of names, are refused; so are null for an absent member and integers beyond 2^53 - 1.
 ///
 /// # Errors
 /// [`CborError::Strict`] or [`CborError::Shape`].
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], bounds: Bounds) -> Result<T, CborError> {
-    check(bytes, bounds)?;
+    if strict::walk(bytes, bounds)?.wide {
+        return Err(CborError::Shape("an integer beyond 2^53 - 1".to_owned()));
+    }
     guard::from_slice(bytes).map_err(|error| CborError::Shape(error.to_string()))
 }
 
@@ -50,7 +52,15 @@ pub fn encode_plain<T: Serialize>(value: &T) -> Result<Vec<u8>, CborError> {
     serde_cbor::to_vec(value).map_err(|error| CborError::Own(error.to_string()))
 }
 
-/// Decodes a value that [`encode_plain`] wrote to our own disk.
+/// Encodes a value that will be folded anew whenever its type changes: members by position, not by name.
+///
+/// # Errors
+/// [`CborError::Own`] if the value has no CBOR form.
+pub fn encode_packed<T: Serialize>(value: &T) -> Result<Vec<u8>, CborError> {
+    serde_cbor::ser::to_vec_packed(value).map_err(|error| CborError::Own(error.to_string()))
+}
+
+/// Decodes a value that [`encode_plain`] or [`encode_packed`] wrote to our own disk.
 ///
 /// # Errors
 /// [`CborError::Shape`] if the bytes are of another type or version.

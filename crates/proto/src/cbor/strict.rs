@@ -1,5 +1,7 @@
 //! The strict check in front of every decoder: core-deterministic CBOR and nothing else.
 
+use crate::limits::SEQ_MAX;
+
 /// How deep and how many items a value may have before it is refused unread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -26,17 +28,50 @@ pub struct Violation {
     pub at: usize,
 }
 
+impl Violation {
+    /// Whether the bytes end too early, and might be the beginning of something good.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        matches!(self.what, CUT | CUT_STRING | CUT_LIST)
+    }
+}
+
+const CUT: &str = "the bytes end inside an item";
+const CUT_STRING: &str = "a string longer than the bytes that follow";
+const CUT_LIST: &str = "more items announced than bytes that follow";
+
 /// Checks one CBOR data item that fills all of `bytes` (RFC 8949, 4.2.1, and no tags, floats or undefined).
 ///
 /// # Errors
 /// The first [`Violation`]. Nothing is allocated, and recursion is bounded by `bounds.depth`.
 pub fn check(bytes: &[u8], bounds: Bounds) -> Result<(), Violation> {
-    let mut walk = Walk { bytes, at: 0, items: bounds.items };
+    walk(bytes, bounds).map(|_: Walked| ())
+}
+
+/// Splits the first item off a CBOR sequence (RFC 8742), strictly checked; the rest is not looked at.
+///
+/// # Errors
+/// The first [`Violation`] of the first item.
+pub fn split(bytes: &[u8], bounds: Bounds) -> Result<(&[u8], &[u8]), Violation> {
+    let mut walk = Walk { bytes, at: 0, items: bounds.items, wide: false };
+    walk.item(bounds.depth)?;
+    Ok(bytes.split_at(walk.at))
+}
+
+/// What the walk saw of bytes that are core-deterministic.
+pub(super) struct Walked {
+    /// An integer beyond 2^53 - 1 occurs, which no shape of this protocol takes.
+    pub(super) wide: bool,
+}
+
+/// [`check`], with what else was seen on the way.
+pub(super) fn walk(bytes: &[u8], bounds: Bounds) -> Result<Walked, Violation> {
+    let mut walk = Walk { bytes, at: 0, items: bounds.items, wide: false };
     walk.item(bounds.depth)?;
     if walk.at != bytes.len() {
         return Err(Violation { what: "bytes after the end of the item", at: walk.at });
     }
-    Ok(())
+    Ok(Walked { wide: walk.wide })
 }
 
 /// Reads one item head: major type, argument and the length of the head itself; the shortest form only.
@@ -44,7 +79,7 @@ pub fn check(bytes: &[u8], bounds: Bounds) -> Result<(), Violation> {
 /// # Errors
 /// A [`Violation`] for a cut, indefinite, reserved or over-long head.
 pub fn head(bytes: &[u8], at: usize) -> Result<(u8, u64, usize), Violation> {
-    let cut = Violation { what: "the bytes end inside an item", at };
+    let cut = Violation { what: CUT, at };
     let first = *bytes.get(at).ok_or(cut)?;
     let (major, info) = (first >> 5, first & 0x1f);
     let width = match info {
@@ -74,6 +109,7 @@ struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
     items: usize,
+    wide: bool,
 }
 
 impl Walk<'_> {
@@ -83,7 +119,10 @@ impl Walk<'_> {
         let (major, argument, length) = head(self.bytes, at)?;
         self.at += length;
         match major {
-            0 | 1 => Ok(()),
+            0 | 1 => {
+                self.wide |= argument > SEQ_MAX - u64::from(major);
+                Ok(())
+            }
             2 => self.skip(argument, at).map(|_| ()),
             3 => {
                 let text = self.skip(argument, at)?;
@@ -103,7 +142,7 @@ impl Walk<'_> {
     }
 
     fn skip(&mut self, length: u64, at: usize) -> Result<&[u8], Violation> {
-        let cut = Violation { what: "a string longer than the bytes that follow", at };
+        let cut = Violation { what: CUT_STRING, at };
         let length = usize::try_from(length).map_err(|_| cut)?;
         let end = self.at.checked_add(length).ok_or(cut)?;
         let content = self.bytes.get(self.at..end).ok_or(cut)?;
@@ -143,7 +182,7 @@ impl Walk<'_> {
     fn deeper(&self, count: u64, depth: usize, at: usize) -> Result<usize, Violation> {
         // Each item takes at least a byte, so a larger count is a lie that need not be walked.
         if count > (self.bytes.len() - self.at) as u64 {
-            return Err(Violation { what: "more items announced than bytes that follow", at });
+            return Err(Violation { what: CUT_LIST, at });
         }
         depth.checked_sub(1).ok_or(Violation { what: "nesting that is too deep", at })
     }
