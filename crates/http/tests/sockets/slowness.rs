@@ -50,6 +50,17 @@ async fn a_slow_header_is_cut_in_every_phase() {
     }
 }
 
+/// The second request on a connection must not be allowed to take what the first one was not.
+#[tokio::test]
+async fn a_slow_second_header_is_cut_too() {
+    let limits = Limits { header_read: millis(80), ..limits() };
+    let server = Server::plain(router(), limits).await;
+    let mut slow = server.connect().await;
+    slow.write_all(format!("{HELLO}GET /hello HTTP/1.1\r\nHo").as_bytes()).await.unwrap();
+    let answer = read_to_close(&mut slow).await;
+    assert_eq!(answer.matches("200 OK").count(), 1, "{answer}");
+}
+
 /// A drip of header bytes resets naive timers.
 #[tokio::test]
 async fn dripping_header_bytes_buy_no_time() {
@@ -136,7 +147,7 @@ async fn a_reader_that_stops_reading_is_cut() {
 /// A response in one large piece must arrive whole at a reader that is merely slower than the server.
 #[tokio::test]
 async fn a_large_response_reaches_a_slow_but_steady_reader() {
-    let limits = Limits { idle: millis(150), response_stall: millis(400), ..limits() };
+    let limits = Limits { idle: millis(150), response_stall: PATIENCE, ..limits() };
     let router = Router::new().route("/big", get(async || Bytes::from(vec![7; 24 << 20])));
     let server = Server::plain(router, limits).await;
     let mut steady = server.connect().await;
