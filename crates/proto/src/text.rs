@@ -97,6 +97,12 @@ text_type!(
     one_line
 );
 text_type!(
+    /// A file's name for people, without folders; never a path.
+    FileName,
+    120,
+    file_name
+);
+text_type!(
     /// A title or an address on one line.
     Line,
     240,
@@ -156,6 +162,13 @@ fn one_line(text: &str) -> Result<(), TextError> {
         return Err(TextError::Character("a line break or control character"));
     }
     no_tricks(text)
+}
+
+fn file_name(text: &str) -> Result<(), TextError> {
+    if text.contains(['/', '\\']) || matches!(text, "." | "..") {
+        return Err(TextError::Character("a slash or backslash, or nothing but dots"));
+    }
+    one_line(text)
 }
 
 fn no_controls(text: &str) -> Result<(), TextError> {
@@ -233,6 +246,10 @@ mod tests {
         assert!(Label::new("abc\u{202e}gpj.exe").is_err());
         assert!(Prose::new("two\nlines").is_ok());
         assert!(Prose::new("\0").is_err());
+        assert!(FileName::new("photo 1.jpg").is_ok() && FileName::new("...").is_ok());
+        for wrong in [".", "..", "a/b", "..\\b", "a\nb"] {
+            assert!(FileName::new(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

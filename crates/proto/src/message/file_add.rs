@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::common::{Audience, Person};
 use crate::id::{Hash, ItemId};
 use crate::number::FileSize;
-use crate::text::Label;
+use crate::text::{FileName, Label};
 
 /// The facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub struct Text {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Person>,
     /// Name of the file, without folders.
-    pub name: Label,
+    pub name: FileName,
     /// Media type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<Label>,

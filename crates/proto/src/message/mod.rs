@@ -56,7 +56,7 @@ pub enum Sender {
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident, $module:ident, $name:literal, $section:literal, $sender:ident, $delegation:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident, $module:ident, $name:literal, $section:literal, $sender:ident;)*) => {
         /// What a message says.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
@@ -94,7 +94,7 @@ macro_rules! kinds {
             /// Whether its head names a delegation; otherwise it must not.
             #[must_use]
             pub const fn needs_delegation(self) -> bool {
-                match self { $(Self::$variant => $delegation,)* }
+                !matches!(self.sender(), Sender::Desk)
             }
         }
 
@@ -170,77 +170,77 @@ macro_rules! kinds {
 
 kinds! {
     /// New terms for the link are proposed.
-    TermsPropose, terms_propose, "terms.propose", "6.3", Desk, false;
+    TermsPropose, terms_propose, "terms.propose", "6.3", Desk;
     /// Proposed terms are accepted.
-    TermsAccept, terms_accept, "terms.accept", "6.4", Desk, false;
+    TermsAccept, terms_accept, "terms.accept", "6.4", Desk;
     /// The sender takes no new work over this link for a while.
-    LinkSuspend, link_suspend, "link.suspend", "6.5", Desk, false;
+    LinkSuspend, link_suspend, "link.suspend", "6.5", Desk;
     /// The suspension ends.
-    LinkResume, link_resume, "link.resume", "6.6", Desk, false;
+    LinkResume, link_resume, "link.resume", "6.6", Desk;
     /// The link ends; open delegations are returned or recalled.
-    LinkClose, link_close, "link.close", "6.7", Desk, false;
+    LinkClose, link_close, "link.close", "6.7", Desk;
     /// The sender has a newer descriptor.
-    LinkDescriptor, link_descriptor, "link.descriptor", "6.8", Desk, false;
+    LinkDescriptor, link_descriptor, "link.descriptor", "6.8", Desk;
     /// The text of an own message that no receipt covered yet is blanked.
-    LinkWithdraw, link_withdraw, "link.withdraw", "6.9", Desk, false;
+    LinkWithdraw, link_withdraw, "link.withdraw", "6.9", Desk;
     /// Work is handed over.
-    Offer, offer, "delegation.offer", "6.10", Principal, true;
+    Offer, offer, "delegation.offer", "6.10", Principal;
     /// The contractor takes the work.
-    Accept, accept, "delegation.accept", "6.11", Contractor, true;
+    Accept, accept, "delegation.accept", "6.11", Contractor;
     /// The contractor does not take the work.
-    Decline, decline, "delegation.decline", "6.12", Contractor, true;
+    Decline, decline, "delegation.decline", "6.12", Contractor;
     /// The contractor gives accepted work back.
-    Return, return_, "delegation.return", "6.13", Contractor, true;
+    Return, return_, "delegation.return", "6.13", Contractor;
     /// The principal takes the work back.
-    Recall, recall, "delegation.recall", "6.14", Principal, true;
+    Recall, recall, "delegation.recall", "6.14", Principal;
     /// The status of the sender’s own ticket changed.
-    Status, status, "delegation.status", "6.15", Either, true;
+    Status, status, "delegation.status", "6.15", Either;
     /// The contractor says that the work is done.
-    Resolve, resolve, "delegation.resolve", "6.16", Contractor, true;
+    Resolve, resolve, "delegation.resolve", "6.16", Contractor;
     /// The principal agrees that the work is done.
-    Confirm, confirm, "delegation.confirm", "6.17", Principal, true;
+    Confirm, confirm, "delegation.confirm", "6.17", Principal;
     /// The principal does not agree, or the fault came back.
-    Reopen, reopen, "delegation.reopen", "6.18", Principal, true;
+    Reopen, reopen, "delegation.reopen", "6.18", Principal;
     /// The principal changes what it offered; absent members stay as they were.
-    Update, update, "delegation.update", "6.19", Principal, true;
+    Update, update, "delegation.update", "6.19", Principal;
     /// The contractor agrees to a proposed change.
-    ChangeTake, change_take, "delegation.change-take", "6.20", Contractor, true;
+    ChangeTake, change_take, "delegation.change-take", "6.20", Contractor;
     /// The contractor does not agree to a proposed change.
-    ChangeDecline, change_decline, "delegation.change-decline", "6.21", Contractor, true;
+    ChangeDecline, change_decline, "delegation.change-decline", "6.21", Contractor;
     /// The contractor asks, and waits for the principal.
-    Ask, ask, "delegation.ask", "6.22", Contractor, true;
+    Ask, ask, "delegation.ask", "6.22", Contractor;
     /// The principal answers.
-    Answer, answer, "delegation.answer", "6.23", Principal, true;
+    Answer, answer, "delegation.answer", "6.23", Principal;
     /// What the sender holds of the shared view, for comparison.
-    Digest, digest, "delegation.digest", "6.24", Either, true;
+    Digest, digest, "delegation.digest", "6.24", Either;
     /// A comment.
-    CommentAdd, comment_add, "comment.add", "6.25", Either, true;
+    CommentAdd, comment_add, "comment.add", "6.25", Either;
     /// The author replaces the words of a comment.
-    CommentEdit, comment_edit, "comment.edit", "6.26", Either, true;
+    CommentEdit, comment_edit, "comment.edit", "6.26", Either;
     /// The author takes a comment back.
-    CommentRetract, comment_retract, "comment.retract", "6.27", Either, true;
+    CommentRetract, comment_retract, "comment.retract", "6.27", Either;
     /// A file is announced; its bytes travel apart.
-    FileAdd, file_add, "file.add", "6.28", Either, true;
+    FileAdd, file_add, "file.add", "6.28", Either;
     /// The author takes a file back.
-    FileRetract, file_retract, "file.retract", "6.29", Either, true;
+    FileRetract, file_retract, "file.retract", "6.29", Either;
     /// A line of work to be paid for.
-    WorkAdd, work_add, "work.add", "6.30", Contractor, true;
+    WorkAdd, work_add, "work.add", "6.30", Contractor;
     /// A work line is approved.
-    WorkApprove, work_approve, "work.approve", "6.31", Principal, true;
+    WorkApprove, work_approve, "work.approve", "6.31", Principal;
     /// A work line is disputed.
-    WorkDispute, work_dispute, "work.dispute", "6.32", Principal, true;
+    WorkDispute, work_dispute, "work.dispute", "6.32", Principal;
     /// The principal rates the work.
-    Rate, rate, "delegation.rate", "6.33", Principal, true;
+    Rate, rate, "delegation.rate", "6.33", Principal;
     /// A statement of account over a period.
-    StatementPropose, statement_propose, "statement.propose", "6.34", Desk, false;
+    StatementPropose, statement_propose, "statement.propose", "6.34", Desk;
     /// A statement is agreed.
-    StatementSign, statement_sign, "statement.sign", "6.35", Desk, false;
+    StatementSign, statement_sign, "statement.sign", "6.35", Desk;
     /// How the case stands further down its chain.
-    ChainReport, chain_report, "chain.report", "6.36", Contractor, true;
+    ChainReport, chain_report, "chain.report", "6.36", Contractor;
     /// The texts of these items are to be erased.
-    Erase, erase, "privacy.erase", "6.37", Desk, false;
+    Erase, erase, "privacy.erase", "6.37", Desk;
     /// The texts of these items are erased.
-    EraseDone, erase_done, "privacy.erased", "6.38", Desk, false;
+    EraseDone, erase_done, "privacy.erased", "6.38", Desk;
 }
 
 #[cfg(test)]

@@ -42,6 +42,16 @@ impl TextPart for NoText {
     }
 }
 
+impl TextPart for Option<ByText> {
+    fn encode(&self) -> Option<Vec<u8>> {
+        self.as_ref().map(encode)
+    }
+
+    fn decode(body: Option<&[u8]>) -> Result<Self, OutcomeCode> {
+        body.map(text).transpose()
+    }
+}
+
 impl TextPart for ReasonText {
     fn encode(&self) -> Option<Vec<u8>> {
         Some(encode(self))
@@ -57,6 +67,9 @@ impl TextPart for ReasonText {
         }
         let read: Read = text(body.ok_or(OutcomeCode::ReasonMissing)?)?;
         let reason = read.reason.ok_or(OutcomeCode::ReasonMissing)?;
+        if reason.as_str().trim().is_empty() {
+            return Err(OutcomeCode::ReasonMissing);
+        }
         Ok(Self { by: read.by, reason })
     }
 }
@@ -75,19 +88,6 @@ macro_rules! needed {
     };
 }
 
-macro_rules! possible {
-    ($($text:ty)*) => {
-        $(impl TextPart for Option<$text> {
-            fn encode(&self) -> Option<Vec<u8>> {
-                self.as_ref().map(encode)
-            }
-
-            fn decode(body: Option<&[u8]>) -> Result<Self, OutcomeCode> {
-                body.map(text).transpose()
-            }
-        })*
-    };
+needed! {
+    offer::Text resolve::Text update::Text ask::Text comment_add::Text file_add::Text work_add::Text rate::Text
 }
-
-needed! { offer::Text ask::Text comment_add::Text file_add::Text work_add::Text }
-possible! { ByText resolve::Words update::Changes rate::Words }

@@ -13,12 +13,9 @@ pub struct Facts {
     pub stars: Stars,
 }
 
-/// The text part, if there is one.
-pub type Text = Option<Words>;
-
-/// Who acted, and a word about it.
+/// The text part: who acted, and a word about it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Words {
+pub struct Text {
     /// Who acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Person>,

@@ -15,12 +15,9 @@ pub struct Facts {
     pub code: Option<Code>,
 }
 
-/// The text part, if there is one.
-pub type Text = Option<Words>;
-
-/// Who acted, and what was done.
+/// The text part: who acted, and what was done.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Words {
+pub struct Text {
     /// Who acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Person>,

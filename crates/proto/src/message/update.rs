@@ -30,12 +30,9 @@ pub struct Facts {
     pub priority: Option<Priority>,
 }
 
-/// The text part, if there is one.
-pub type Text = Option<Changes>;
-
-/// Who acted, and what a person wrote.
+/// The text part: who acted, and what a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Changes {
+pub struct Text {
     /// Who acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Person>,
