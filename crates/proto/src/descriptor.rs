@@ -6,6 +6,7 @@ use serde_bytes::ByteBuf;
 use crate::code::Code;
 use crate::cose::Purpose;
 use crate::document::{Document, Signed, V1};
+use crate::endpoint::Endpoint;
 use crate::id::{DeskId, Spki};
 use crate::key::SecretKey;
 use crate::keylog::KeyLog;
@@ -40,6 +41,19 @@ pub struct DescriptorBody {
 
 impl Document for DescriptorBody {
     const PURPOSE: Purpose = Purpose::Descriptor;
+}
+
+impl DescriptorBody {
+    /// What the shape alone does not say: counts, order, endpoints that can be dialled.
+    fn holds(&self) -> bool {
+        (1..=2).contains(&self.tls.len())
+            && self.features.len() <= 32
+            && self.features.is_sorted_by(|one, other| one < other)
+            && self.endpoints.len() <= 4
+            && self.endpoints.iter().all(|url| Endpoint::try_from(url).is_ok())
+            && (1..=8).contains(&self.protocols.len())
+            && self.protocols.is_sorted_by(|one, other| one < other)
+    }
 }
 
 /// What a desk takes at most, in bytes.
@@ -86,11 +100,7 @@ impl Descriptor {
         let mut found = None;
         let signed = Signed::open_with(bytes, |body: &DescriptorBody| {
             let keys = KeyLog::verify(&body.keys)?;
-            let counts = (1..=2).contains(&body.tls.len())
-                && body.features.len() <= 32
-                && body.endpoints.len() <= 4
-                && (1..=8).contains(&body.protocols.len());
-            if keys.desk() != body.desk || !counts {
+            if keys.desk() != body.desk || !body.holds() {
                 return Err(Code::Malformed);
             }
             if !body.protocols.contains(&1) {

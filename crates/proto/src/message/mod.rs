@@ -22,6 +22,7 @@ pub mod link_descriptor;
 pub mod link_resume;
 pub mod link_suspend;
 pub mod link_withdraw;
+mod members;
 pub mod offer;
 mod part;
 pub mod rate;
@@ -95,6 +96,12 @@ macro_rules! kinds {
             #[must_use]
             pub const fn needs_delegation(self) -> bool {
                 !matches!(self.sender(), Sender::Desk)
+            }
+
+            /// The members of its facts that this version knows: what a head's `must` may list.
+            #[must_use]
+            pub fn fact_keys(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => members::members::<$module::Facts>(),)* }
             }
         }
 
