@@ -74,8 +74,8 @@ impl RebuildReason {
     /// # Errors
     /// Those of [`JournalReader::replay`], except for a position that the journal does not contain.
     pub fn of_position(journal: &dyn JournalReader, view: Option<Position>) -> Result<Option<Self>> {
-        let (start, tail) = (journal.start(), journal.tail());
-        let Some(view) = view else { return Ok((tail.group > start.group).then_some(Self::Missing)) };
+        let tail = journal.tail();
+        let Some(view) = view else { return Ok((tail.group > 0).then_some(Self::Missing)) };
         if view.group > tail.group {
             return Ok(Some(Self::AheadOfJournal { view: view.group, journal: tail.group }));
         }

@@ -7,12 +7,16 @@
 mod backend;
 mod batch;
 mod blob;
-// #[cfg(feature = "conformance")]
-// pub mod conformance;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod disk;
 mod error;
 pub mod journal;
+pub mod local;
 pub mod memory;
+pub mod record;
+pub mod row;
+pub mod table;
 
 pub use backend::{
     Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, Sink, View, ViewState, WriteError,

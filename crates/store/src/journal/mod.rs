@@ -76,6 +76,8 @@ mod scan;
 mod segments;
 mod sink;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

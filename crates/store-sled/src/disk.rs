@@ -1,0 +1,134 @@
+//! Real files: the [`Disk`] below the journal and the blobs.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deskwire_store::{Disk, DiskFile};
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
+use crate::folder::FolderLock;
+
+/// The files below one folder, held for as long as any part of the store is in use.
+pub(crate) struct OsDisk {
+    root: PathBuf,
+    /// Folders whose names are known to be durable.
+    durable_folders: Mutex<BTreeSet<String>>,
+    _lock: Arc<FolderLock>,
+}
+
+impl OsDisk {
+    pub(crate) fn new(root: &Path, lock: Arc<FolderLock>) -> Self {
+        Self { root: root.to_owned(), durable_folders: Mutex::default(), _lock: lock }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+}
+
+impl Disk for OsDisk {
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let options =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(self.path(name));
+        Ok(Arc::new(OsFile(options?)))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(OsFile(OpenOptions::new().read(true).write(true).open(self.path(name))?)))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path(name))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.path(folder)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        // Names that are not UTF-8 are nobody's here.
+        entries
+            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
+            .collect()
+    }
+
+    fn create_folder(&self, folder: &str) -> io::Result<()> {
+        let known = |set: &Mutex<BTreeSet<String>>| {
+            set.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
+        };
+        if known(&self.durable_folders) {
+            return Ok(());
+        }
+        let path = self.path(folder);
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        // Also for a folder that is there: the process that made it may have died before this.
+        sync_folder(path.parent().unwrap_or(&self.root))?;
+        self.durable_folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+        Ok(())
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        sync_folder(&self.path(folder))
+    }
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Reserves room in a file; where the file system cannot, nothing happens.
+pub(crate) fn allocate(file: &File, size: u64) -> io::Result<()> {
+    if size == 0 {
+        return Ok(());
+    }
+    match rustix::io::retry_on_intr(|| rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size)) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+struct OsFile(File);
+
+impl DiskFile for OsFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn allocate(&self, size: u64) -> io::Result<()> {
+        allocate(&self.0, size)
+    }
+
+    fn set_len(&self, size: u64) -> io::Result<()> {
+        self.0.set_len(size)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+}

@@ -1,0 +1,61 @@
+//! The embedded storage backend: journal and blobs in files, the view in sled.
+//!
+//! A data folder holds
+//!
+//! | name | what |
+//! |---|---|
+//! | `format` | the version of this layout; a newer one is refused |
+//! | `lock` | held by the process that uses the folder, with its process id |
+//! | `journal/` | the segments, see [`deskwire_store::journal`] |
+//! | `blobs/` | files by their SHA-256, partial ones in `blobs/partial` |
+//! | `view/` | the sled database; can be deleted at any time, it is rebuilt |
+//! | `view.state` | what says whether `view/` can be trusted |
+//! | `view.aside/` | a view that was set aside, until the rebuild is complete |
+//! | `reserve` | room to give up when the disk is full |
+//!
+//! sled syncs less than it promises and does not survive a power cut or a flipped bit; it is trusted only after a
+//! clean stop, or when nothing but the process ended since it was opened (the kernel's boot id says so).
+
+mod disk;
+mod folder;
+mod keeper;
+mod marker;
+mod open;
+mod reserve;
+mod view;
+
+use std::path::Path;
+
+use deskwire_store::journal::JournalConfig;
+use deskwire_store::{Opened, Result};
+
+/// The sizes the backend works with. They may differ from one opening to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// The version of the fold that fills the view; a view of another one is set aside.
+    pub schema: u32,
+    /// Sizes of the journal.
+    pub journal: JournalConfig,
+    /// Room kept on the disk to be given up when it is full, bytes.
+    pub reserve_bytes: u64,
+    /// What sled keeps in memory of the view, bytes.
+    pub cache_bytes: u64,
+}
+
+impl Options {
+    /// The usual sizes.
+    pub fn new(schema: u32) -> Self {
+        Self { schema, journal: JournalConfig::default(), reserve_bytes: 16 << 20, cache_bytes: 32 << 20 }
+    }
+}
+
+/// Opens the store in a folder, creating what is not there yet.
+///
+/// # Errors
+/// [`Locked`](deskwire_store::Error::Locked) when another process uses the folder;
+/// [`NewerFormat`](deskwire_store::Error::NewerFormat) and [`NotAStore`](deskwire_store::Error::NotAStore) for folders
+/// that are not for this program; [`Damaged`](deskwire_store::Error::Damaged) when the journal's end does not verify.
+/// A view that cannot be used is no error: it is set aside, see [`Opened::view_state`].
+pub fn open(folder: &Path, options: Options) -> Result<Opened> {
+    open::open(folder, options)
+}

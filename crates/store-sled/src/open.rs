@@ -1,0 +1,154 @@
+//! Opening a data folder, step by step.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use deskwire_store::journal::Journal;
+use deskwire_store::{
+    Disk, DiskBlobs, Error, JournalId, JournalReader, Opened, RebuildReason, Result, View, ViewState,
+};
+
+use crate::Options;
+use crate::disk::OsDisk;
+use crate::folder::{FolderLock, Format, check_format, write_format};
+use crate::keeper::SledKeeper;
+use crate::marker::Marker;
+use crate::reserve::Reserve;
+use crate::view::SledView;
+
+const VIEW: &str = "view";
+const ASIDE: &str = "view.aside";
+
+pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
+    let lock = Arc::new(FolderLock::take(folder)?);
+    let reserve = Reserve::new(folder, options.reserve_bytes);
+    let opened = match open_locked(folder, options, &lock) {
+        // On a full disk even opening may need room.
+        Err(full @ Error::Full { .. }) => {
+            if !reserve.release()? {
+                return Err(full);
+            }
+            tracing::warn!("the disk is full; the reserve was given up to open the store");
+            open_locked(folder, options, &lock)?
+        }
+        result => {
+            let opened = result?;
+            if !reserve.restore()? {
+                tracing::warn!("the disk has no room for the reserve of {} bytes", options.reserve_bytes);
+            }
+            opened
+        }
+    };
+    let keeper = SledKeeper::new(folder, reserve, opened.view.clone(), options.schema);
+    Ok(Opened {
+        stage: opened.journal.stage,
+        sink: opened.journal.sink,
+        reader: opened.journal.reader,
+        view: opened.view,
+        view_state: opened.view_state,
+        blobs: Arc::new(opened.blobs),
+        keeper: Arc::new(keeper),
+    })
+}
+
+/// What a folder holds, opened.
+struct Parts {
+    journal: Journal,
+    view: Arc<SledView>,
+    view_state: ViewState,
+    blobs: DiskBlobs,
+}
+
+fn open_locked(folder: &Path, options: Options, lock: &Arc<FolderLock>) -> Result<Parts> {
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk::new(folder, lock.clone()));
+    let journal = open_journal(folder, disk.clone(), options)?;
+    let blobs = DiskBlobs::open(disk)?;
+    let (view, view_state) = open_view(folder, options, lock, journal.reader.as_ref())?;
+    Ok(Parts { journal, view: Arc::new(view), view_state, blobs })
+}
+
+/// Opens the journal. A folder is marked as a store only when its journal is there, so that one whose journal was
+/// lost does not pass for a new one, nor one whose first start was interrupted for a broken one.
+fn open_journal(folder: &Path, disk: Arc<dyn Disk>, options: Options) -> Result<Journal> {
+    let format = check_format(folder)?;
+    let create = match format {
+        Format::Fresh => Some(new_id()?),
+        Format::Present => None,
+    };
+    let journal = Journal::open(disk, options.journal, create)?;
+    if let Some(cut) = &journal.cut {
+        let (group, segment, offset) = (cut.at.group, cut.at.segment, cut.at.offset);
+        tracing::warn!(group, segment, offset, reason = %cut.reason, "a last write that was not complete was cut off the journal");
+    }
+    if format == Format::Fresh {
+        if journal.reader.tail().group > 0 {
+            let reason = "it has a journal but its file `format` is missing".into();
+            return Err(Error::NotAStore { folder: folder.display().to_string(), reason });
+        }
+        write_format(folder)?;
+    }
+    Ok(journal)
+}
+
+fn new_id() -> Result<JournalId> {
+    let mut id = [0; 16];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut id))
+        .map_err(|error| Error::io("draw a journal id from /dev/urandom", error))?;
+    Ok(JournalId(id))
+}
+
+/// Opens the view if it can be trusted; otherwise sets it aside and opens an empty one.
+fn open_view(
+    folder: &Path,
+    options: Options,
+    lock: &Arc<FolderLock>,
+    journal: &dyn JournalReader,
+) -> Result<(SledView, ViewState)> {
+    let path = folder.join(VIEW);
+    let try_open = || {
+        Marker::new(folder).write_in_use(options.schema)?;
+        SledView::open(&path, options.cache_bytes, Marker::new(folder), lock.clone())
+    };
+    let reason = match Marker::new(folder).judge(options.schema)? {
+        Some(reason) => reason,
+        None if !path.exists() => RebuildReason::Missing,
+        None => match try_open()
+            .and_then(|view| Ok((RebuildReason::of_position(journal, view.position()?)?, view)))
+        {
+            Ok((None, view)) => return Ok((view, ViewState::Intact)),
+            Ok((Some(reason), view)) => {
+                drop(view);
+                reason
+            }
+            Err(Error::ViewFailed(reason)) => RebuildReason::Unreadable(reason),
+            Err(error) => return Err(error),
+        },
+    };
+    tracing::info!(%reason, "the view is rebuilt from the journal");
+    set_aside(folder, &path)?;
+    Ok((try_open()?, ViewState::NeedsRebuild(reason)))
+}
+
+/// Moves a view out of the way. Only the newest one set aside is kept.
+fn set_aside(folder: &Path, view: &Path) -> Result<()> {
+    Marker::new(folder).remove()?;
+    if view.exists() {
+        delete_set_aside(folder)?;
+        fs::rename(view, folder.join(ASIDE))
+            .map_err(|error| Error::io(format!("set {} aside", view.display()), error))?;
+    }
+    Ok(())
+}
+
+/// Deletes the view set aside.
+pub(crate) fn delete_set_aside(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder.join(ASIDE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io(format!("delete {}", folder.join(ASIDE).display()), error))
+        }
+        _ => Ok(()),
+    }
+}
