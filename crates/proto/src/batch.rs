@@ -85,14 +85,15 @@ pub(crate) fn push_delivery(delivery: &Delivery, out: &mut Vec<u8>) {
 
 /// Takes one delivery off the front of a sequence.
 pub(crate) fn take_delivery(bytes: &[u8]) -> Result<(Delivery, &[u8]), Code> {
-    let rest = bytes.strip_prefix(&[0x82]).ok_or(Code::Malformed)?;
+    let (item, behind) = cbor::split(bytes, Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
+    let rest = item.strip_prefix(&[0x82]).ok_or(Code::Malformed)?;
     let (signed, rest) = take_bytes(rest)?;
-    let (text, rest) = match rest.strip_prefix(&[0xf6]) {
-        Some(rest) => (None, rest),
-        None => take_bytes(rest).map(|(text, rest)| (Some(ByteBuf::from(text)), rest))?,
+    let text = match rest {
+        [0xf6] => None,
+        _ => Some(ByteBuf::from(take_bytes(rest)?.0)),
     };
     let delivery = Delivery(ByteBuf::from(signed), text);
-    if delivery.size() > MESSAGE_BYTES { Err(Code::TooLarge) } else { Ok((delivery, rest)) }
+    if delivery.size() > MESSAGE_BYTES { Err(Code::TooLarge) } else { Ok((delivery, behind)) }
 }
 
 /// Takes one byte string off the front of a sequence.

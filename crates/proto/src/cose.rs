@@ -1,6 +1,6 @@
 //! COSE_Sign1 (RFC 9052) in its one deterministic form. proto-spec, section 4.2.
 
-use crate::cbor;
+use crate::cbor::{self, Bounds};
 use crate::code::Code;
 use crate::id::KeyId;
 use crate::key::{BadSignature, PublicKey, SIGNATURE_BYTES, SecretKey};
@@ -91,8 +91,16 @@ impl<'a> Sign1<'a> {
     /// Takes apart the one deterministic form that a COSE_Sign1 of this protocol has.
     ///
     /// # Errors
-    /// [`Code::Malformed`] for anything else.
+    /// [`Code::NotDeterministic`] for bytes that fail the strict check, [`Code::Malformed`] for another form.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Code> {
+        Self::take(bytes).map_err(|code| match cbor::check(bytes, Bounds::MESSAGE) {
+            Ok(()) => code,
+            Err(_) => Code::NotDeterministic,
+        })
+    }
+
+    /// What has the one form needs no other check: nothing in it could be written otherwise.
+    fn take(bytes: &'a [u8]) -> Result<Self, Code> {
         if bytes.len() <= PAYLOAD_AT || bytes[..HEAD.len()] != HEAD || bytes[PROTECTED.end] != 0xa0 {
             return Err(Code::Malformed);
         }
@@ -232,6 +240,6 @@ mod tests {
         assert!((0..bytes.len()).all(|end| Sign1::parse(&bytes[..end]).is_err()));
         let mut longer = bytes.clone();
         longer.push(0);
-        assert_eq!(Sign1::parse(&longer), Err(Code::Malformed));
+        assert_eq!(Sign1::parse(&longer), Err(Code::NotDeterministic));
     }
 }

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::cose::{Purpose, Sign1, sign};
 use crate::document::V1;
 use crate::id::{DeskId, Hash, KeyId};
-use crate::key::{PublicKey, SecretKey};
+use crate::key::{PublicKey, SecretKey, WeakKey};
 use crate::limits::KEY_EVENTS;
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
@@ -89,6 +89,11 @@ impl KeyLog {
     /// # Errors
     /// [`Code::BadKeyLog`], or what is wrong with the bytes of an event.
     pub fn verify(events: &[ByteBuf]) -> Result<Self, Code> {
+        let told = [Code::NotDeterministic, Code::BadSignature, Code::WeakKey];
+        Self::follow(events).map_err(|code| if told.contains(&code) { code } else { Code::BadKeyLog })
+    }
+
+    fn follow(events: &[ByteBuf]) -> Result<Self, Code> {
         let (first, later) = events.split_first().ok_or(Code::BadKeyLog)?;
         let parsed = Sign1::parse(first)?;
         let inception: Inception = event(parsed.unverified_payload())?;
@@ -170,8 +175,9 @@ impl KeyLog {
 }
 
 fn event<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Code> {
-    cbor::decode(payload, Bounds::MESSAGE).map_err(|error| match error {
+    cbor::decode(payload, Bounds::LARGE).map_err(|error| match error {
         cbor::CborError::Strict(_) => Code::NotDeterministic,
+        cbor::CborError::Shape(words) if words.contains(&WeakKey.to_string()) => Code::WeakKey,
         cbor::CborError::Shape(_) | cbor::CborError::Own(_) => Code::BadKeyLog,
     })
 }

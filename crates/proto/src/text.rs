@@ -188,11 +188,15 @@ fn no_tricks(text: &str) -> Result<(), TextError> {
 }
 
 fn code_letters(text: &str) -> Result<(), TextError> {
+    if is_code(text) { Ok(()) } else { Err(TextError::Character("only a-z, 0-9 and - after a first letter")) }
+}
+
+/// Whether this is the shape of a code: of values, and of the names of members.
+pub(crate) fn is_code(text: &str) -> bool {
     let good = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
-    if text.as_bytes()[0].is_ascii_lowercase() && text.bytes().all(good) {
-        return Ok(());
-    }
-    Err(TextError::Character("only a-z, 0-9 and - after a first letter"))
+    text.len() <= Code::MAX
+        && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+        && text.bytes().all(good)
 }
 
 fn kind_letters(text: &str) -> Result<(), TextError> {

@@ -6,6 +6,8 @@ use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
 
+use crate::text::is_code;
+
 /// Decodes a whole slice.
 pub(super) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_cbor::Error> {
     let mut inner = serde_cbor::Deserializer::from_slice(bytes);
@@ -23,6 +25,8 @@ enum Wanted {
     Anything,
     Map,
     Name,
+    Text,
+    Bytes,
 }
 
 macro_rules! forward {
@@ -33,23 +37,35 @@ macro_rules! forward {
     };
 }
 
+macro_rules! only {
+    ($($method:ident: $wanted:ident;)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.0.$method(Watch { visitor, wanted: Wanted::$wanted })
+        })*
+    };
+}
+
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guard<D> {
     type Error = D::Error;
 
     forward! {
         deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
-        deserialize_char deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf
-        deserialize_unit deserialize_seq deserialize_ignored_any
+        deserialize_char deserialize_unit deserialize_seq deserialize_ignored_any
+    }
+
+    only! {
+        deserialize_str: Text;
+        deserialize_string: Text;
+        deserialize_bytes: Bytes;
+        deserialize_byte_buf: Bytes;
+        deserialize_map: Map;
+        deserialize_identifier: Name;
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         // An optional member that is there has a value: null is no second way to leave it out.
         visitor.visit_some(self)
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(Watch { visitor, wanted: Wanted::Map })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -59,10 +75,6 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guard<D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.0.deserialize_struct(name, fields, Watch { visitor, wanted: Wanted::Map })
-    }
-
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_identifier(Watch { visitor, wanted: Wanted::Name })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -111,6 +123,14 @@ struct Watch<V> {
 }
 
 impl<V> Watch<V> {
+    /// Text is shown as text, or as the name of a member, which is a code whether it is known or not.
+    fn text<E: de::Error>(&self, value: &str) -> Result<(), E> {
+        if self.wanted == Wanted::Name && !is_code(value) {
+            return Err(E::custom("a member whose name is no code"));
+        }
+        if self.wanted == Wanted::Name { Ok(()) } else { self.only(Wanted::Text, "text") }
+    }
+
     fn only<E: de::Error>(&self, shown: Wanted, what: &str) -> Result<(), E> {
         if self.wanted == Wanted::Anything || self.wanted == shown {
             return Ok(());
@@ -119,6 +139,8 @@ impl<V> Watch<V> {
             "{what} where a {} belongs",
             match self.wanted {
                 Wanted::Map => "map",
+                Wanted::Text => "text",
+                Wanted::Bytes => "byte string",
                 Wanted::Name | Wanted::Anything => "name",
             }
         )))
@@ -126,9 +148,9 @@ impl<V> Watch<V> {
 }
 
 macro_rules! scalars {
-    ($($method:ident: $type:ty, $what:literal;)*) => {
+    ($($method:ident: $type:ty, $shown:ident, $what:literal;)*) => {
         $(fn $method<E: de::Error>(self, value: $type) -> Result<V::Value, E> {
-            self.only::<E>(Wanted::Anything, $what)?;
+            self.only::<E>(Wanted::$shown, $what)?;
             self.visitor.$method(value)
         })*
     };
@@ -142,27 +164,27 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<V> {
     }
 
     scalars! {
-        visit_bool: bool, "a truth value";
-        visit_i8: i8, "a number";
-        visit_i16: i16, "a number";
-        visit_i32: i32, "a number";
-        visit_i64: i64, "a number";
-        visit_u8: u8, "a number";
-        visit_u16: u16, "a number";
-        visit_u32: u32, "a number";
-        visit_u64: u64, "a number";
-        visit_bytes: &[u8], "a byte string";
-        visit_borrowed_bytes: &'de [u8], "a byte string";
-        visit_byte_buf: Vec<u8>, "a byte string";
+        visit_bool: bool, Anything, "a truth value";
+        visit_i8: i8, Anything, "a number";
+        visit_i16: i16, Anything, "a number";
+        visit_i32: i32, Anything, "a number";
+        visit_i64: i64, Anything, "a number";
+        visit_u8: u8, Anything, "a number";
+        visit_u16: u16, Anything, "a number";
+        visit_u32: u32, Anything, "a number";
+        visit_u64: u64, Anything, "a number";
+        visit_bytes: &[u8], Bytes, "a byte string";
+        visit_borrowed_bytes: &'de [u8], Bytes, "a byte string";
+        visit_byte_buf: Vec<u8>, Bytes, "a byte string";
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<V::Value, E> {
-        self.only::<E>(Wanted::Name, "text")?;
+        self.text::<E>(value)?;
         self.visitor.visit_str(value)
     }
 
     fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<V::Value, E> {
-        self.only::<E>(Wanted::Name, "text")?;
+        self.text::<E>(value)?;
         self.visitor.visit_borrowed_str(value)
     }
 

@@ -83,6 +83,37 @@ fn arrays_for_maps_and_numbers_for_names_are_refused() {
 }
 
 #[test]
+fn one_type_is_never_taken_for_another() {
+    use serde_bytes::ByteBuf;
+    let taken = |bytes: &[u8]| decode::<Pair>(bytes, Bounds::MESSAGE).is_ok();
+    assert!(taken(&[0xa2, 0x61, b'a', 1, 0x62, b'b', b'b', 0x61, b'x']));
+    assert!(!taken(&[0xa2, 0x61, b'a', 1, 0x62, b'b', b'b', 0x41, b'x']), "bytes for text");
+    assert!(!taken(&[0xa2, 0x61, b'a', 1, 0x62, b'b', b'b', 0xf6]), "null for an absent member");
+    assert!(!taken(&[0xa2, 0x61, b'A', 1, 0x61, b'a', 1]), "a member whose name is no code");
+    assert!(
+        taken(&[0xa2, 0x61, b'a', 1, 0x61, b'z', 0xa1, 0x01, 0x80]),
+        "an unknown member may hold anything"
+    );
+    assert!(decode::<ByteBuf>(&[0x61, b'x'], Bounds::MESSAGE).is_err(), "text for bytes");
+    assert!(decode::<ByteBuf>(&[0x81, 1], Bounds::MESSAGE).is_err(), "numbers for bytes");
+    assert!(decode::<ByteBuf>(&[0x41, 1], Bounds::MESSAGE).is_ok());
+    let map = encode(&std::collections::BTreeMap::from([("first", 0)])).unwrap();
+    assert!(decode::<Choice>(&map, Bounds::MESSAGE).is_err(), "a map for a word");
+    assert!(decode::<Choice>(&encode(&["first"]).unwrap(), Bounds::MESSAGE).is_err(), "an array for a word");
+}
+
+#[test]
+fn integers_beyond_what_a_double_holds_are_refused() {
+    let taken = |bytes: &[u8]| decode::<Pair>(&[&[0xa1, 0x61, b'a'][..], bytes].concat(), Bounds::MESSAGE);
+    assert!(taken(&[0x1b, 0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).is_ok(), "2^53 - 1");
+    assert!(matches!(taken(&[0x1b, 0, 0x20, 0, 0, 0, 0, 0, 0]), Err(CborError::Shape(_))), "2^53");
+    assert!(matches!(
+        taken(&[0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        Err(CborError::Shape(_))
+    ));
+}
+
+#[test]
 fn unsorted_members_of_our_own_are_noticed_before_they_leave() {
     #[derive(Serialize)]
     struct Wrong {
