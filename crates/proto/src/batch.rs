@@ -1,15 +1,13 @@
 //! A batch: a CBOR sequence (RFC 8742) of a head and messages with their text parts. proto-spec, section 5.4.
 
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 
 use crate::cbor::{self, Bounds};
 use crate::code::Code;
-use crate::cose::push_head;
 use crate::delivery::Delivery;
 use crate::document::{V1, code_of};
 use crate::id::{LinkId, SessionId};
-use crate::limits::{BATCH_BYTES, BATCH_MESSAGES, MESSAGE_BYTES};
+use crate::limits::{BATCH_BYTES, BATCH_MESSAGES};
 
 /// The first item of the sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +39,7 @@ impl Batch {
         let mut bytes = cbor::encode(&self.head).expect("members are declared in deterministic order");
         bytes.reserve(size);
         for delivery in &self.deliveries {
-            push_delivery(delivery, &mut bytes);
+            delivery.push(&mut bytes);
         }
         bytes
     }
@@ -61,47 +59,12 @@ impl Batch {
             if deliveries.len() == BATCH_MESSAGES {
                 return Err(Code::TooMany);
             }
-            let (delivery, behind) = take_delivery(rest)?;
+            let (delivery, behind) = Delivery::take(rest)?;
             deliveries.push(delivery);
             rest = behind;
         }
         if deliveries.is_empty() { Err(Code::Malformed) } else { Ok(Self { head, deliveries }) }
     }
-}
-
-/// Appends `[bstr, bstr / null]`.
-pub(crate) fn push_delivery(delivery: &Delivery, out: &mut Vec<u8>) {
-    out.push(0x82);
-    push_head(2, delivery.signed().len(), out);
-    out.extend_from_slice(delivery.signed());
-    match delivery.text() {
-        Some(text) => {
-            push_head(2, text.len(), out);
-            out.extend_from_slice(text);
-        }
-        None => out.push(0xf6),
-    }
-}
-
-/// Takes one delivery off the front of a sequence.
-pub(crate) fn take_delivery(bytes: &[u8]) -> Result<(Delivery, &[u8]), Code> {
-    let (item, behind) = cbor::split(bytes, Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
-    let rest = item.strip_prefix(&[0x82]).ok_or(Code::Malformed)?;
-    let (signed, rest) = take_bytes(rest)?;
-    let text = match rest {
-        [0xf6] => None,
-        _ => Some(ByteBuf::from(take_bytes(rest)?.0)),
-    };
-    let delivery = Delivery(ByteBuf::from(signed), text);
-    if delivery.size() > MESSAGE_BYTES { Err(Code::TooLarge) } else { Ok((delivery, behind)) }
-}
-
-/// Takes one byte string off the front of a sequence.
-pub(crate) fn take_bytes(bytes: &[u8]) -> Result<(&[u8], &[u8]), Code> {
-    let (major, length, head) = cbor::head(bytes, 0).map_err(|_| Code::NotDeterministic)?;
-    let end = usize::try_from(length).ok().and_then(|length| length.checked_add(head));
-    let end = end.filter(|end| major == 2 && *end <= bytes.len()).ok_or(Code::Malformed)?;
-    Ok((&bytes[head..end], &bytes[end..]))
 }
 
 #[cfg(test)]

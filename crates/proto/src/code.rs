@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::receipt::NotApplied;
+
 /// Whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -62,7 +64,7 @@ codes! {
     /// A public key that is no safe key.
     WeakKey = "weak-key", 403, Final;
     /// Signed with a key that this desk does not have for the link.
-    KeyUnknown = "key-unknown", 403, Final;
+    KeyUnknown = "key-unknown", 403, Resync;
     /// A key log whose events do not follow from one another.
     BadKeyLog = "bad-key-log", 403, Final;
     /// No such link here, or not with this desk.
@@ -86,13 +88,15 @@ codes! {
     /// The session named is not the current one: say hello again.
     SessionUnknown = "session-unknown", 409, Resync;
     /// The peer holds more of this stream than its author: recovery comes first.
-    RecoveryNeeded = "recovery-needed", 409, Final;
+    RecoveryNeeded = "recovery-needed", 409, Resync;
     /// This desk does not hand out lost history yet.
     RecoveryNotOffered = "recovery-not-offered", 501, Final;
     /// Pull mode is not served by this desk.
     PullNotOffered = "pull-not-offered", 501, Final;
     /// Two copies of one desk seem to run.
     CloneSuspected = "clone-suspected", 403, Final;
+    /// `time` is far below one seen before.
+    StaleRequest = "stale-request", 409, Resync;
     /// More bytes than allowed.
     TooLarge = "too-large", 413, Final;
     /// More items than allowed.
@@ -111,20 +115,30 @@ codes! {
     UnsupportedMedia = "unsupported-media", 415, Final;
     /// A version of the protocol that is not spoken.
     UnsupportedVersion = "unsupported-version", 400, Final;
+    /// No such path.
+    UnknownPath = "unknown-path", 404, Final;
+    /// Not the method of this path.
+    WrongMethod = "wrong-method", 405, Final;
     /// No such invitation.
     InvitationUnknown = "invitation-unknown", 404, Final;
     /// The invitation has been used.
     InvitationUsed = "invitation-used", 410, Final;
     /// The invitation has expired.
     InvitationExpired = "invitation-expired", 410, Final;
+    /// The nonce revealed is not the one committed to, or belongs to another answer.
+    BadReveal = "bad-reveal", 403, Final;
     /// Both sides asked at once; the other request stands.
     LinkCrossed = "link-crossed", 409, Retry;
     /// The operator has not added this desk.
     NotExpected = "not-expected", 403, Retry;
+    /// The two desks have an open link.
+    AlreadyLinked = "already-linked", 409, Final;
     /// The two sides do not offer the same terms.
     TermsDiffer = "terms-differ", 409, Final;
     /// No such file was announced to this desk on this link.
     BlobUnknown = "blob-unknown", 404, Final;
+    /// The bytes brought are not those that were announced.
+    BlobMismatch = "blob-mismatch", 400, Final;
 }
 
 impl fmt::Display for Code {
@@ -134,7 +148,7 @@ impl fmt::Display for Code {
 }
 
 macro_rules! outcome_codes {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $result:ident;)*) => {
         /// Why a message that was rightly signed and in order has no effect.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum OutcomeCode {
@@ -150,49 +164,61 @@ macro_rules! outcome_codes {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
+
+            /// Whether the message was understood and refused, or not understood.
+            #[must_use]
+            pub const fn result(self) -> NotApplied {
+                match self { $(Self::$variant => NotApplied::$result,)* }
+            }
+
+            /// The code of a word in a receipt, if this version knows it.
+            #[must_use]
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
         }
     };
 }
 
 outcome_codes! {
     /// The facts are not deterministic CBOR of the kind's shape.
-    MalformedFacts = "malformed-facts";
+    MalformedFacts = "malformed-facts", Refused;
     /// The text part is not deterministic CBOR of the kind's shape.
-    MalformedText = "malformed-text";
+    MalformedText = "malformed-text", Refused;
     /// The text part that the head names did not come.
-    TextMissing = "text-missing";
+    TextMissing = "text-missing", Refused;
     /// The text part is not the one whose hash the head names.
-    TextMismatch = "text-mismatch";
+    TextMismatch = "text-mismatch", Refused;
     /// The kind needs a delegation and names none that this link has.
-    UnknownDelegation = "unknown-delegation";
+    UnknownDelegation = "unknown-delegation", Refused;
     /// Only the other side may say this.
-    NotYourField = "not-your-field";
+    NotYourField = "not-your-field", Refused;
     /// The terms of the link do not allow it.
-    NotAllowedByTerms = "not-allowed-by-terms";
+    NotAllowedByTerms = "not-allowed-by-terms", Refused;
     /// The side that sent it may never take this action.
-    ActionNotAllowed = "action-not-allowed";
+    ActionNotAllowed = "action-not-allowed", Refused;
     /// `seen` is behind a receipt that the sender has given.
-    SeenBehindReceipt = "seen-behind-receipt";
+    SeenBehindReceipt = "seen-behind-receipt", Refused;
     /// `seen` is lower than in an earlier message.
-    SeenFalls = "seen-falls";
+    SeenFalls = "seen-falls", Refused;
     /// `seen` names messages that were never sent.
-    SeenAhead = "seen-ahead";
+    SeenAhead = "seen-ahead", Refused;
     /// The file is larger than the terms allow.
-    FileTooLarge = "file-too-large";
+    FileTooLarge = "file-too-large", Refused;
     /// The item id has occurred before on this link.
-    DuplicateItem = "duplicate-item";
+    DuplicateItem = "duplicate-item", Refused;
     /// The delegation exists already.
-    DuplicateDelegation = "duplicate-delegation";
+    DuplicateDelegation = "duplicate-delegation", Refused;
     /// A kind that this desk does not take.
-    UnsupportedKind = "unsupported-kind";
+    UnsupportedKind = "unsupported-kind", Unsupported;
     /// A key that has to be understood and is not.
-    UnsupportedKey = "unsupported-key";
+    UnsupportedKey = "unsupported-key", Unsupported;
     /// Fold rules that this desk does not have.
-    UnsupportedRules = "unsupported-rules";
+    UnsupportedRules = "unsupported-rules", Unsupported;
     /// An action that needs a reason came without.
-    ReasonMissing = "reason-missing";
+    ReasonMissing = "reason-missing", Refused;
     /// More than the receiver takes of this sender.
-    Quota = "quota";
+    Quota = "quota", Refused;
 }
 
 impl fmt::Display for OutcomeCode {

@@ -11,6 +11,7 @@ use crate::cbor::{self, Bounds};
 use crate::document::V1;
 use crate::endpoint::Endpoint;
 use crate::id::{DeskId, Hash};
+use crate::limits::INVITATION_BYTES;
 use crate::terms::Terms;
 use crate::text::Url;
 use crate::time::Timestamp;
@@ -95,6 +96,9 @@ impl Invitation {
     /// # Errors
     /// [`InvitationError::NotUnderstood`].
     pub fn decode(bytes: &[u8]) -> Result<Self, InvitationError> {
+        if bytes.len() > INVITATION_BYTES {
+            return Err(InvitationError::NotUnderstood("it is too long".to_owned()));
+        }
         let invitation: Self = cbor::decode(bytes, Bounds::LARGE)
             .map_err(|error| InvitationError::NotUnderstood(error.to_string()))?;
         Endpoint::try_from(&invitation.endpoint)

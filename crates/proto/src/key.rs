@@ -6,6 +6,7 @@ use ed25519_dalek::Signer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
+use crate::code::Code;
 use crate::id::{Hash, KeyId};
 
 /// Length of a signature in bytes.
@@ -64,6 +65,18 @@ impl PublicKey {
     pub fn verify(&self, bytes: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Result<(), BadSignature> {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
         self.0.verify_strict(bytes, &signature).map_err(|_| BadSignature)
+    }
+}
+
+/// The key of a desk with which a signature that names this key id has to be checked: the newest alone stands.
+///
+/// # Errors
+/// [`Code::KeyUnknown`] if the desk never had this key, [`Code::BadSignature`] if it is retired.
+pub fn signer(keys: &[PublicKey], id: KeyId) -> Result<&PublicKey, Code> {
+    match keys.iter().rposition(|key| key.id() == id) {
+        Some(place) if place + 1 == keys.len() => Ok(&keys[place]),
+        Some(_) => Err(Code::BadSignature),
+        None => Err(Code::KeyUnknown),
     }
 }
 

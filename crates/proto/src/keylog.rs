@@ -161,6 +161,27 @@ impl KeyLog {
         self.keys.iter().rev().find(|key| key.id() == id)
     }
 
+    /// The keys, oldest first; the last is in use.
+    #[must_use]
+    pub fn keys(&self) -> &[PublicKey] {
+        &self.keys
+    }
+
+    /// Reads a whole log from its deterministic CBOR, an array of signed events, and verifies it.
+    ///
+    /// # Errors
+    /// As [`KeyLog::verify`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Code> {
+        let events: Vec<ByteBuf> = event(bytes)?;
+        Self::verify(&events)
+    }
+
+    /// Deterministic CBOR: an array of the signed events.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode_plain(&self.events).expect("byte strings and lists have a CBOR form")
+    }
+
     /// The signed events as they travel.
     #[must_use]
     pub fn events(&self) -> &[ByteBuf] {
@@ -175,7 +196,7 @@ impl KeyLog {
 }
 
 fn event<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Code> {
-    cbor::decode(payload, Bounds::LARGE).map_err(|error| match error {
+    cbor::decode(payload, Bounds::MESSAGE).map_err(|error| match error {
         cbor::CborError::Strict(_) => Code::NotDeterministic,
         cbor::CborError::Shape(words) if words.contains(&WeakKey.to_string()) => Code::WeakKey,
         cbor::CborError::Shape(_) | cbor::CborError::Own(_) => Code::BadKeyLog,

@@ -26,3 +26,13 @@ pub const SEQ_MAX: u64 = (1 << 53) - 1;
 pub const KEY_EVENTS: usize = 64;
 /// How long an invitation is good for unless said otherwise, milliseconds.
 pub const INVITATION_LIFE: u64 = 7 * 24 * 3_600 * 1_000;
+/// Largest invitation in CBOR, bytes.
+pub const INVITATION_BYTES: usize = 16 * 1024;
+/// Largest recovery page inside a pull request, bytes.
+pub const PULL_PAGE_BYTES: usize = 128 * 1024;
+/// Largest body that brings a part of a file, bytes.
+pub const UPLOAD_BYTES: usize = 8 * 1024 * 1024 + 64 * 1024;
+/// Longest that a pull request is held, milliseconds.
+pub const PULL_WAIT: u64 = 60_000;
+/// How far below the highest seen the time of a signed request may lie, milliseconds.
+pub const FRESHNESS: u64 = 600_000;

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::code::Code;
 use crate::cose::Purpose;
-use crate::document::{Document, V1};
+use crate::descriptor::Descriptor;
+use crate::document::{Document, Signed, V1};
 use crate::id::{DeskId, Hash, LinkId, Nonce};
 use crate::invitation::Secret;
 use crate::terms::Terms;
@@ -36,6 +38,16 @@ impl Document for LinkRequest {
     const PURPOSE: Purpose = Purpose::LinkRequest;
 }
 
+impl LinkRequest {
+    /// Verifies a request with the newest key of the descriptor that it carries, which must be its sender's.
+    ///
+    /// # Errors
+    /// The [`Code`] to answer with.
+    pub fn open(bytes: &[u8]) -> Result<(Signed<Self>, Descriptor), Code> {
+        open(bytes, |body: &Self| (&body.descriptor, body.from))
+    }
+}
+
 /// The inviter answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkAnswer {
@@ -61,6 +73,34 @@ impl Document for LinkAnswer {
     const PURPOSE: Purpose = Purpose::LinkAnswer;
 }
 
+impl LinkAnswer {
+    /// Verifies an answer with the newest key of the descriptor that it carries, which must be its sender's.
+    ///
+    /// # Errors
+    /// The [`Code`] of what is wrong with it.
+    pub fn open(bytes: &[u8]) -> Result<(Signed<Self>, Descriptor), Code> {
+        open(bytes, |body: &Self| (&body.descriptor, body.from))
+    }
+}
+
+fn open<T: Document>(
+    bytes: &[u8],
+    carried: impl Fn(&T) -> (&ByteBuf, DeskId),
+) -> Result<(Signed<T>, Descriptor), Code> {
+    let mut found = None;
+    let signed = Signed::open_with(bytes, |body: &T| {
+        let (descriptor, from) = carried(body);
+        let descriptor = Descriptor::open(descriptor)?;
+        if descriptor.desk() != from {
+            return Err(Code::WrongDesk);
+        }
+        let key = *descriptor.keys().current();
+        found = Some(descriptor);
+        Ok(key)
+    })?;
+    Ok((signed, found.ok_or(Code::Malformed)?))
+}
+
 /// The accepter shows nonce A.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkReveal {
@@ -74,6 +114,17 @@ pub struct LinkReveal {
     pub nonce: Nonce,
     /// SHA-256 of the signed answer.
     pub answer: Hash,
+}
+
+impl LinkReveal {
+    /// Checks that this is the nonce committed to, and belongs to this answer.
+    ///
+    /// # Errors
+    /// [`Code::BadReveal`].
+    pub fn check(&self, commit: &Hash, answer: &Hash) -> Result<(), Code> {
+        let fits = commitment(&self.nonce) == *commit && self.answer == *answer;
+        if fits { Ok(()) } else { Err(Code::BadReveal) }
+    }
 }
 
 impl Document for LinkReveal {

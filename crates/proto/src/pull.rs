@@ -124,7 +124,7 @@ impl PullAnswer {
         if bytes.len() > BATCH_BYTES {
             return Err(Code::TooLarge);
         }
-        let (first, rest) = cbor::split(bytes, Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
+        let (first, rest) = cbor::split(bytes, Bounds::LARGE).map_err(|_| Code::NotDeterministic)?;
         let probe: Probe = item(first)?;
         if probe.session.is_some() {
             return Batch::decode(bytes).map(Self::Batch);
@@ -141,5 +141,5 @@ impl PullAnswer {
 }
 
 fn item<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Code> {
-    cbor::decode(bytes, Bounds::MESSAGE).map_err(|error| code_of(&error))
+    cbor::decode(bytes, Bounds::LARGE).map_err(|error| code_of(&error))
 }

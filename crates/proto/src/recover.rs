@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::batch::{push_delivery, take_delivery};
 use crate::cbor::{self, Bounds};
 use crate::code::Code;
 use crate::cose::Purpose;
@@ -72,7 +71,7 @@ impl RecoverPage {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = cbor::encode_plain(&self.head).expect("numbers, bytes and maps have a CBOR form");
         for delivery in &self.deliveries {
-            push_delivery(delivery, &mut bytes);
+            delivery.push(&mut bytes);
         }
         bytes
     }
@@ -85,14 +84,14 @@ impl RecoverPage {
         if bytes.len() > BATCH_BYTES {
             return Err(Code::TooLarge);
         }
-        let (head, mut rest) = cbor::split(bytes, Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
-        let head = cbor::decode(head, Bounds::MESSAGE).map_err(|error| code_of(&error))?;
+        let (head, mut rest) = cbor::split(bytes, Bounds::LARGE).map_err(|_| Code::NotDeterministic)?;
+        let head = cbor::decode(head, Bounds::LARGE).map_err(|error| code_of(&error))?;
         let mut deliveries = Vec::new();
         while !rest.is_empty() {
             if deliveries.len() == BATCH_MESSAGES {
                 return Err(Code::TooMany);
             }
-            let (delivery, behind) = take_delivery(rest)?;
+            let (delivery, behind) = Delivery::take(rest)?;
             deliveries.push(delivery);
             rest = behind;
         }

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::batch::take_bytes;
 use crate::cbor::{self, Bounds};
 use crate::code::Code;
 use crate::cose::{Purpose, push_head};
+use crate::delivery::take_bytes;
 use crate::document::{Document, Signed, V1, code_of};
 use crate::id::{DeskId, Hash, LinkId};
-use crate::limits::{CHUNK_BYTES, CHUNKS_PER_REQUEST, FILE_BYTES, SEQ_MAX};
+use crate::key::PublicKey;
+use crate::limits::{CHUNK_BYTES, CHUNKS_PER_REQUEST, FILE_BYTES, UPLOAD_BYTES};
 use crate::number::ChunkCount;
 use crate::time::Timestamp;
 
@@ -220,15 +221,24 @@ impl Upload {
     /// # Errors
     /// The [`Code`] to answer with.
     pub fn decode(body: &[u8]) -> Result<Self, Code> {
-        let (put, rest) = cbor::split(body, Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
-        let (bytes, rest) = take_bytes(rest)?;
-        if bytes.len() > PART_BYTES {
+        if body.len() > UPLOAD_BYTES {
             return Err(Code::TooLarge);
         }
+        let (put, rest) = cbor::split(body, Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
+        let (bytes, rest) = take_bytes(rest)?;
         if !rest.is_empty() {
             return Err(Code::Malformed);
         }
         Ok(Self { put: put.to_vec(), bytes: bytes.to_vec() })
+    }
+
+    /// Verifies what is brought: the signature with the bringer's key, and the hash of the bytes.
+    ///
+    /// # Errors
+    /// The [`Code`] to answer with.
+    pub fn open(&self, key: &PublicKey) -> Result<Signed<BlobPut>, Code> {
+        let put = Signed::<BlobPut>::open(&self.put, key)?;
+        if put.body().bytes == Hash::of(&self.bytes) { Ok(put) } else { Err(Code::BlobMismatch) }
     }
 
     /// The signed bytes of the [`BlobPut`].
@@ -267,8 +277,7 @@ impl BlobHave {
     /// # Errors
     /// The [`Code`] of what is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, Code> {
-        let have: Self = cbor::decode(bytes, Bounds::MESSAGE).map_err(|error| code_of(&error))?;
-        if have.have <= SEQ_MAX { Ok(have) } else { Err(Code::Malformed) }
+        cbor::decode(bytes, Bounds::LARGE).map_err(|error| code_of(&error))
     }
 }
 
