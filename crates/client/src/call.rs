@@ -51,6 +51,15 @@ impl Client {
         self.parse(&answer)
     }
 
+    /// `POST` of a document that changes nothing: never under a key that was chosen for a change.
+    pub(crate) async fn post_question<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: Path,
+        body: &B,
+    ) -> Result<T, Error> {
+        Self { key: None, ..self.clone() }.post(path, body).await
+    }
+
     /// `POST` without a body, answered with a document.
     pub(crate) async fn post_nothing<T: DeserializeOwned>(&self, path: Path) -> Result<T, Error> {
         let key = self.new_key();
@@ -140,13 +149,14 @@ impl Client {
     /// The error that a broken attempt ends with; the key belongs to a call that may have had effect.
     pub(crate) fn give_up(&self, broken: Broken, key: Option<&str>) -> Error {
         let url = self.base.clone();
+        let connected = !matches!(broken, Broken::Connect(_));
         let words = match broken {
             Broken::Final(error) => return error,
             Broken::Connect(why) => format!("no daemon answers at {url}: {why}"),
             Broken::Cut(why) => format!("the daemon at {url} broke off without an answer: {why}"),
             Broken::Late(limit) => format!("the daemon at {url} gave no answer within {} s", limit.as_secs()),
         };
-        Error::Unreachable { url, words, key: key.map(str::to_owned) }
+        Error::Unreachable { url, words, connected, key: key.map(str::to_owned) }
     }
 
     /// Sends the call once.
@@ -186,6 +196,7 @@ impl Client {
                 "what answers at {} does not speak this version of the Deskwire API: {error}",
                 self.base
             ),
+            connected: true,
             key: None,
         })
     }

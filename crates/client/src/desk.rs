@@ -18,7 +18,7 @@ impl Client {
     /// # Errors
     /// See [`Error`]; what is found wrong is part of the report and no error.
     pub async fn verify(&self, request: &VerifyRequest) -> Result<VerifyReport, Error> {
-        self.post(Path::new("verify"), request).await
+        self.post_question(Path::new("verify"), request).await
     }
 
     /// `GET /v1/openapi.json`: the API's description.

@@ -15,6 +15,8 @@ pub enum Error {
         url: String,
         /// What is wrong, as a sentence.
         words: String,
+        /// Whether something answered the connection: a daemon that is not running does not.
+        connected: bool,
         /// For a changing call that may have had effect: its `Idempotency-Key`, with which it can be repeated safely.
         key: Option<String>,
     },
@@ -41,7 +43,7 @@ impl Error {
     pub fn to_problem(&self) -> Problem {
         match self {
             Self::Refused(problem) => (**problem).clone(),
-            Self::Unreachable { url, words, key } => {
+            Self::Unreachable { url, words, key, .. } => {
                 let mut problem =
                     Problem::new(503, self.code(), "The daemon does not answer", words.as_str())
                         .with_extra("url", url.as_str());

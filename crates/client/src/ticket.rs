@@ -57,7 +57,7 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn preview(&self, number: &str, request: &DelegateRequest) -> Result<Preview, Error> {
-        self.post(Path::new("tickets").id(number).word("delegations/preview"), request).await
+        self.post_question(Path::new("tickets").id(number).word("delegations/preview"), request).await
     }
 
     /// `POST /v1/tickets/{number}/delegations`: hands the ticket over.

@@ -1,0 +1,204 @@
+//! Delegations as text.
+
+use deskwire_api_types::{
+    Delegation, DelegationList, DelegationState, Effect, OfferFields, PendingChange, Role, TimelineEvent,
+    Turn, WaitingFor,
+};
+
+use super::{Fields, Style, Table, indent, person, short, when};
+
+/// A page of delegations.
+pub(crate) fn list(list: &DelegationList, style: Style) -> String {
+    let mut table = Table::new(&["ID", "", "PARTNER", "STATE", "TURN", "OURS", "THEIRS", "TITLE"], style);
+    for delegation in &list.delegations {
+        table.row([
+            style.bold(short(&delegation.id)),
+            arrow(delegation.role).to_owned(),
+            delegation.partner.name.clone(),
+            state(delegation, style),
+            turn(delegation, style),
+            delegation.own.ticket.clone(),
+            delegation.partner.ticket.clone().unwrap_or_else(|| "–".to_owned()),
+            delegation.offer.title.clone().unwrap_or_else(|| "(erased)".to_owned()),
+        ]);
+    }
+    let mut text = table.render("No delegations: `deskwire ticket delegate` hands a ticket over.");
+    if let Some(before) = &list.before {
+        text.push_str(&style.dim(&format!("More: --before {before}")));
+        text.push('\n');
+    }
+    text
+}
+
+/// A line or two about a delegation: where it stands, and what has not arrived.
+pub(crate) fn brief(delegation: &Delegation, style: Style) -> String {
+    let partner = &delegation.partner;
+    let ticket = partner.ticket.as_ref().map(|ticket| format!(", their {ticket}")).unwrap_or_default();
+    let status = match (&partner.label, &partner.status) {
+        (Some(label), _) => format!(" “{label}”"),
+        (None, Some(status)) => format!(" “{status}”"),
+        (None, None) => String::new(),
+    };
+    let mut text = format!(
+        "{}  {} {}{ticket}{status}  {}  {}\n",
+        style.bold(short(&delegation.id)),
+        arrow(delegation.role),
+        partner.name,
+        state(delegation, style),
+        turn(delegation, style),
+    );
+    if let Some(undelivered) = &delegation.undelivered {
+        let words = format!("{} not delivered since {}", undelivered.items, when(undelivered.since));
+        text.push_str(&indent(&style.yellow(&words), 2));
+    }
+    text
+}
+
+/// One delegation with what was asked for, both sides and its events.
+pub(crate) fn show(delegation: &Delegation, style: Style) -> String {
+    let side = |ticket: &str, status: &Option<String>, label: &Option<String>| {
+        let label = label.as_ref().map(|label| format!("“{label}”"));
+        [Some(ticket.to_owned()), status.clone(), label].into_iter().flatten().collect::<Vec<_>>().join("  ")
+    };
+    let (own, partner) = (&delegation.own, &delegation.partner);
+    let actions: Vec<_> = delegation.actions.iter().map(|action| action.as_str()).collect();
+    let undelivered = delegation
+        .undelivered
+        .map(|open| style.yellow(&format!("{} items since {}", open.items, when(open.since))));
+    let fields = Fields::default()
+        .put("partner", format!("{}, link {}", partner.name, delegation.link))
+        .put("state", state(delegation, style))
+        .put("turn", turn(delegation, style))
+        .put("ours", side(&own.ticket, &own.status, &own.label))
+        .put(
+            "theirs",
+            side(partner.ticket.as_deref().unwrap_or("no ticket yet"), &partner.status, &partner.label),
+        )
+        .maybe("question", delegation.question.as_ref())
+        .maybe("change", delegation.change.as_ref().map(|change| proposed(change, style)))
+        .maybe("not delivered", undelivered)
+        .put("you can", if actions.is_empty() { "nothing more".to_owned() } else { actions.join(", ") })
+        .put("offered", format!("{}, version {}", when(delegation.created), delegation.version));
+    let title = delegation.offer.title.as_deref().unwrap_or("(erased)");
+    let mut text = format!(
+        "{}  {}\n{}\n{}\n{}",
+        style.bold(&delegation.id),
+        style.bold(title),
+        fields.render(style),
+        style.dim("OFFER"),
+        offer(&delegation.offer, style),
+    );
+    if !delegation.timeline.is_empty() {
+        text.push_str(&format!("\n{}\n", style.dim("EVENTS")));
+        for event in &delegation.timeline {
+            text.push_str(&self::event(event, delegation, style));
+        }
+    }
+    text
+}
+
+fn arrow(role: Role) -> &'static str {
+    match role {
+        Role::Principal => "to",
+        Role::Contractor => "from",
+    }
+}
+
+fn state(delegation: &Delegation, style: Style) -> String {
+    let word = delegation.state.as_str();
+    let text = match delegation.state {
+        DelegationState::Offered | DelegationState::Resolved => style.yellow(word),
+        DelegationState::Accepted | DelegationState::InProgress => style.green(word),
+        DelegationState::Waiting => match delegation.waiting_for {
+            Some(WaitingFor::Principal) => style.yellow("waiting for the principal"),
+            Some(WaitingFor::Third) => style.yellow("waiting for a third party"),
+            None => style.yellow(word),
+        },
+        DelegationState::Confirmed => style.dim(word),
+        DelegationState::Declined | DelegationState::Returned | DelegationState::Recalled => style.red(word),
+    };
+    if delegation.provisional { format!("{text} (the partner has not answered)") } else { text }
+}
+
+fn turn(delegation: &Delegation, style: Style) -> String {
+    match delegation.turn {
+        Turn::Own => style.bold("your turn"),
+        Turn::Partner => "their turn".to_owned(),
+        Turn::Nobody => style.dim("ended"),
+    }
+}
+
+fn proposed(change: &PendingChange, style: Style) -> String {
+    let body = offer(&change.fields, style);
+    let lines: Vec<_> = body.lines().map(str::trim).collect();
+    format!("version {} proposed: {}", change.version, lines.join("; "))
+}
+
+fn offer(offer: &OfferFields, style: Style) -> String {
+    let contact = offer.contact.as_ref().map(|contact| {
+        let parts = [Some(&contact.name), contact.email.as_ref(), contact.phone.as_ref()];
+        parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(", ")
+    });
+    let object = offer.object.as_ref().map(|object| {
+        [Some(&object.name), object.address.as_ref()]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ")
+    });
+    let equipment = offer.equipment.as_ref().map(|equipment| {
+        let parts =
+            [&equipment.kind, &equipment.maker, &equipment.model, &equipment.serial, &equipment.inventory];
+        parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(", ")
+    });
+    let mut fields = Fields::default()
+        .maybe("description", offer.description.as_ref())
+        .maybe("category", offer.category.as_ref())
+        .maybe("priority", offer.priority.map(|priority| priority.as_str()))
+        .maybe("respond by", offer.respond_by.map(when))
+        .maybe("resolve by", offer.resolve_by.map(when))
+        .maybe("contact", contact)
+        .maybe("company", offer.company.as_ref())
+        .maybe("place", object)
+        .maybe("equipment", equipment)
+        .maybe("agreement", offer.agreement.as_ref())
+        .maybe(
+            "price limit",
+            offer.price.as_ref().map(|price| format!("{} {}", price.amount, price.currency)),
+        );
+    for custom in &offer.custom {
+        fields = fields.put(&custom.key, &custom.value);
+    }
+    if offer.test {
+        fields = fields.put("test", "a trial: nobody should travel for it");
+    }
+    fields.render(style)
+}
+
+fn event(event: &TimelineEvent, delegation: &Delegation, style: Style) -> String {
+    let own = event.from == delegation.role;
+    let who = match (&event.by, own) {
+        (Some(by), true) => person(Some(by)),
+        (Some(by), false) => format!("{} of {}", person(Some(by)), delegation.partner.name),
+        (None, true) => "this desk".to_owned(),
+        (None, false) => delegation.partner.name.clone(),
+    };
+    let word = event.effect.as_str();
+    let effect = match event.effect {
+        Effect::Applied => String::new(),
+        Effect::Superseded => style.dim(word),
+        Effect::Provisional | Effect::Waiting => style.yellow(word),
+        Effect::Refused | Effect::Unsupported => style.red(word),
+    };
+    let line = format!("  {}  {}  {who}  {effect}", when(event.time), style.bold(&event.kind));
+    let mut text = format!("{}\n", line.trim_end());
+    if let Some(reason) = &event.reason {
+        text.push_str(&indent(reason, 4));
+    }
+    if let Some(words) = &event.words {
+        let code = event.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+        text.push_str(&indent(&format!("{words}{code}"), 4));
+    }
+    text
+}

@@ -1,0 +1,280 @@
+//! What a person sees: that it says what happened, that a partner's text cannot deceive, and that columns stand.
+
+use deskwire_api_types::*;
+use deskwire_client::Error;
+
+use super::*;
+
+const PLAIN: fn() -> Style = || Style::new(false);
+
+#[test]
+fn a_partners_text_cannot_move_the_cursor_or_turn_the_reading_order() {
+    let evil = "a\x1b[2Jb\rc\u{8}d\u{202e}e\u{9b}1m\tf\n";
+    assert_eq!(visible(evil, PLAIN()), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}1m\tf\n");
+    let style = Style::new(true);
+    let own = style.bold("x");
+    assert_eq!(visible(&format!("{own}\x1b]0;title\x07"), style), format!("{own}\u{fffd}]0;title\u{fffd}"));
+    assert_eq!(visible(&own, PLAIN()), "\u{fffd}[1mx\u{fffd}[0m");
+}
+
+#[test]
+fn columns_stand_whatever_the_language_and_with_colours() {
+    let table = |style: Style| {
+        let mut table = Table::new(&["NAME", "STATE"], style);
+        table.row([style.bold("касса"), style.green("active")]);
+        table.row(["x\ny".to_owned(), String::new()]);
+        table.render("nothing")
+    };
+    assert_eq!(table(PLAIN()), "NAME   STATE\nкасса  active\nx y\n");
+    let mut coloured = table(Style::new(true));
+    for sequence in ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[32m"] {
+        assert!(coloured.contains(sequence));
+        coloured = coloured.replace(sequence, "");
+    }
+    assert_eq!(coloured, table(PLAIN()));
+    assert_eq!(Table::new(&["NAME"], PLAIN()).render("No links."), "No links.\n");
+}
+
+#[test]
+fn long_values_stay_in_their_column() {
+    let text = Fields::default().put("a", "one\ntwo").maybe("bcd", Some("three")).maybe("e", None::<String>);
+    assert_eq!(text.render(PLAIN()), "  a    one\n       two\n  bcd  three\n");
+}
+
+#[test]
+fn sizes_and_times_read_well() {
+    assert_eq!(bytes(0), "0 bytes");
+    assert_eq!(bytes(1023), "1023 bytes");
+    assert_eq!(bytes(1024), "1.0 KiB");
+    assert_eq!(bytes(20 << 20), "20.0 MiB");
+    assert_eq!(bytes((1 << 20) - 1), "1.0 MiB");
+    assert_eq!(when(samples::noon()), "2026-07-01 09:30Z");
+    assert_eq!(short("äöüß"), "äöüß");
+}
+
+#[test]
+fn a_failure_says_what_to_do_and_carries_its_code() {
+    let mut problem =
+        Problem::new(413, "file-too-large", "File too large", "The file has 30 MiB; 25 MiB are allowed.");
+    problem = problem.with_next("Split it.");
+    problem.request_id = Some("r1".into());
+    problem.retry_after = Some(7);
+    assert_eq!(
+        failure(&Error::Refused(Box::new(problem)), PLAIN()),
+        "error: The file has 30 MiB; 25 MiB are allowed.\n  Split it.\n  Try again in 7 s.\n  (file-too-large, request r1)\n"
+    );
+    let cut = Error::Unreachable {
+        url: "u".into(),
+        words: "it broke off".into(),
+        connected: true,
+        key: Some("k1".into()),
+    };
+    assert!(failure(&cut, PLAIN()).contains("--key k1"));
+}
+
+#[test]
+fn a_link_that_nobody_compared_shows_the_words_and_the_next_step() {
+    let mut link = samples::link();
+    let text = super::link(&link, PLAIN());
+    for part in [
+        "apple apple",
+        "яблоко",
+        "01234567890123456789",
+        "link verify kassa",
+        "this desk may delegate",
+        "25.0 MiB",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(text.contains("1 waiting, 2 not acknowledged yet"), "{text}");
+    link.verified = true;
+    assert!(!super::link(&link, PLAIN()).contains("apple"));
+    link.state = LinkState::WaitingApproval;
+    assert!(super::link(&link, PLAIN()).contains("deskwire link approve kassa"));
+}
+
+#[test]
+fn a_list_of_links_says_below_what_is_wrong() {
+    let mut link = samples::link();
+    link.last_error =
+        Some(Trouble { code: "tls-key-wrong".into(), words: "It shows another key.".into(), at: None });
+    let text = link_list(&LinkList { links: vec![link] }, PLAIN());
+    assert_eq!(
+        text,
+        "NAME   PARTNER     STATE   WORDS         TO SEND  LAST CONTACT\n\
+         kassa  Kassa GmbH  active  not compared  3        2026-07-01 09:30Z\n\
+         ! kassa: It shows another key. (tls-key-wrong)\n"
+    );
+}
+
+#[test]
+fn a_ticket_shows_whom_each_entry_of_its_thread_is_for() {
+    let text = ticket(&samples::ticket_detail(), PLAIN());
+    assert_eq!(
+        text,
+        "ACME-12  Cash register is dead\n  \
+           status     open\n  \
+           priority   high\n  \
+           requester  Olga, +7 900\n  \
+           opened     2026-07-01 09:30Z by somebody\n\
+         \n  It beeps three times.\n  Then nothing.\n\
+         \nDELEGATIONS\n  \
+           3f9a2c71  to Kassa GmbH, their KAS-7 “in our queue”  accepted  their turn\n\
+         \nTHREAD\n  \
+           2026-07-01 09:30Z  Anna  internal\n    The client is angry\n  \
+           2026-07-01 09:30Z  Anna  to all partners\n    We look at it\n"
+    );
+}
+
+#[test]
+fn a_refusal_by_the_partner_stands_at_the_comment_that_caused_it() {
+    let mut detail = samples::ticket_detail();
+    let ThreadEntry::Comment(comment) = &mut detail.thread[1] else { panic!() };
+    comment.deliveries = vec![Delivery {
+        delegation: "3f".into(),
+        partner: "Kassa GmbH".into(),
+        state: DeliveryState::Refused,
+        code: Some("case-closed".into()),
+        words: Some("This case has ended.".into()),
+        at: None,
+    }];
+    let text = ticket(&detail, PLAIN());
+    assert!(text.contains("    refused by Kassa GmbH: This case has ended. (case-closed)\n"), "{text}");
+}
+
+#[test]
+fn a_delegation_shows_both_sides_and_what_was_superseded() {
+    let mut delegation = samples::delegation();
+    delegation.provisional = true;
+    delegation.state = DelegationState::Recalled;
+    let mut late = samples::event("delegation.recall", Effect::Superseded);
+    late.from = Role::Principal;
+    late.reason = Some("The client fixed it".into());
+    late.words = Some("The partner had resolved it before.".into());
+    late.code = Some("too-late".into());
+    delegation.timeline = vec![samples::event("delegation.resolve", Effect::Applied), late];
+    delegation.undelivered = Some(Undelivered { items: 2, since: samples::noon() });
+    let text = super::delegation(&delegation, PLAIN());
+    for part in [
+        "ACME-12  open",
+        "KAS-7  open  “in our queue”",
+        "recalled (the partner has not answered)",
+        "2026-07-01 09:30Z  delegation.resolve  Ivan of Kassa GmbH\n",
+        "2026-07-01 09:30Z  delegation.recall  Ivan  superseded\n    The client fixed it\n    The partner had resolved it before. (too-late)",
+        "2 items since",
+        "recall, update",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn a_preview_says_what_leaves_and_why_the_rest_stays() {
+    let preview = Preview {
+        to: samples::link().partner,
+        link: "kassa".into(),
+        verified: false,
+        will_send: vec![FieldValue { field: "title".into(), value: "Cash register is dead".into() }],
+        files: vec![PreviewFile { id: "f".into(), name: "photo.jpg".into(), size: 2048 }],
+        will_not_send: vec![
+            Withheld { field: "contact".into(), reason: WithheldReason::NotInTerms, words: None },
+            Withheld {
+                field: "comments".into(),
+                reason: WithheldReason::Internal,
+                words: Some("2 internal comments".into()),
+            },
+        ],
+    };
+    assert_eq!(
+        super::preview(&preview, PLAIN()),
+        "To Kassa GmbH (link kassa, its words were not compared yet)\n  AAAA111-BBBB222\n\n\
+         This leaves your desk\n  title  Cash register is dead\n  file   photo.jpg, 2.0 KiB\n\n\
+         This stays here\n  contact   the terms of the link do not let it travel\n  comments  2 internal comments\n"
+    );
+}
+
+#[test]
+fn a_log_entry_names_its_place_in_the_chain_and_its_outcome() {
+    let entry = LogEntry {
+        seq: 3,
+        time: samples::noon(),
+        kind: "comment.add".into(),
+        item: "11".repeat(16),
+        delegation: Some("3f9a2c7100000000000000000000abcd".into()),
+        hash: "22".repeat(32),
+        prev: "33".repeat(32),
+        seen: 5,
+        key_id: "44".repeat(16),
+        outcome: LogOutcome::Refused,
+        code: Some("case-closed".into()),
+        words: Some("This case has ended.".into()),
+        committed: None,
+        facts: serde_json::json!({"audience": "delegation"}),
+        text: None,
+        erased: true,
+        signed_hex: None,
+    };
+    let page = LogPage {
+        link: "kassa".into(),
+        direction: Direction::Out,
+        length: 3,
+        entries: vec![entry],
+        next: Some(4),
+    };
+    assert_eq!(
+        log(&page, PLAIN()),
+        "Stream to kassa, 3 messages\n\n#3  2026-07-01 09:30Z  comment.add  refused\n    \
+         hash 22222222, prev 33333333, key 44444444, seen 5, item 11111111, delegation 3f9a2c71\n    \
+         This case has ended. (case-closed)\n    facts {\"audience\":\"delegation\"}\n    text erased\nMore: --from 4\n"
+    );
+}
+
+#[test]
+fn a_check_that_found_something_says_where() {
+    let report = VerifyReport {
+        ok: false,
+        streams: vec![StreamReport {
+            link: "kassa".into(),
+            direction: Direction::In,
+            messages: 9,
+            receipts: 2,
+            erased: 0,
+            head: "aa".repeat(32),
+        }],
+        journal: Some(JournalReport { segments: 1, records: 20, bytes: 4096 }),
+        problems: vec![VerifyProblem {
+            code: "chain-broken".into(),
+            words: "Message 4 does not follow message 3.".into(),
+            link: Some("kassa".into()),
+            direction: Some(Direction::In),
+            seq: Some(4),
+        }],
+        took_ms: 5,
+    };
+    let text = verify(&report, PLAIN());
+    assert!(
+        text.contains("! kassa, theirs #4: Message 4 does not follow message 3. (chain-broken)\n1 problems"),
+        "{text}"
+    );
+    assert!(text.contains("Journal: 20 records in 1 segments, 4.0 KiB\n"), "{text}");
+}
+
+#[test]
+fn an_invitation_can_be_copied_and_photographed() {
+    let made = Invitation {
+        id: "aa".repeat(32),
+        text: Some("https://desk.example/i#secret".into()),
+        created: samples::noon(),
+        expires: samples::noon(),
+        terms: samples::link().terms,
+        approved: false,
+        state: InvitationState::Open,
+        link: None,
+    };
+    let text = invitation(&made, PLAIN());
+    assert!(text.lines().any(|line| line == "https://desk.example/i#secret"), "{text}");
+    let wide =
+        text.lines().filter(|line| line.contains('█')).map(|line| line.chars().count()).collect::<Vec<_>>();
+    assert!(wide.len() > 10 && wide.iter().all(|width| *width == wide[0]), "{wide:?}");
+    assert!(text.contains("deskwire link approve"));
+}

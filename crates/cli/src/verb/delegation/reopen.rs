@@ -1,0 +1,31 @@
+//! `deskwire delegation reopen`: says that the work is not done.
+
+use deskwire_api_types::{Action, Reason};
+
+use super::target::Target;
+use crate::{context::Context, failure::Done, parse};
+
+/// Reopen what the partner resolved: it is not done.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Why, for the partner to read; - reads it from standard input.
+    #[arg(short, long, value_name = "TEXT")]
+    reason: String,
+    /// Why, as a code.
+    #[arg(long)]
+    code: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  deskwire delegation reopen 3f9a2c71 --reason 'It beeps again'";
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Done {
+        let body = Reason { reason: parse::text_or_stdin(&self.reason)?, code: self.code };
+        self.target.act(context, Action::Reopen, async |client, id| client.reopen(id, &body).await)
+    }
+}

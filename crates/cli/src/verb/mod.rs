@@ -1,0 +1,46 @@
+//! The verbs, one file each. A new one is a file, its `mod` line and its line in the list below.
+//!
+//! Each file has an `Args` that clap reads, with an `Examples:` section that a test parses, and `Args::run`.
+
+mod completion;
+mod delegation;
+mod file;
+mod id;
+mod link;
+mod log;
+mod man;
+mod ticket;
+mod verify;
+
+/// Makes the enumeration of some verbs from their files.
+macro_rules! verbs {
+    ($($name:ident => $module:ident,)*) => {
+        /// The verbs that can stand here; the text of the help is that of their arguments.
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum Verb {
+            $($name($module::Args),)*
+        }
+
+        impl Verb {
+            /// Does what was asked for.
+            pub(crate) fn run(self, context: &crate::context::Context) -> crate::failure::Done {
+                match self {
+                    $(Self::$name(args) => args.run(context),)*
+                }
+            }
+        }
+    };
+}
+use verbs;
+
+verbs! {
+    Link => link,
+    Ticket => ticket,
+    Delegation => delegation,
+    File => file,
+    Log => log,
+    Verify => verify,
+    Id => id,
+    Completion => completion,
+    Man => man,
+}

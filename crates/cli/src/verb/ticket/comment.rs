@@ -1,0 +1,37 @@
+//! `deskwire ticket comment`: says something on a ticket.
+
+use deskwire_api_types::CommentRequest;
+
+use super::audience::To;
+use crate::{context::Context, failure::Done, parse};
+
+/// Say something on a ticket; it stays on this desk unless --to names somebody.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Number of the ticket.
+    number: String,
+    /// What to say, or - to read it from standard input.
+    text: String,
+    #[command(flatten)]
+    to: To,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  deskwire ticket comment ACME-12 'The client is angry, be careful'
+  deskwire ticket comment ACME-12 'The register beeps three times' --to kassa
+  deskwire ticket comment ACME-12 'We are waiting for a part' --to thread";
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Done {
+        let body = parse::text_or_stdin(&self.text)?;
+        let comment = context.talk(async |client| {
+            let audience = self.to.announce(&client, &self.number, context.out).await?;
+            client.comment(&self.number, &CommentRequest { body: body.clone(), audience }).await
+        })?;
+        context.out.document(&comment, |_| {
+            format!("Comment {} on {}: {}\n", comment.id, comment.ticket, comment.audience)
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! `deskwire ticket delegate`: shows what would leave, asks, and hands the ticket over.
+
+use deskwire_api_types::{DelegateRequest, Money, Preview, Time};
+
+use crate::{
+    context::Context,
+    failure::{Done, Failure},
+    parse::{self, Fields},
+    render,
+};
+
+/// Hand a ticket to a partner: shows what will be sent, and asks.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Number of the ticket.
+    number: String,
+    /// Local name or id of the link.
+    link: String,
+    /// Optional fields to send: all that the terms allow, none, or names with commas between.
+    #[arg(long, value_name = "FIELDS", value_parser = parse::fields)]
+    fields: Option<Fields>,
+    /// Words for the partner, put before the description.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Another title than the ticket's.
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// Another description than the ticket's, or - to read it from standard input.
+    #[arg(short, long, value_name = "TEXT")]
+    description: Option<String>,
+    /// Id of a file of the ticket to send along; may be repeated.
+    #[arg(long = "file", value_name = "ID")]
+    files: Vec<String>,
+    /// When the partner has to accept or decline.
+    #[arg(long, value_name = "WHEN", value_parser = parse::moment)]
+    respond_by: Option<Time>,
+    /// When the work has to be done.
+    #[arg(long, value_name = "WHEN", value_parser = parse::moment)]
+    resolve_by: Option<Time>,
+    /// Price limit, such as '150.00 EUR'.
+    #[arg(long, value_name = "AMOUNT", value_parser = parse::money)]
+    price: Option<Money>,
+    /// Mark it as a trial that nobody should travel for.
+    #[arg(long)]
+    test: bool,
+    /// Send it without asking.
+    #[arg(short, long, conflicts_with = "preview")]
+    yes: bool,
+    /// Only show what would be sent.
+    #[arg(long)]
+    preview: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  deskwire ticket delegate ACME-12 kassa
+  deskwire ticket delegate ACME-12 kassa --fields object,equipment --resolve-by +2d --yes
+  deskwire ticket delegate ACME-12 kassa --preview --json";
+
+const OTHERWISE: &str = "nobody can be asked here: --preview shows what would be sent, --yes sends it";
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Done {
+        let (only_preview, yes, number) = (self.preview, self.yes, self.number.clone());
+        let request = self.request()?;
+        if only_preview {
+            let preview = preview(context, &number, &request)?;
+            return context.out.document(&preview, |style| render::preview(&preview, style));
+        }
+        if !(yes && context.out.is_json()) {
+            let preview = preview(context, &number, &request)?;
+            context.out.aside(|style| render::preview(&preview, style));
+            let question = format!("\nSend this to {}?", preview.to.name);
+            if !yes && !context.out.ask(&question, OTHERWISE)? {
+                context.out.note("Nothing was sent.");
+                return Ok(());
+            }
+        }
+        let delegation = context.talk(async |client| client.delegate(&number, &request).await)?;
+        context.out.document(&delegation, |style| render::delegation_brief(&delegation, style))
+    }
+
+    fn request(self) -> Result<DelegateRequest, Failure> {
+        let fields = match self.fields {
+            None | Some(Fields::All) => None,
+            Some(Fields::These(fields)) => Some(fields),
+        };
+        Ok(DelegateRequest {
+            link: self.link,
+            fields,
+            title: self.title,
+            description: self.description.as_deref().map(parse::text_or_stdin).transpose()?,
+            note: self.note,
+            files: self.files,
+            respond_by: self.respond_by,
+            resolve_by: self.resolve_by,
+            price: self.price,
+            test: self.test,
+        })
+    }
+}
+
+fn preview(context: &Context, number: &str, request: &DelegateRequest) -> Result<Preview, Failure> {
+    context.talk(async |client| client.preview(number, request).await)
+}

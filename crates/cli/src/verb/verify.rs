@@ -1,0 +1,51 @@
+//! `deskwire verify`: checks signatures, chains, receipts and the journal's checksums.
+
+use std::time::Duration;
+
+use deskwire_api_types::VerifyRequest;
+
+use crate::{
+    context::Context,
+    failure::{self, Done},
+    render,
+};
+
+/// Check what is stored: signatures, chains, receipts, checksums.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Check this link alone, by local name or id.
+    link: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  deskwire verify
+  deskwire verify kassa --json
+
+The exit code is 1 when something is wrong; the report is printed all the same.";
+
+/// A check reads everything that is stored.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Done {
+        let request = VerifyRequest { link: self.link };
+        let report = context.talk(async |client| client.with_timeout(PATIENCE).verify(&request).await)?;
+        if report.ok || !context.out.is_json() {
+            context.out.document(&report, |style| render::verify(&report, style))?;
+        }
+        if report.ok {
+            return Ok(());
+        }
+        let detail = format!("What is stored does not hold in {} places.", report.problems.len());
+        let next = "Keep a copy of the folder and do not delete anything; the report names each place.";
+        let mut problem = failure::refused("verify-failed", "The check found something wrong", detail, next);
+        if let (failure::Failure::Refused(problem), Ok(report)) =
+            (&mut problem, serde_json::to_value(&report))
+        {
+            problem.extra.insert("report".to_owned(), report);
+        }
+        Err(problem)
+    }
+}

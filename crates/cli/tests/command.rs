@@ -1,0 +1,332 @@
+//! The command as it is run, against an API that plays a script: exit codes, documents, what is sent and what is not.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What the API does with one connection.
+enum Answer {
+    /// Closes without an answer.
+    Cut,
+    /// Answers with a status and a document.
+    Json(u16, Value),
+    /// Answers with bytes.
+    Bytes(&'static [u8]),
+}
+
+/// A desk's folder with an API behind it that plays a script, one connection per answer.
+struct Desk {
+    folder: TempDir,
+    requests: Receiver<String>,
+}
+
+impl Desk {
+    fn playing(script: Vec<Answer>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        fs::write(folder.path().join("api.addr"), listener.local_addr().unwrap().to_string()).unwrap();
+        fs::write(folder.path().join("token"), "secret-token\n").unwrap();
+        fs::write(folder.path().join("deskwire.toml"), "").unwrap();
+        let (sender, requests) = channel();
+        thread::spawn(move || {
+            for answer in script {
+                let Ok((stream, _)) = listener.accept() else { return };
+                let Ok(()) = sender.send(play(stream, &answer)) else { return };
+            }
+        });
+        Self { folder, requests }
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        deskwire(self.folder.path(), args)
+    }
+
+    fn request(&self) -> String {
+        self.requests.recv_timeout(Duration::from_secs(10)).unwrap()
+    }
+
+    fn silent(&self) -> bool {
+        self.requests.recv_timeout(Duration::from_millis(50)).is_err()
+    }
+}
+
+fn deskwire(data: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_deskwire"))
+        .args(args)
+        .current_dir(data)
+        .env_clear()
+        .env("DESKWIRE_DATA", data)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn play(mut stream: TcpStream, answer: &Answer) -> String {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    let head = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+        let count = stream.read(&mut piece).unwrap();
+        assert_ne!(count, 0, "the command closed within the head");
+        bytes.extend_from_slice(&piece[..count]);
+    };
+    let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
+    let length =
+        text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+    while bytes.len() < head + length {
+        let count = stream.read(&mut piece).unwrap();
+        assert_ne!(count, 0, "the command closed within the body");
+        bytes.extend_from_slice(&piece[..count]);
+    }
+    let (status, media, body) = match answer {
+        Answer::Cut => return String::from_utf8(bytes).unwrap(),
+        Answer::Json(status, body) if *status < 400 => {
+            (*status, "application/json", body.to_string().into_bytes())
+        }
+        Answer::Json(status, body) => (*status, "application/problem+json", body.to_string().into_bytes()),
+        Answer::Bytes(body) => (200, "application/octet-stream", body.to_vec()),
+    };
+    let head = format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: {media}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn header(request: &str, name: &str) -> Option<String> {
+    request.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
+}
+
+fn body(request: &str) -> Value {
+    serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+fn ticket() -> Value {
+    json!({
+        "number": "ACME-1", "title": "x", "priority": "normal", "status": "new",
+        "created": "2026-07-01T09:30:00.000Z", "updated": "2026-07-01T09:30:00.000Z",
+    })
+}
+
+fn preview() -> Value {
+    json!({
+        "to": {"id": "AAAA", "id_hex": "aa", "name": "Kassa GmbH", "endpoints": []}, "link": "kassa", "verified": true,
+        "will_send": [{"field": "title", "value": "x"}], "files": [], "will_not_send": [],
+    })
+}
+
+fn file(sha256: &str) -> Value {
+    json!({
+        "id": "bb", "ticket": "ACME-1", "name": "../evil.txt", "size": 5, "sha256": sha256, "state": "here", "fetched": 5,
+        "time": "2026-07-01T09:30:00.000Z", "audience": {"kind": "internal"},
+    })
+}
+
+const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+#[test]
+fn done_is_0_and_json_is_the_document_and_nothing_else() {
+    let desk = Desk::playing(vec![Answer::Json(201, ticket()), Answer::Json(201, ticket())]);
+    let output = desk.run(&["ticket", "new", "x", "--as", "Анна", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), ticket());
+    assert!(output.stderr.is_empty());
+    let request = desk.request();
+    assert_eq!(header(&request, "authorization").as_deref(), Some("Bearer secret-token"));
+    assert_eq!(header(&request, "deskwire-acting-person").as_deref(), Some("%D0%90%D0%BD%D0%BD%D0%B0"));
+    assert_eq!(body(&request), json!({"title": "x"}));
+    let output = desk.run(&["ticket", "new", "x"]);
+    assert_eq!(text(&output.stdout), "ACME-1  new  x\n", "no colours where nobody looks");
+}
+
+#[test]
+fn a_command_whose_answer_was_lost_repeats_it_under_one_key() {
+    let desk = Desk::playing(vec![Answer::Cut, Answer::Json(201, ticket())]);
+    let output = desk.run(&["ticket", "new", "x"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let key = |request: String| header(&request, "idempotency-key").unwrap();
+    assert_eq!(key(desk.request()), key(desk.request()));
+}
+
+#[test]
+fn refused_is_1_with_words_next_step_and_code() {
+    let problem = json!({
+        "type": "urn:deskwire:problem:ticket-unknown", "title": "Unknown ticket", "status": 404,
+        "detail": "There is no ticket ACME-9.", "code": "ticket-unknown", "next": "List them.",
+    });
+    let desk = Desk::playing(vec![Answer::Json(404, problem.clone()), Answer::Json(404, problem.clone())]);
+    let output = desk.run(&["ticket", "show", "ACME-9"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "error: There is no ticket ACME-9.\n  List them.\n  (ticket-unknown)\n");
+    assert!(output.stdout.is_empty());
+    let output = desk.run(&["ticket", "show", "ACME-9", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), problem);
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn wrong_usage_is_2_also_as_a_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = deskwire(folder.path(), &["ticket", "shw"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("show"), "no nearest right one: {}", text(&output.stderr));
+    let output = deskwire(folder.path(), &["ticket", "shw", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["code"], "usage");
+    assert_eq!(deskwire(folder.path(), &["--as", " ", "link", "list"]).status.code(), Some(2));
+    assert_eq!(deskwire(folder.path(), &["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn no_daemon_is_3_and_says_how_to_start_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let output = deskwire(data, &["link", "list"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("deskwire init --data"), "{}", text(&output.stderr));
+
+    fs::write(data.join("deskwire.toml"), "").unwrap();
+    let start = format!("start it with `deskwire serve --data {}`", data.display());
+    let output = deskwire(data, &["link", "list"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains(&start), "{}", text(&output.stderr));
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    fs::write(data.join("api.addr"), listener.local_addr().unwrap().to_string()).unwrap();
+    drop(listener);
+    fs::write(data.join("token"), "t").unwrap();
+    let output = deskwire(data, &["link", "list", "--json"]);
+    assert_eq!(output.status.code(), Some(3));
+    let problem: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(problem["code"], "daemon-unreachable");
+    assert!(problem["detail"].as_str().unwrap().contains(&start), "{problem}");
+}
+
+#[test]
+fn a_comment_is_internal_unless_somebody_is_named() {
+    let comment = json!({
+        "id": "aa", "ticket": "ACME-1", "time": "2026-07-01T09:30:00.000Z", "audience": {"kind": "internal"}, "body": "x",
+    });
+    let desk = Desk::playing(vec![Answer::Json(201, comment)]);
+    let output = desk.run(&["ticket", "comment", "ACME-1", "the client is angry"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(
+        body(&desk.request()),
+        json!({"body": "the client is angry", "audience": {"kind": "internal"}})
+    );
+}
+
+#[test]
+fn a_comment_for_somebody_unknown_is_not_sent_at_all() {
+    let detail = json!({"ticket": ticket(), "thread": [], "delegations": []});
+    let desk = Desk::playing(vec![Answer::Json(200, detail)]);
+    let output = desk.run(&["ticket", "comment", "ACME-1", "hello", "--to", "kassa"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(desk.request().starts_with("GET "));
+    assert!(desk.silent());
+}
+
+#[test]
+fn nothing_is_delegated_where_nobody_can_be_asked() {
+    let desk = Desk::playing(vec![Answer::Json(200, preview())]);
+    let output = desk.run(&["ticket", "delegate", "ACME-1", "kassa"]);
+    assert_eq!(output.status.code(), Some(2));
+    let words = text(&output.stderr);
+    assert!(words.contains("This leaves your desk") && words.contains("--yes"), "{words}");
+    assert!(desk.request().starts_with("POST /v1/tickets/ACME-1/delegations/preview "));
+    assert!(desk.silent());
+}
+
+#[test]
+fn a_file_appears_under_its_name_only_when_its_hash_is_right() {
+    let wrong = vec![Answer::Json(200, file(&"0".repeat(64))), Answer::Bytes(b"hello")];
+    let desk = Desk::playing(wrong);
+    let before = fs::read_dir(desk.folder.path()).unwrap().count();
+    let output = desk.run(&["file", "get", "bb", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["code"], "file-damaged");
+    assert_eq!(fs::read_dir(desk.folder.path()).unwrap().count(), before, "something was left behind");
+
+    let desk = Desk::playing(vec![
+        Answer::Json(200, file(HELLO)),
+        Answer::Bytes(b"hello"),
+        Answer::Json(200, file(HELLO)),
+    ]);
+    let output = desk.run(&["file", "get", "bb"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(fs::read(desk.folder.path().join("evil.txt")).unwrap(), b"hello");
+    let output = desk.run(&["file", "get", "bb", "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["code"], "file-exists");
+}
+
+#[test]
+fn an_invitation_can_be_piped() {
+    let invitation = json!({
+        "id": "aa", "text": "https://desk/i#x", "created": "2026-07-01T09:30:00.000Z", "expires": "2026-07-01T09:30:00.000Z",
+        "terms": {"version": 1, "principals": [], "fields": [], "person": "name", "redelegate": "allowed", "file": 1},
+        "approved": true, "state": "open",
+    });
+    let desk = Desk::playing(vec![Answer::Json(201, invitation)]);
+    let output = desk.run(&["link", "invite", "--approved", "--delegate", "me", "--expires", "1d"]);
+    assert_eq!(text(&output.stdout), "https://desk/i#x\n");
+    let sent = body(&desk.request());
+    assert_eq!(sent, json!({"expires_in_seconds": 86_400, "terms": {"principals": "me"}, "approved": true}));
+}
+
+#[test]
+fn a_mistyped_desk_id_is_caught_without_a_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = deskwire(folder.path(), &["id", "--check", "AAAA-BBBB", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["code"], "desk-id-wrong");
+}
+
+#[test]
+fn completions_and_manual_pages_know_the_verbs() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "fish", "zsh"] {
+        let output = deskwire(folder.path(), &["completion", shell]);
+        assert!(text(&output.stdout).contains("delegate"), "{shell}");
+    }
+    assert!(text(&deskwire(folder.path(), &["man"]).stdout).contains("deskwire"));
+    let output = deskwire(folder.path(), &["man", "--dir", "pages"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let page = fs::read_to_string(folder.path().join("pages/deskwire-ticket-delegate.1")).unwrap();
+    assert!(page.contains("Examples:"), "{page}");
+}
+
+#[test]
+fn a_check_that_found_something_is_1_and_the_report_is_in_the_document() {
+    let report = json!({
+        "ok": false, "streams": [], "took_ms": 1,
+        "problems": [{"code": "chain-broken", "words": "Broken.", "link": "kassa", "direction": "in", "seq": 4}],
+    });
+    let desk = Desk::playing(vec![Answer::Json(200, report.clone()), Answer::Json(200, report)]);
+    let output = desk.run(&["verify", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let problem: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(problem["code"], "verify-failed");
+    assert_eq!(problem["extra"]["report"]["problems"][0]["code"], "chain-broken");
+    let output = desk.run(&["verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("kassa, theirs #4: Broken."), "{}", text(&output.stdout));
+}
