@@ -1,4 +1,5 @@
 //! The command as it is run, against an API that plays a script: exit codes, documents, what is sent and what is not.
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 use std::{
     fs,

@@ -34,6 +34,12 @@ pub(crate) fn failure(failure: &Error, style: Style) -> String {
             if let Some(next) = &problem.next {
                 text.push_str(&format!("  {next}\n"));
             }
+            if let (true, Some(limit)) = (
+                problem.code == "file-too-large",
+                problem.extra.get("limit").and_then(serde_json::Value::as_u64),
+            ) {
+                text.push_str(&format!("  The limit is {}.\n", bytes(limit)));
+            }
             if let Some(seconds) = problem.retry_after {
                 text.push_str(&format!("  Try again in {seconds} s.\n"));
             }

@@ -56,12 +56,12 @@ fn sizes_and_times_read_well() {
 fn a_failure_says_what_to_do_and_carries_its_code() {
     let mut problem =
         Problem::new(413, "file-too-large", "File too large", "The file has 30 MiB; 25 MiB are allowed.");
-    problem = problem.with_next("Split it.");
+    problem = problem.with_next("Split it.").with_extra("limit", 26_214_400);
     problem.request_id = Some("r1".into());
     problem.retry_after = Some(7);
     assert_eq!(
         failure(&Error::Refused(Box::new(problem)), PLAIN()),
-        "error: The file has 30 MiB; 25 MiB are allowed.\n  Split it.\n  Try again in 7 s.\n  (file-too-large, request r1)\n"
+        "error: The file has 30 MiB; 25 MiB are allowed.\n  Split it.\n  The limit is 25.0 MiB.\n  Try again in 7 s.\n  (file-too-large, request r1)\n"
     );
     let cut = Error::Unreachable {
         url: "u".into(),
