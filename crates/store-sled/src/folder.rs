@@ -20,6 +20,9 @@ const FORMAT_WORD: &str = "deskwire-store";
 /// How long a lock may outlive the process that held it.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// How long to wait for a holder that seems to live: one that was just killed takes a moment to end.
+const GRACE: Duration = Duration::from_millis(300);
+
 /// The folder's lock, free again when this is dropped or the process ends.
 pub(crate) struct FolderLock {
     _file: File,
@@ -47,7 +50,12 @@ impl FolderLock {
                 Err(TryLockError::WouldBlock) => {}
             }
             let holder = holder(&mut file).map_err(doing)?;
-            if holder.is_none_or(is_running) || begin.elapsed() > LINGER {
+            let patience = match holder {
+                Some(pid) if pid == std::process::id() => Duration::ZERO,
+                Some(pid) if !is_running(pid) => LINGER,
+                _ => GRACE,
+            };
+            if begin.elapsed() >= patience {
                 let holder = holder.map_or("another process".into(), |pid| format!("process {pid}"));
                 return Err(Error::Locked { folder: folder.display().to_string(), holder });
             }

@@ -22,6 +22,8 @@ mod keeper;
 mod marker;
 mod open;
 mod reserve;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::path::Path;
@@ -45,7 +47,7 @@ pub struct Options {
 impl Options {
     /// The usual sizes.
     pub fn new(schema: u32) -> Self {
-        Self { schema, journal: JournalConfig::default(), reserve_bytes: 16 << 20, cache_bytes: 32 << 20 }
+        Self { schema, journal: JournalConfig::default(), reserve_bytes: 16 << 20, cache_bytes: 16 << 20 }
     }
 }
 

@@ -145,9 +145,14 @@ fn set_aside(folder: &Path, view: &Path) -> Result<()> {
 
 /// Deletes the view set aside.
 pub(crate) fn delete_set_aside(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder.join(ASIDE)) {
+    let aside = folder.join(ASIDE);
+    let deleted = match fs::remove_dir_all(&aside) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(&aside),
+        result => result,
+    };
+    match deleted {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io(format!("delete {}", folder.join(ASIDE).display()), error))
+            Err(Error::io(format!("delete {}", aside.display()), error))
         }
         _ => Ok(()),
     }

@@ -2,14 +2,13 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deskwire_store::{Batch, Direction, Error, Position, Result, View};
+use deskwire_store::{Batch, Direction, Error, Position, Result, View, VisitRow};
 
 use crate::disk::sync_folder;
 use crate::folder::FolderLock;
@@ -145,7 +144,7 @@ impl View for SledView {
         start: &[u8],
         end: Option<&[u8]>,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitRow<'_>,
     ) -> Result<()> {
         let start = start.max(FIRST_KEY);
         if end.is_some_and(|end| end <= start) {

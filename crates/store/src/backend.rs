@@ -188,6 +188,9 @@ pub enum Direction {
     Backward,
 }
 
+/// What a scan calls with each key and value; `Break` ends the scan.
+pub type VisitRow<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// An ordered map of small rows. Written by the one writer, read by everybody.
 ///
 /// Keys are 1 to [`MAX_KEY`](crate::MAX_KEY) bytes, do not begin with byte 0, and compare bytewise; keep them
@@ -203,7 +206,7 @@ pub trait View: Send + Sync {
         start: &[u8],
         end: Option<&[u8]>,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitRow<'_>,
     ) -> Result<()>;
 
     /// Applies all changes and the position they reflect, or nothing. Not durable by itself: the journal is.

@@ -19,7 +19,8 @@ pub mod row;
 pub mod table;
 
 pub use backend::{
-    Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, Sink, View, ViewState, WriteError,
+    Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, Sink, View, ViewState, VisitRow,
+    WriteError,
 };
 pub use batch::{Batch, MAX_KEY, MAX_VALUE};
 pub use blob::{BlobFile, BlobId, Blobs, DiskBlobs, PartialBlob};

@@ -1,11 +1,11 @@
 //! The view in memory, with the last batches kept so that a crash can take them back.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::disk::SimSession;
-use crate::{Batch, Direction, Error, Position, Result, View};
+use crate::{Batch, Direction, Error, Position, Result, View, VisitRow};
 
 /// How many batches a crash of the process can take back.
 const UNDOABLE: usize = 32;
@@ -106,7 +106,7 @@ impl View for MemoryView {
         start: &[u8],
         end: Option<&[u8]>,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitRow<'_>,
     ) -> Result<()> {
         let rows = self.alive()?;
         let mut from = Bound::Included(start.to_vec());

@@ -69,7 +69,7 @@ fn a_failed_sync_ends_the_sink() {
     let (end, _) = commit(&mut journal, 1, 100);
     disk.fail_syncs(1);
     let (sealed, _) = group(&mut journal, &[entry(2, 100)]);
-    let failed = journal.sink.write(&[sealed.clone()]).unwrap_err();
+    let failed = journal.sink.write(std::slice::from_ref(&sealed)).unwrap_err();
     assert!(matches!(failed, WriteError::Fatal(_)), "{failed}");
     assert_eq!(failed.code(), "store-journal-fatal");
     assert_eq!(journal.reader.tail(), end);

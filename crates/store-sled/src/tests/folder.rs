@@ -1,0 +1,96 @@
+//! Folders that are not ours, not whole, or too new.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use deskwire_store::{Error, RebuildReason, ViewState};
+
+use super::{commit, entries, open};
+
+/// Fault 32: an older program must not touch what a newer one wrote.
+#[test]
+fn a_newer_format_is_refused_with_both_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    assert_eq!(fs::read_to_string(folder.path().join("format")).unwrap(), "deskwire-store 1\n");
+    fs::write(folder.path().join("format"), "deskwire-store 2\n").unwrap();
+    let before = fs::read(folder.path().join("journal/00000000000000000001.seg")).unwrap();
+    let refused = open(folder.path()).err().unwrap();
+    assert!(matches!(refused, Error::NewerFormat { found: 2, known: 1, .. }), "{refused}");
+    let shown = refused.to_string();
+    assert!(shown.contains("format 2") && shown.contains("up to 1"), "{shown}");
+    assert!(shown.contains(folder.path().to_str().unwrap()), "{shown}");
+    assert_eq!(fs::read(folder.path().join("journal/00000000000000000001.seg")).unwrap(), before);
+    fs::write(folder.path().join("format"), "something else").unwrap();
+    assert!(matches!(open(folder.path()), Err(Error::NotAStore { .. })));
+}
+
+/// A desk whose journal vanished must not begin a new life under the old name.
+#[test]
+fn a_store_without_its_journal_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    commit(&mut open(folder.path()).unwrap(), 1);
+    fs::rename(folder.path().join("journal"), folder.path().join("elsewhere")).unwrap();
+    let refused = open(folder.path()).err().unwrap();
+    assert!(matches!(refused, Error::NotAStore { .. }), "{refused}");
+    fs::rename(folder.path().join("elsewhere"), folder.path().join("journal")).unwrap();
+    assert_eq!(entries(open(folder.path()).unwrap().reader.as_ref()).len(), 1);
+}
+
+/// A journal with messages in it and no word of its format was put together by hand.
+#[test]
+fn a_used_journal_without_a_format_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    commit(&mut open(folder.path()).unwrap(), 1);
+    fs::remove_file(folder.path().join("format")).unwrap();
+    assert!(matches!(open(folder.path()), Err(Error::NotAStore { .. })));
+}
+
+/// Fault 23: a first start that was interrupted anywhere is simply done again.
+#[test]
+fn an_interrupted_first_start_is_repeated() {
+    let whole = tempfile::tempdir().unwrap();
+    drop(open(whole.path()).unwrap());
+    let created = ["reserve", "view.state", "view", "blobs", "format", "journal", "lock"];
+    for missing in 1..=created.len() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(
+            std::process::Command::new("cp")
+                .arg("-a")
+                .arg(whole.path().join("."))
+                .arg(folder.path())
+                .status()
+                .unwrap()
+                .success()
+        );
+        for name in &created[..missing] {
+            let path = folder.path().join(name);
+            if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        }
+        let mut opened =
+            open(folder.path()).unwrap_or_else(|error| panic!("without {missing} of {created:?}: {error}"));
+        if missing > 1 {
+            assert_eq!(opened.view_state, ViewState::NeedsRebuild(RebuildReason::Missing));
+        }
+        commit(&mut opened, 1);
+    }
+}
+
+/// The folder holds what customers wrote; other users of the machine have no business there.
+#[test]
+fn a_folder_that_is_created_is_private() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("a/b");
+    drop(open(&folder).unwrap());
+    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+/// A path that cannot be a folder is an error with its name.
+#[test]
+fn a_file_in_place_of_the_folder_is_an_error() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("file");
+    fs::write(&path, "x").unwrap();
+    let refused = open(&path).err().unwrap();
+    assert!(refused.to_string().contains(path.to_str().unwrap()), "{refused}");
+}
