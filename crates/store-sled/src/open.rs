@@ -46,6 +46,7 @@ pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
         stage: opened.journal.stage,
         sink: opened.journal.sink,
         reader: opened.journal.reader,
+        archive: opened.journal.archive,
         view: opened.view,
         view_state: opened.view_state,
         blobs: Arc::new(opened.blobs),

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::blob::Blobs;
+use crate::blob::{BlobFile, Blobs};
 use crate::journal::{Entry, EntryRef, Position, SealedGroup, Stage};
 use crate::{Batch, Error, Result};
 
@@ -19,6 +19,8 @@ pub struct Opened {
     pub sink: Box<dyn Sink>,
     /// Reads what has been committed.
     pub reader: Arc<dyn JournalReader>,
+    /// Keeps the journal's segments: backup, erasure, retention.
+    pub archive: Arc<dyn Archive>,
     /// The rows folded from the journal.
     pub view: Arc<dyn View>,
     /// Whether the rows can be used as they are. With [`ViewState::NeedsRebuild`] the view is empty.
@@ -177,6 +179,45 @@ pub trait JournalReader: Send + Sync {
 
     /// The point before the first group kept: group 0, or a later one when old segments were dropped.
     fn start(&self) -> Position;
+}
+
+/// What is known of a segment of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// Its number.
+    pub number: u64,
+    /// The point before its first group.
+    pub start: Position,
+    /// Its committed bytes, the header included.
+    pub bytes: u64,
+    /// Whether it gets no further group. Closed segments change by erasure only.
+    pub closed: bool,
+}
+
+/// Keeps the journal's segments. May be used while groups are read and written; one operation at a time is done.
+pub trait Archive: Send + Sync {
+    /// All segments kept, in order.
+    fn segments(&self) -> Vec<SegmentInfo>;
+
+    /// Opens the committed part of a segment, header included, as it is now: what is erased or dropped later stays
+    /// readable through it. The files of all segments are a whole journal, which can be opened elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::NoEntry`](crate::Error::NoEntry) when there is no such segment.
+    fn open_segment(&self, number: u64) -> Result<Arc<dyn BlobFile>>;
+
+    /// Erases the texts of entries for ever and durably, at unchanged addresses and with an unchanged chain; entries
+    /// without a text, or whose text is erased, are left as they are. Returns how many texts were erased. Each segment
+    /// is rewritten beside the old one and takes its place at once: after an error or a crash the rest can be done
+    /// again.
+    ///
+    /// # Errors
+    /// [`Error::SegmentOpen`](crate::Error::SegmentOpen) when an entry lies in the segment being written, with nothing
+    /// erased: call [`Stage::begin_segment`](crate::Stage::begin_segment) and try again after the next group.
+    fn erase(&self, entries: &[EntryRef]) -> Result<usize>;
+
+    /// Deletes all segments before one, durably. The last segment stays in any case.
+    fn drop_before(&self, segment: u64) -> Result<()>;
 }
 
 /// The order of a scan.

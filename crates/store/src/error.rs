@@ -52,6 +52,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// Texts of the segment being written cannot be erased.
+    #[error(
+        "texts in segment {segment} cannot be erased while it is being written: begin the next one first"
+    )]
+    SegmentOpen {
+        /// The segment.
+        segment: u64,
+    },
+
     /// An entry or a group beyond the limits of the journal.
     #[error("{what} of {size} bytes is over the limit of {limit} bytes")]
     TooLarge {
@@ -129,6 +138,7 @@ impl Error {
             Self::Damaged(_) => "store-journal-damaged",
             Self::NoEntry { .. } => "store-no-entry",
             Self::NoPosition { .. } => "store-no-position",
+            Self::SegmentOpen { .. } => "store-segment-open",
             Self::TooLarge { .. } => "store-too-large",
             Self::BadRow(_) => "store-bad-row",
             Self::ViewFailed(_) => "store-view-failed",

@@ -19,7 +19,7 @@ pub mod row;
 pub mod table;
 
 pub use backend::{
-    Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, Sink, View, ViewState, VisitRow,
+    Archive, Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, SegmentInfo, Sink, View, ViewState, VisitRow,
     WriteError,
 };
 pub use batch::{Batch, MAX_KEY, MAX_VALUE};

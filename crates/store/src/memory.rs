@@ -76,6 +76,7 @@ impl MemoryStore {
             stage: journal.stage,
             sink: journal.sink,
             reader: journal.reader,
+            archive: journal.archive,
             view: Arc::new(MemoryView { rows: self.rows.clone(), session: session.clone() }),
             view_state,
             blobs: Arc::new(DiskBlobs::open(Arc::new(session.clone()))?),

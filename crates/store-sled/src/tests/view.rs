@@ -72,7 +72,7 @@ fn a_wrecked_view_is_rebuilt() {
         ("an empty database", |view| fs::write(view.join("db"), []).unwrap()),
         ("zeros", |view| fs::write(view.join("db"), vec![0; 1 << 20]).unwrap()),
         ("noise", |view| {
-            fs::write(view.join("db"), (0..1u32 << 20).map(|at| (at * 77 >> 3) as u8).collect::<Vec<_>>())
+            fs::write(view.join("db"), (0..1u32 << 20).map(|at| ((at * 77) >> 3) as u8).collect::<Vec<_>>())
                 .unwrap()
         }),
         ("no configuration", |view| fs::write(view.join("conf"), "nonsense").unwrap()),

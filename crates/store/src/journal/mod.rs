@@ -68,6 +68,7 @@
 //!
 //! Segments are created under a temporary name with header and reserved room, synced, renamed, and the folder synced.
 
+mod archive;
 mod entry;
 mod format;
 mod reader;
@@ -81,7 +82,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::{Disk, JournalReader, Result, Sink};
+use crate::{Archive, Disk, JournalReader, Result, Sink};
 
 pub use entry::{Entry, EntryRef, JournalId, Position, Text};
 pub use format::{MAX_ENTRY, MAX_GROUP, SECTOR};
@@ -111,6 +112,8 @@ pub struct Journal {
     pub sink: Box<dyn Sink>,
     /// Reads them.
     pub reader: Arc<dyn JournalReader>,
+    /// Keeps its segments.
+    pub archive: Arc<dyn Archive>,
     /// What opening had to cut off behind the last whole group; worth a line in the log.
     pub cut: Option<Cut>,
 }
@@ -129,6 +132,7 @@ impl Journal {
         Ok(Self {
             stage: Stage::new(log.id(), config.segment_bytes, tail),
             sink: Box::new(sink::FileSink::new(log.clone(), config, recovered.last, tail)),
+            archive: Arc::new(archive::LogArchive::new(log.clone())),
             reader: Arc::new(reader::LogReader::new(log)),
             cut: recovered.cut,
         })

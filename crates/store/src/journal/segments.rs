@@ -24,6 +24,11 @@ pub(crate) fn file_name(number: u64) -> String {
     format!("{FOLDER}/{number:020}.seg")
 }
 
+/// The name of a segment's file while it is being made.
+pub(crate) fn unfinished_name(number: u64) -> String {
+    format!("{}{UNFINISHED}", file_name(number))
+}
+
 /// What is known of the journal's files by everybody who uses them.
 pub(crate) struct Log {
     disk: Arc<dyn Disk>,
@@ -90,6 +95,11 @@ impl Log {
         })
     }
 
+    /// Whether a segment gets no further group, because a later one has some.
+    pub(crate) fn is_closed(&self, number: u64) -> bool {
+        self.read_state(|state| number < state.tail.segment)
+    }
+
     /// The committed extent of one segment.
     pub(crate) fn extent(&self, number: u64) -> Option<Extent> {
         self.read_state(|state| state.extent(number))
@@ -97,16 +107,41 @@ impl Log {
 
     /// A segment's file, from the few kept open.
     pub(crate) fn file(&self, number: u64) -> Result<Arc<dyn DiskFile>> {
-        if let Some(file) = self.files().get(&number) {
+        // Locked while opening: a file that is being replaced must not get in here afterwards.
+        let mut files = self.files();
+        if let Some(file) = files.get(&number) {
             return Ok(file.clone());
         }
         let file = open(self.disk.as_ref(), number)?;
-        let mut files = self.files();
         if files.len() >= OPEN_FILES {
             files.pop_first();
         }
         files.insert(number, file.clone());
         Ok(file)
+    }
+
+    /// Puts a rewritten segment in the place of the one read so far, durably.
+    pub(crate) fn replace(&self, number: u64) -> io::Result<()> {
+        let mut files = self.files();
+        files.remove(&number);
+        self.disk.rename(&unfinished_name(number), &file_name(number))?;
+        self.disk.sync_folder(FOLDER).map_err(sync_failed)
+    }
+
+    /// Deletes all segments before one, durably, the oldest first so that no gap can remain.
+    pub(crate) fn drop_before(&self, first: u64) -> Result<()> {
+        let dropped = {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let first = first.min(state.tail.segment);
+            let kept = state.headers.split_off(&first);
+            std::mem::replace(&mut state.headers, kept)
+        };
+        for number in dropped.into_keys() {
+            self.files().remove(&number);
+            remove(self.disk.as_ref(), number)
+                .map_err(|error| Error::io(format!("delete {}", file_name(number)), error))?;
+        }
+        Ok(())
     }
 
     fn files(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<dyn DiskFile>>> {
@@ -138,8 +173,7 @@ pub(crate) fn open(disk: &dyn Disk, number: u64) -> Result<Arc<dyn DiskFile>> {
 
 /// Creates a segment with its header, under its final name and durable when this returns.
 pub(crate) fn create(disk: &dyn Disk, header: &SegmentHeader, reserve: u64) -> io::Result<Arc<dyn DiskFile>> {
-    let name = file_name(header.number);
-    let unfinished = format!("{name}{UNFINISHED}");
+    let (name, unfinished) = (file_name(header.number), unfinished_name(header.number));
     let file = disk.create(&unfinished)?;
     file.allocate(reserve)?;
     file.write_at(&header.encode(), 0)?;
@@ -151,8 +185,7 @@ pub(crate) fn create(disk: &dyn Disk, header: &SegmentHeader, reserve: u64) -> i
 
 /// Deletes a segment, or what an interrupted [`create`] left of it, durably.
 pub(crate) fn remove(disk: &dyn Disk, number: u64) -> io::Result<()> {
-    let name = file_name(number);
-    for name in [format!("{name}{UNFINISHED}"), name] {
+    for name in [unfinished_name(number), file_name(number)] {
         match disk.remove(&name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

@@ -20,6 +20,8 @@ pub struct Stage {
     /// The open group's frame from its header on; empty until an entry is staged.
     frame: Vec<u8>,
     entries: u32,
+    /// The group that begins a new segment whatever the size of the current one.
+    new_segment_at: Option<u64>,
 }
 
 /// A point within the open group to which it can be rolled back.
@@ -34,7 +36,7 @@ impl Stage {
     /// A stage whose next group comes after `end`. A group begins a new segment when the current one has reached
     /// `segment_bytes`.
     pub fn new(id: JournalId, segment_bytes: u64, end: Position) -> Self {
-        Self { id, segment_bytes, end, frame: Vec::new(), entries: 0 }
+        Self { id, segment_bytes, end, frame: Vec::new(), entries: 0, new_segment_at: None }
     }
 
     /// Adds an entry to the open group and returns the address it will have.
@@ -117,6 +119,12 @@ impl Stage {
         self.entries = 0;
     }
 
+    /// Lets the next group begin a new segment, so that the present one is closed when that group is written. A group
+    /// that is open stays where it is.
+    pub fn begin_segment(&mut self) {
+        self.new_segment_at = Some(self.end.group + if self.frame.is_empty() { 1 } else { 2 });
+    }
+
     /// The end of the last group sealed.
     pub fn position(&self) -> Position {
         self.end
@@ -140,7 +148,8 @@ impl Stage {
 
     /// Where the open group's frame begins. Segments change only between groups.
     fn place_of_group(&self) -> (u64, u64) {
-        if self.end.offset > SECTOR && self.end.offset >= self.segment_bytes {
+        let wanted = self.new_segment_at == Some(self.end.group + 1);
+        if self.end.offset > SECTOR && (wanted || self.end.offset >= self.segment_bytes) {
             (self.end.segment + 1, SECTOR)
         } else {
             (self.end.segment, self.end.offset)

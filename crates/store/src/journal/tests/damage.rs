@@ -247,6 +247,27 @@ fn a_missing_or_foreign_segment_is_reported() {
     open(&disk).unwrap();
 }
 
+/// A file put back from an older backup of the same desk verifies in itself; only the chain tells.
+#[test]
+fn a_segment_of_another_history_is_reported() {
+    let (disk, refs) = several_segments();
+    let other = SimDisk::default();
+    let mut journal = open(&other).unwrap();
+    for number in 100..112 {
+        commit(&mut journal, number, 3000);
+    }
+    set_segment(&disk, 2, segment(&other, 2));
+    let result = contents(open(&disk).unwrap().reader.as_ref());
+    let Err(Error::Damaged(damage)) = result else { panic!("{result:?}") };
+    assert_eq!((damage.segment, damage.offset), (2, 0));
+
+    let (disk, _) = several_segments();
+    set_segment(&disk, refs[11].segment, segment(&other, refs[11].segment));
+    let journal = open(&disk).unwrap();
+    let nothing = &mut |_| ControlFlow::Continue(());
+    assert!(matches!(journal.reader.replay(None, nothing), Err(Error::Damaged(_))));
+}
+
 /// A desk whose journal is gone must say so instead of beginning a new life.
 #[test]
 fn a_journal_is_created_only_when_that_is_asked_for() {

@@ -1,5 +1,6 @@
 //! Tests of the journal over the simulated disk.
 
+mod archive;
 mod crash;
 mod damage;
 mod faults;
