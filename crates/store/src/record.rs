@@ -1,10 +1,11 @@
 //! The journal's records: decisions and facts, exactly as decided. The view is folded from them and from nothing else.
 
+use deskwire_machine::delegation::{Event, Said, Words};
 use deskwire_proto::cbor;
 use deskwire_proto::id::{DelegationId, DeskId, Hash, InstanceId, ItemId, LinkId, Nonce, SessionId};
 use deskwire_proto::message::common::{Contact, Equipment, Object, Person, Priority};
 use deskwire_proto::terms::{Side, Terms};
-use deskwire_proto::text::{Code, KindName, Label, Line, Prose, Url};
+use deskwire_proto::text::{Code, FileName, KindName, Label, Line, Prose, Url};
 use deskwire_proto::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,14 @@ pub enum Record {
     /// The partner welcomed us.
     Welcomed { no: LinkNo, welcome: ByteBuf, at: Timestamp },
     /// We welcomed the partner.
-    HelloAnswered { no: LinkNo, hello: ByteBuf, welcome: ByteBuf, session: SessionId, instance: InstanceId, at: Timestamp },
+    HelloAnswered {
+        no: LinkNo,
+        hello: ByteBuf,
+        welcome: ByteBuf,
+        session: SessionId,
+        instance: InstanceId,
+        at: Timestamp,
+    },
     /// The partner's new session brought its first new message.
     SessionTaken { no: LinkNo, session: SessionId, at: Timestamp },
 
@@ -159,6 +167,8 @@ pub struct ItemMade {
     pub thread: Option<(TicketNumber, EntryRef)>,
     /// The file that it announces.
     pub file: Option<(FileNo, Hash)>,
+    /// What it says to the delegation's fold.
+    pub event: Option<FoldEvent>,
     /// When it was accepted.
     pub at: Timestamp,
 }
@@ -180,8 +190,20 @@ pub struct Received {
     pub refused: Option<(bool, Refused)>,
     /// What it concerns here.
     pub local: Local,
+    /// What it says to the delegation's fold.
+    pub event: Option<FoldEvent>,
     /// When it was committed first.
     pub at: Timestamp,
+}
+
+/// An event of a delegation's fold, kept beside the message so that an erased text takes nothing from the fold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoldEvent(pub Event, pub Option<Words>);
+
+impl From<FoldEvent> for Said {
+    fn from(event: FoldEvent) -> Self {
+        Self { event: event.0, words: event.1 }
+    }
 }
 
 /// What a partner's message concerns at this desk, as decided when it was consumed.
@@ -236,7 +258,7 @@ pub struct CommentText {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileText {
     /// The name of the file.
-    pub name: Label,
+    pub name: FileName,
     /// Its media type.
     pub media: Option<Label>,
     /// Who attached it.
@@ -290,7 +312,7 @@ pub fn encode_text<T: Serialize>(text: &T) -> Result<Vec<u8>> {
 /// [`Error::BadRow`] for a text of another shape.
 pub fn decode_text<T: DeserializeOwned>(entry: &Entry) -> Result<Option<T>> {
     match &entry.text {
-        Text::Present(text) => {
+        Text::Kept(text) => {
             let text = cbor::decode_plain(text);
             text.map(Some).map_err(|error| Error::BadRow(format!("the text of a record: {error}")))
         }

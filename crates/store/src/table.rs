@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use deskwire_proto::cbor;
 use deskwire_proto::id::{DelegationId, DeskId, Hash, LinkId};
@@ -10,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
-    CounterRow, DelegationEventRow, DelegationRow, ExchangeRow, ExpectedRow, FileRow, InvitationRow, KeyedRow, LinkRow,
-    ReceivedRow, SentRow, StreamRow, ThreadRow, TicketRow, WaitingRow,
+    CounterRow, DelegationEventRow, DelegationRow, ExchangeRow, ExpectedRow, FileRow, InvitationRow,
+    KeyedRow, LinkRow, ReceivedRow, SentRow, StreamRow, ThreadRow, TicketRow, WaitingRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View};
 
@@ -103,9 +104,9 @@ impl<K: Key, R: Serialize + DeserializeOwned> Table<K, R> {
 
     fn split(&self, bytes: &[u8]) -> Result<K> {
         let mut rest = bytes.get(1..).unwrap_or_default();
-        K::read(&mut rest)
-            .filter(|_| rest.is_empty())
-            .ok_or_else(|| Error::BadRow(format!("a key of table '{}' cannot be read", char::from(self.prefix))))
+        K::read(&mut rest).filter(|_| rest.is_empty()).ok_or_else(|| {
+            Error::BadRow(format!("a key of table '{}' cannot be read", char::from(self.prefix)))
+        })
     }
 
     fn value(&self, bytes: &[u8]) -> Result<R> {
@@ -304,8 +305,13 @@ pub trait RowsMut: Rows {
     ///
     /// # Errors
     /// [`Error::BadRow`] if it has no stored form.
-    fn put<K: Key, R: Serialize + DeserializeOwned>(&mut self, table: Table<K, R>, key: &K, row: &R) -> Result<()> {
-        let bytes = cbor::encode_plain(row).map_err(|error| Error::BadRow(error.to_string()))?;
+    fn put<K: Key, R: Serialize + DeserializeOwned>(
+        &mut self,
+        table: Table<K, R>,
+        key: &K,
+        row: &R,
+    ) -> Result<()> {
+        let bytes = cbor::encode_packed(row).map_err(|error| Error::BadRow(error.to_string()))?;
         self.raw_put(table.key(key), bytes);
         Ok(())
     }
@@ -316,9 +322,13 @@ pub trait RowsMut: Rows {
     }
 }
 
-impl Rows for dyn View {
+/// The committed view as typed rows. Cheap to clone.
+#[derive(Clone)]
+pub struct Committed(pub Arc<dyn View>);
+
+impl Rows for Committed {
     fn raw_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        View::get(self, key)
+        self.0.get(key)
     }
 
     fn raw_scan(
@@ -328,7 +338,7 @@ impl Rows for dyn View {
         direction: Direction,
         visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<()> {
-        View::scan(self, start, Some(end), direction, visit)
+        self.0.scan(start, Some(end), direction, visit)
     }
 }
 

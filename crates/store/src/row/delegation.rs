@@ -2,7 +2,6 @@
 
 use deskwire_machine::delegation::{Case, EventKind, Fate, Role};
 use deskwire_proto::id::DelegationId;
-use deskwire_proto::message::common::Own;
 use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,11 +20,9 @@ pub struct DelegationRow {
     pub ticket: TicketNumber,
     /// The record with the offer: our item, or the partner's message.
     pub offer: EntryRef,
-    /// What the partner last told of its own ticket and status.
-    pub partner: Option<Own>,
     /// When the offer was made or came.
     pub created: Timestamp,
-    /// Version of the fields of the offer: 1, and one more for each update.
+    /// Version of the fields of the offer: 1, and what the newest numbered update says.
     pub version: u64,
     /// The fold.
     pub case: Case,

@@ -110,8 +110,8 @@ pub struct WaitingRow {
     pub item: ItemId,
     /// What it says.
     pub kind: KindName,
-    /// The delegation it belongs to.
-    pub delegation: Option<DelegationNo>,
+    /// The delegation, if this is an event of its fold.
+    pub event: Option<DelegationNo>,
     /// Where it is shown on a ticket.
     pub thread: Option<(TicketNumber, EntryRef)>,
     /// When it was accepted.

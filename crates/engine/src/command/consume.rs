@@ -1,0 +1,304 @@
+//! Deciding what comes of one message of a partner. The decision is recorded and never made again.
+
+use deskwire_machine::delegation;
+use deskwire_machine::saying::said;
+use deskwire_proto::code::OutcomeCode;
+use deskwire_proto::envelope::Verified;
+use deskwire_proto::message::{Body, file_add, offer};
+use deskwire_proto::terms::{FieldName, Terms};
+use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
+use deskwire_store::record::{FoldEvent, Local};
+use deskwire_store::row::{DelegationRow, LinkRow, Refused, StreamRow};
+use deskwire_store::table::{DELEGATION_IDS, Rows};
+
+use super::find;
+use crate::{Refusal, Step, refused};
+
+/// The link that a message came over.
+pub(super) struct Context<'a> {
+    pub(super) no: LinkNo,
+    pub(super) link: &'a LinkRow,
+    pub(super) terms: &'a Terms,
+}
+
+/// What comes of a message.
+#[derive(Default)]
+pub(super) struct Consumed {
+    /// True for `unsupported`.
+    pub(super) refused: Option<(bool, Refused)>,
+    pub(super) local: Local,
+    pub(super) event: Option<FoldEvent>,
+}
+
+/// Why a message has no effect: the code, and words for the person who caused it.
+struct No(OutcomeCode, String);
+
+impl From<OutcomeCode> for No {
+    fn from(code: OutcomeCode) -> Self {
+        Self(code, words(code).to_owned())
+    }
+}
+
+/// Either the store fails, which refuses the whole batch for now, or the message does.
+enum Stop {
+    Store(Refusal),
+    Message(No),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Store(refusal)
+    }
+}
+
+impl From<deskwire_store::Error> for Stop {
+    fn from(error: deskwire_store::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<OutcomeCode> for Stop {
+    fn from(code: OutcomeCode) -> Self {
+        Self::Message(code.into())
+    }
+}
+
+impl From<delegation::Refusal> for Stop {
+    fn from(refusal: delegation::Refusal) -> Self {
+        let code = refusal.outcome().unwrap_or(OutcomeCode::ActionNotAllowed);
+        Self::Message(No(code, refusal.to_string()))
+    }
+}
+
+/// Decides. Whatever the partner sent is consumed; only a failure of our own store is an error.
+pub(super) fn consume(
+    step: &Step<'_>,
+    context: &Context<'_>,
+    stream: &StreamRow,
+    message: &Verified,
+) -> Result<Consumed, Refusal> {
+    match decide(step, context, stream, message) {
+        Ok(consumed) => Ok(consumed),
+        Err(Stop::Store(refusal)) => Err(refusal),
+        Err(Stop::Message(No(code, words))) => {
+            tracing::info!(link = %context.no, seq = message.head.seq, %code, "a message of the partner is refused");
+            let refused = Some((unsupported(code), refused(code.as_str(), &words)));
+            Ok(Consumed { refused, ..Consumed::default() })
+        }
+    }
+}
+
+fn decide(
+    step: &Step<'_>,
+    context: &Context<'_>,
+    stream: &StreamRow,
+    message: &Verified,
+) -> Result<Consumed, Stop> {
+    seen(stream, message)?;
+    let body = match &message.body {
+        Ok(body) => body,
+        Err(code) => return Err((*code).into()),
+    };
+    match body {
+        Body::Offer { facts, text } => offered(step, context, message, (body, facts, text)),
+        Body::Accept { .. }
+        | Body::Decline { .. }
+        | Body::Return { .. }
+        | Body::Recall { .. }
+        | Body::Status { .. }
+        | Body::Resolve { .. }
+        | Body::Confirm { .. }
+        | Body::Reopen { .. }
+        | Body::Update { .. }
+        | Body::ChangeTake { .. }
+        | Body::ChangeDecline { .. }
+        | Body::Ask { .. }
+        | Body::Answer { .. } => event(step, context, message, body),
+        Body::CommentAdd { .. } => {
+            let (delegation, row) = delegation_of(step, context, message)?;
+            Ok(Consumed { local: local(delegation, row.ticket, None), ..Consumed::default() })
+        }
+        Body::FileAdd { facts, .. } => file(step, context, message, facts),
+        Body::TermsPropose { .. }
+        | Body::TermsAccept { .. }
+        | Body::LinkSuspend { .. }
+        | Body::LinkResume { .. }
+        | Body::LinkClose { .. }
+        | Body::LinkDescriptor { .. }
+        | Body::LinkWithdraw { .. }
+        | Body::Digest { .. }
+        | Body::CommentEdit { .. }
+        | Body::CommentRetract { .. }
+        | Body::FileRetract { .. }
+        | Body::WorkAdd { .. }
+        | Body::WorkApprove { .. }
+        | Body::WorkDispute { .. }
+        | Body::Rate { .. }
+        | Body::StatementPropose { .. }
+        | Body::StatementSign { .. }
+        | Body::ChainReport { .. }
+        | Body::Erase { .. }
+        | Body::EraseDone { .. } => Err(OutcomeCode::UnsupportedKind.into()),
+    }
+}
+
+/// What the partner says to have seen must fit what it has received and what its receipts say. proto-spec, section 8.5.
+fn seen(stream: &StreamRow, message: &Verified) -> Result<(), Stop> {
+    let (seq, seen) = (message.head.seq, message.head.seen);
+    if seen > stream.out_length {
+        return Err(OutcomeCode::SeenAhead.into());
+    }
+    if seen < stream.in_seen {
+        return Err(OutcomeCode::SeenFalls.into());
+    }
+    if stream.promises.iter().any(|promise| seq > promise.length && seen < promise.upto) {
+        return Err(OutcomeCode::SeenBehindReceipt.into());
+    }
+    Ok(())
+}
+
+const fn local(delegation: DelegationNo, ticket: TicketNumber, file: Option<FileNo>) -> Local {
+    Local { delegation: Some(delegation), ticket: Some(ticket), file }
+}
+
+/// A partner's delegation is looked up by its link and its id alone.
+fn delegation_of(
+    step: &Step<'_>,
+    context: &Context<'_>,
+    message: &Verified,
+) -> Result<(DelegationNo, DelegationRow), Stop> {
+    let id = message.head.delegation.ok_or(OutcomeCode::UnknownDelegation)?;
+    let no = step.rows().get(DELEGATION_IDS, &(context.no, id))?.ok_or(OutcomeCode::UnknownDelegation)?;
+    Ok((no, find::delegation(step, no)?))
+}
+
+fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body) -> Result<Consumed, Stop> {
+    let (delegation, row) = delegation_of(step, context, message)?;
+    if let Body::Update { facts, text } = body {
+        let outside = outside_update(facts, text, context.terms);
+        within_terms(&outside)?;
+    }
+    let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
+    row.case.check_peer(&said.event)?;
+    let event = Some(FoldEvent(said.event, said.words));
+    Ok(Consumed { refused: None, local: local(delegation, row.ticket, None), event })
+}
+
+fn offered(
+    step: &Step<'_>,
+    context: &Context<'_>,
+    message: &Verified,
+    (body, facts, text): (&Body, &offer::Facts, &offer::Text),
+) -> Result<Consumed, Stop> {
+    let id = message.head.delegation.ok_or(OutcomeCode::MalformedFacts)?;
+    if step.rows().get(DELEGATION_IDS, &(context.no, id))?.is_some() {
+        return Err(OutcomeCode::DuplicateDelegation.into());
+    }
+    if !context.terms.may_delegate(context.link.side.other()) {
+        return Err(OutcomeCode::NotAllowedByTerms.into());
+    }
+    within_terms(&outside_offer(facts, text, context.terms))?;
+    let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
+    delegation::Case::new(delegation::Role::Contractor).check_peer(&said.event)?;
+    let counters = step.counters()?;
+    Ok(Consumed {
+        refused: None,
+        local: local(DelegationNo(counters.delegation), TicketNumber(counters.ticket), None),
+        event: Some(FoldEvent(said.event, said.words)),
+    })
+}
+
+fn within_terms(outside: &[&str]) -> Result<(), Stop> {
+    if outside.is_empty() {
+        return Ok(());
+    }
+    let words = format!("The terms of this link do not let these fields travel: {}.", outside.join(", "));
+    Err(Stop::Message(No(OutcomeCode::NotAllowedByTerms, words)))
+}
+
+/// The fields of an offer that the terms do not let travel.
+fn outside_offer(facts: &offer::Facts, text: &offer::Text, terms: &Terms) -> Vec<&'static str> {
+    let met = [
+        (text.company.is_some(), FieldName::Company, "company"),
+        (text.contact.is_some(), FieldName::Contact, "contact"),
+        (text.custom.is_some(), FieldName::Custom, "custom"),
+        (text.equipment.is_some(), FieldName::Equipment, "equipment"),
+        (text.agreement.is_some(), FieldName::Agreement, "agreement"),
+        (facts.category.is_some(), FieldName::Category, "category"),
+        (text.object.is_some(), FieldName::Object, "object"),
+        (facts.priority.is_some(), FieldName::Priority, "priority"),
+        (facts.respond.is_some() || facts.resolve.is_some(), FieldName::Deadline, "deadline"),
+        (facts.price.is_some(), FieldName::Price, "price"),
+    ];
+    outside(&met, terms)
+}
+
+fn outside_update(
+    facts: &deskwire_proto::message::update::Facts,
+    text: &deskwire_proto::message::update::Text,
+    terms: &Terms,
+) -> Vec<&'static str> {
+    let met = [
+        (text.company.is_some(), FieldName::Company, "company"),
+        (text.contact.is_some(), FieldName::Contact, "contact"),
+        (text.custom.is_some(), FieldName::Custom, "custom"),
+        (text.equipment.is_some(), FieldName::Equipment, "equipment"),
+        (text.agreement.is_some(), FieldName::Agreement, "agreement"),
+        (facts.category.is_some(), FieldName::Category, "category"),
+        (text.object.is_some(), FieldName::Object, "object"),
+        (facts.priority.is_some(), FieldName::Priority, "priority"),
+        (facts.respond.is_some() || facts.resolve.is_some(), FieldName::Deadline, "deadline"),
+        (facts.price.is_some(), FieldName::Price, "price"),
+    ];
+    outside(&met, terms)
+}
+
+fn outside(met: &[(bool, FieldName, &'static str)], terms: &Terms) -> Vec<&'static str> {
+    let outside = met.iter().filter(|(present, field, _)| *present && !terms.allows(*field));
+    outside.map(|(_, _, name)| *name).collect()
+}
+
+fn file(
+    step: &Step<'_>,
+    context: &Context<'_>,
+    message: &Verified,
+    facts: &file_add::Facts,
+) -> Result<Consumed, Stop> {
+    let (delegation, row) = delegation_of(step, context, message)?;
+    let most = context.terms.file.min(step.identity.descriptor().body().limits.file);
+    if facts.size.get() > most {
+        let words = format!("The file has {} bytes; {most} is the most that this link takes.", facts.size);
+        return Err(Stop::Message(No(OutcomeCode::FileTooLarge, words)));
+    }
+    let file = FileNo(step.counters()?.file);
+    Ok(Consumed { local: local(delegation, row.ticket, Some(file)), ..Consumed::default() })
+}
+
+const fn unsupported(code: OutcomeCode) -> bool {
+    matches!(code, OutcomeCode::UnsupportedKind | OutcomeCode::UnsupportedKey | OutcomeCode::UnsupportedRules)
+}
+
+/// A sentence for the person at the sending desk.
+const fn words(code: OutcomeCode) -> &'static str {
+    match code {
+        OutcomeCode::MalformedFacts => "The message is not well formed. Report it to the maker of your help desk.",
+        OutcomeCode::MalformedText => "The text is not well formed. Report it to the maker of your help desk.",
+        OutcomeCode::TextMissing => "The text of the message did not come along. Send it again.",
+        OutcomeCode::TextMismatch => "The text is not the one that was signed. Send it again.",
+        OutcomeCode::UnknownDelegation => "There is no such delegation on this link.",
+        OutcomeCode::NotYourField => "Only the other side may change this.",
+        OutcomeCode::NotAllowedByTerms => "The terms of this link do not allow it. Agree other terms first.",
+        OutcomeCode::ActionNotAllowed => "Your side may not take this action on this delegation.",
+        OutcomeCode::SeenBehindReceipt => "The message denies what your desk has given a receipt for.",
+        OutcomeCode::SeenFalls => "The message denies what an earlier one had seen.",
+        OutcomeCode::SeenAhead => "The message claims to have seen what was never sent.",
+        OutcomeCode::FileTooLarge => "The file is larger than this link takes.",
+        OutcomeCode::DuplicateItem => "This was sent before.",
+        OutcomeCode::DuplicateDelegation => "This delegation exists already.",
+        OutcomeCode::UnsupportedKind => "The partner's desk does not handle this kind of message.",
+        OutcomeCode::UnsupportedKey => "The partner's desk does not understand a part that has to be understood.",
+        OutcomeCode::UnsupportedRules => "The partner's desk does not have these fold rules.",
+        OutcomeCode::ReasonMissing => "This needs a reason. Give one and try again.",
+        OutcomeCode::Quota => "The partner takes no more of this kind for now.",
+    }
+}

@@ -1,0 +1,197 @@
+//! Consuming a partner's messages, in order, and giving the receipt. proto-spec, sections 5.4 and 8.1.
+
+use deskwire_proto::batch::BatchHead;
+use deskwire_proto::code::Code;
+use deskwire_proto::document::{Signed, V1};
+use deskwire_proto::envelope::Verified;
+use deskwire_proto::limits::RECEIPT_MESSAGES;
+use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
+use deskwire_store::local::LinkNo;
+use deskwire_store::record::{Received, Record};
+use deskwire_store::row::{LinkRow, LinkState, ReceivedRow, StreamRow};
+use deskwire_store::table::{RECEIVED, Rows};
+
+use super::consume::{Context, consume};
+use super::find;
+use crate::port::Effect;
+use crate::{Command, Refusal, Step};
+
+/// Verified messages of one batch.
+#[derive(Debug, Clone)]
+pub struct Deliver {
+    /// The link.
+    pub link: LinkNo,
+    /// The head of the batch.
+    pub head: BatchHead,
+    /// Its messages, each through [`deskwire_proto::envelope::accept`].
+    pub messages: Vec<Verified>,
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivered {
+    /// The signed receipt.
+    Receipt(Vec<u8>),
+    /// Messages before these are missing; the stream goes up to here.
+    Gap {
+        /// Messages held.
+        cursor: u64,
+    },
+    /// The batch is refused.
+    Refused(Code),
+}
+
+impl Command for Deliver {
+    type Reply = Delivered;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Delivered, Refusal> {
+        let link = find::link(step, self.link)?;
+        if let Some(code) = closed(&link.state) {
+            return Ok(Delivered::Refused(code));
+        }
+        let stream = find::stream(step, self.link)?;
+        let no = self.link;
+        let news = self.messages.iter().find(|message| message.head.seq > stream.in_length);
+        if news.is_some_and(|message| message.head.seq > stream.in_length + 1) {
+            return Ok(Delivered::Gap { cursor: stream.in_length });
+        }
+        if let Err(code) = session(step, no, &self.head, &stream, news.is_some())? {
+            return Ok(Delivered::Refused(code));
+        }
+        let known = self.head.known;
+        let context = Context { no, link: &link, terms: &find::terms(step, &link)? };
+        for message in self.messages {
+            if let Some(ended) = one(step, &context, message)? {
+                return Ok(ended);
+            }
+        }
+        step.memory.heard(no, step.now);
+        step.after(Effect::Advanced(no));
+        receipt(step, no, &link, known).map(Delivered::Receipt)
+    }
+}
+
+fn closed(state: &LinkState) -> Option<Code> {
+    match state {
+        LinkState::Active | LinkState::Quarantined(_) => None,
+        LinkState::WaitingApproval | LinkState::WaitingPartner => Some(Code::LinkWaiting),
+        LinkState::Paused(_) => Some(Code::LinkPaused),
+        LinkState::Closed => Some(Code::LinkClosed),
+    }
+}
+
+/// Whether the batch belongs to the partner's session. A welcomed session takes over with its first new message; an
+/// instance that another one has replaced is a clone.
+fn session(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    head: &BatchHead,
+    stream: &StreamRow,
+    news: bool,
+) -> Result<Result<(), Code>, Refusal> {
+    if stream.session.as_ref().is_some_and(|current| current.session == head.session) {
+        return Ok(Ok(()));
+    }
+    let Some(pending) = stream.pending.as_ref().filter(|pending| pending.session == head.session) else {
+        return Ok(Err(Code::SessionUnknown));
+    };
+    if !news {
+        return Ok(Ok(()));
+    }
+    let at = step.now;
+    if stream.retired.contains(&pending.instance) {
+        step.record(&Record::CloneFound { no, instance: pending.instance, at }, None)?;
+        step.wake(no);
+        return Ok(Err(Code::CloneSuspected));
+    }
+    step.record(&Record::SessionTaken { no, session: pending.session, at }, None)?;
+    Ok(Ok(()))
+}
+
+/// Consumes one message, or says why the batch ends here. What was consumed before it stays.
+fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<Option<Delivered>, Refusal> {
+    let no = context.no;
+    let stream = find::stream(step, no)?;
+    let seq = message.head.seq;
+    if seq <= stream.in_length {
+        return held(step, no, seq, message);
+    }
+    if seq > stream.in_length + 1 {
+        return Ok(Some(Delivered::Gap { cursor: stream.in_length }));
+    }
+    if message.head.prev != stream.in_head {
+        return Ok(Some(Delivered::Refused(Code::BadPrev)));
+    }
+    let consumed = consume(step, context, &stream, &message)?;
+    let record = Received {
+        no,
+        seq,
+        hash: message.hash,
+        // What lies about what it has seen must not let later ones fall behind the truth.
+        seen: message.head.seen.min(stream.out_length).max(stream.in_seen),
+        signed: message.delivery.0,
+        refused: consumed.refused,
+        local: consumed.local,
+        event: consumed.event,
+        at: step.now,
+    };
+    let file = record.local.file;
+    step.record(&Record::Received(record), message.delivery.1.map(|text| text.into_vec()))?;
+    if file.is_some() {
+        step.after(Effect::Fetch(no));
+    }
+    Ok(None)
+}
+
+/// A message that is held already is taken again; another one under its number is a fork.
+fn held(step: &mut Step<'_>, no: LinkNo, seq: u64, message: Verified) -> Result<Option<Delivered>, Refusal> {
+    let row = received(step, no, seq)?;
+    if row.hash == message.hash {
+        return Ok(None);
+    }
+    let Record::Received(before) = step.read(row.entry)? else {
+        return Err(find::broken("a received message that is another record"));
+    };
+    let record = Record::Forked { no, held: before.signed, other: message.delivery.0, at: step.now };
+    step.record(&record, None)?;
+    step.wake(no);
+    Ok(Some(Delivered::Refused(Code::Fork)))
+}
+
+fn received(step: &Step<'_>, no: LinkNo, seq: u64) -> Result<ReceivedRow, Refusal> {
+    step.rows().get(RECEIVED, &(no, seq))?.ok_or_else(|| find::broken("a received message without a row"))
+}
+
+/// Signs what is on stable storage once this step is committed.
+fn receipt(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: u64) -> Result<Vec<u8>, Refusal> {
+    let stream = find::stream(step, no)?;
+    let upto = stream.in_length;
+    let base = known.min(upto).max(upto.saturating_sub(RECEIPT_MESSAGES as u64));
+    let mut times = Vec::new();
+    let mut outcomes = Vec::new();
+    let mut before = 0;
+    for seq in base + 1..=upto {
+        let row = received(step, no, seq)?;
+        times.push(row.at.0.saturating_sub(before));
+        before = row.at.0.max(before);
+        if let Some((unsupported, why)) = row.refused {
+            let what = if unsupported { NotApplied::Unsupported } else { NotApplied::Refused };
+            outcomes.push(Outcome(seq, what, why.code, why.words));
+        }
+    }
+    let body = Receipt {
+        v: V1,
+        to: link.partner,
+        base,
+        from: step.identity.desk(),
+        hash: stream.in_head,
+        link: link.link,
+        upto,
+        times,
+        length: stream.out_length,
+        outcomes,
+    };
+    let raw = Signed::seal(body, step.identity.secret()).into_parts().0;
+    step.record(&Record::ReceiptGiven { no, upto, receipt: raw.clone().into() }, None)?;
+    Ok(raw)
+}

@@ -1,0 +1,81 @@
+//! Looking things up for a command, with the refusal that a person gets when there is no such thing.
+
+use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::terms::Terms;
+use deskwire_store::EntryRef;
+use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
+use deskwire_store::record::Record;
+use deskwire_store::row::{DelegationRow, LinkRow, LinkState, StreamRow, TicketRow};
+use deskwire_store::table::{DELEGATIONS, LINKS, Rows, STREAMS, TICKET_DELEGATIONS, TICKETS};
+
+use crate::{Fault, Refusal, Step};
+
+pub(super) fn ticket(step: &Step<'_>, ticket: TicketNumber) -> Result<TicketRow, Refusal> {
+    let label = step.identity.ticket_label(ticket);
+    step.rows().get(TICKETS, &ticket)?.ok_or_else(|| Refusal::unknown("ticket", label, "deskwire ticket list"))
+}
+
+pub(super) fn delegation(step: &Step<'_>, delegation: DelegationNo) -> Result<DelegationRow, Refusal> {
+    let row = step.rows().get(DELEGATIONS, &delegation)?;
+    row.ok_or_else(|| Refusal::unknown("delegation", delegation, "deskwire delegation list"))
+}
+
+pub(super) fn link(step: &Step<'_>, link: LinkNo) -> Result<LinkRow, Refusal> {
+    step.rows().get(LINKS, &link)?.ok_or_else(|| Refusal::unknown("link", link, "deskwire link list"))
+}
+
+pub(super) fn stream(step: &Step<'_>, link: LinkNo) -> Result<StreamRow, Refusal> {
+    step.rows().get(STREAMS, &link)?.ok_or_else(|| Refusal::unknown("link", link, "deskwire link list"))
+}
+
+pub(super) fn terms(step: &Step<'_>, row: &LinkRow) -> Result<Terms, Refusal> {
+    match step.read(row.terms)? {
+        Record::LinkOpened(opened) => Ok(opened.terms),
+        _ => Err(broken("a link's terms are another record")),
+    }
+}
+
+pub(super) fn descriptor(step: &Step<'_>, at: EntryRef) -> Result<Descriptor, Refusal> {
+    let raw = match step.read(at)? {
+        Record::LinkOpened(opened) => opened.descriptor,
+        Record::DescriptorTaken { descriptor, .. } => descriptor,
+        _ => return Err(broken("a link's descriptor is another record")),
+    };
+    Ok(Descriptor::open(&raw)?)
+}
+
+/// The delegations of a ticket, oldest first.
+pub(super) fn delegations(
+    step: &Step<'_>,
+    ticket: TicketNumber,
+) -> Result<Vec<(DelegationNo, DelegationRow)>, Refusal> {
+    let keys = step.rows().list(TICKET_DELEGATIONS, &ticket, usize::MAX)?;
+    keys.into_iter().map(|((_, no), ())| Ok((no, delegation(step, no)?))).collect()
+}
+
+/// Refuses new work for a link on which nothing can be said.
+pub(super) fn speakable(row: &LinkRow) -> Result<(), Refusal> {
+    let (code, words, next) = match &row.state {
+        LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => return Ok(()),
+        LinkState::WaitingApproval => (
+            "link-not-approved",
+            format!("The link {} is not approved yet.", row.name),
+            format!("Compare the words by telephone, then run `deskwire link approve {}`.", row.name),
+        ),
+        LinkState::WaitingPartner => (
+            "link-waiting",
+            format!("{} has not approved the link yet.", row.partner_name),
+            "Ask the partner's operator to approve it.".to_owned(),
+        ),
+        LinkState::Closed => (
+            "link-closed",
+            format!("The link {} is closed.", row.name),
+            "Link again with a new invitation.".to_owned(),
+        ),
+    };
+    Err(Refusal::new(Fault::Conflict, code, words, next))
+}
+
+pub(super) fn broken(what: &str) -> Refusal {
+    deskwire_store::Error::BadRow(what.to_owned()).into()
+}

@@ -1,0 +1,356 @@
+//! What operators and couriers do with links.
+
+use deskwire_machine::retry::{Delivery, Failure, Retry};
+use deskwire_proto::code::Code;
+use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::document::V1;
+use deskwire_proto::id::{DeskId, Hash};
+use deskwire_proto::invitation::{Invitation, Secret};
+use deskwire_proto::limits::INVITATION_LIFE;
+use deskwire_proto::terms::Terms;
+use deskwire_proto::text::{Label, Url};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::LinkNo;
+use deskwire_store::record::Record;
+use deskwire_store::row::{LinkRow, LinkState};
+use deskwire_store::table::{INVITATIONS, LINKS, Rows};
+use serde::{Deserialize, Serialize};
+
+use super::find;
+use crate::identity::Identity;
+use crate::port::Effect;
+use crate::{Command, Fault, Refusal, Step, refused};
+
+/// Makes an invitation. The secret is derived from `draw` and never stored.
+#[derive(Debug, Clone)]
+pub struct MakeInvitation {
+    /// Unpredictable and new for each invitation.
+    pub draw: Hash,
+    /// How long it is good for; seven days unless said otherwise.
+    pub life_ms: Option<u64>,
+    /// The terms that are offered.
+    pub terms: Terms,
+    /// Whether the link is approved in advance.
+    pub approved: bool,
+}
+
+/// An invitation that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitationMade {
+    /// Hash of its secret, by which it is listed and revoked.
+    pub id: Hash,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Whether the link is approved in advance.
+    pub approved: bool,
+}
+
+impl Command for MakeInvitation {
+    type Reply = InvitationMade;
+
+    fn run(self, step: &mut Step<'_>) -> Result<InvitationMade, Refusal> {
+        endpoint(step.identity)?;
+        let id = secret(step.identity, &self.draw).stored_hash();
+        let expires = step.now.plus(self.life_ms.unwrap_or(INVITATION_LIFE));
+        let (approved, terms, at) = (self.approved, self.terms, step.now);
+        step.record(&Record::InvitationMade { secret: id, expires, approved, terms, at }, None)?;
+        Ok(InvitationMade { id, expires, approved })
+    }
+}
+
+/// The text of an invitation, for the partner alone: it holds the secret.
+///
+/// # Errors
+/// A refusal if this desk cannot be reached from outside.
+pub fn invitation_text(
+    identity: &Identity,
+    made: &InvitationMade,
+    draw: &Hash,
+    terms: &Terms,
+) -> Result<String, Refusal> {
+    let invitation = Invitation {
+        v: V1,
+        desk: identity.desk(),
+        terms: terms.clone(),
+        secret: secret(identity, draw),
+        expires: made.expires,
+        approved: made.approved.then_some(true),
+        endpoint: endpoint(identity)?,
+    };
+    Ok(invitation.to_string())
+}
+
+fn secret(identity: &Identity, draw: &Hash) -> Secret {
+    let seed = identity.secret().seed();
+    let hash = Hash::of_parts(&[b"deskwire invitation secret", seed.as_slice(), draw.as_bytes()]);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.as_bytes()[..16]);
+    Secret::new(bytes)
+}
+
+fn endpoint(identity: &Identity) -> Result<Url, Refusal> {
+    identity.descriptor().body().endpoints.first().cloned().ok_or_else(|| {
+        Refusal::new(
+            Fault::Conflict,
+            "no-endpoint",
+            "This desk has no address at which a partner could reach it, so it cannot invite.",
+            "Let the partner invite you, or set the endpoint in deskwire.toml.",
+        )
+    })
+}
+
+/// Takes an invitation back.
+#[derive(Debug, Clone, Copy)]
+pub struct RevokeInvitation {
+    /// Hash of its secret.
+    pub id: Hash,
+}
+
+impl Command for RevokeInvitation {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let row = step.rows().get(INVITATIONS, &self.id)?;
+        let row = row.ok_or_else(|| {
+            Refusal::new(
+                Fault::NotFound,
+                "unknown-invitation",
+                "There is no such invitation at this desk.",
+                "See what there is with `deskwire link list`.",
+            )
+        })?;
+        if !row.revoked {
+            step.record(&Record::InvitationRevoked { secret: self.id, at: step.now }, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds a desk by hand: both operators do, and the desks link when they meet.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// The other desk.
+    pub desk: DeskId,
+    /// Where it can be reached, if this side knows.
+    pub endpoint: Option<Url>,
+    /// How the link will be called.
+    pub name: Option<Label>,
+    /// The terms; both sides must enter the same.
+    pub terms: Terms,
+}
+
+impl Command for Expect {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        if self.desk == step.identity.desk() {
+            return Err(own_desk());
+        }
+        if let Some((_, link)) = open_link_with(step, self.desk)? {
+            return Err(Refusal::new(
+                Fault::Conflict,
+                "already-linked",
+                format!("This desk is linked with {} already: {}.", link.partner_name, link.name),
+                "Use that link.",
+            ));
+        }
+        let Self { desk, endpoint, name, terms } = self;
+        step.record(&Record::LinkExpected { desk, endpoint, name, terms, at: step.now }, None)?;
+        step.after(Effect::Links);
+        Ok(())
+    }
+}
+
+pub(super) fn own_desk() -> Refusal {
+    Refusal::new(
+        Fault::Conflict,
+        "own-desk",
+        "That is this desk itself; a desk cannot be linked with itself.",
+        "Run the command at the other desk, with --data for its folder.",
+    )
+}
+
+/// A link with this desk that is not closed.
+pub(super) fn open_link_with(step: &Step<'_>, desk: DeskId) -> Result<Option<(LinkNo, LinkRow)>, Refusal> {
+    let links = step.rows().list(LINKS, &(), usize::MAX)?;
+    Ok(links.into_iter().find(|(_, row)| row.partner == desk && row.state != LinkState::Closed))
+}
+
+/// An operator approves a link that was asked for with an invitation.
+#[derive(Debug, Clone, Copy)]
+pub struct Approve {
+    /// The link.
+    pub link: LinkNo,
+}
+
+impl Command for Approve {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let row = find::link(step, self.link)?;
+        match row.state {
+            LinkState::WaitingApproval => {
+                step.record(&Record::LinkApproved { no: self.link, at: step.now }, None)?;
+                step.wake(self.link);
+                Ok(())
+            }
+            LinkState::WaitingPartner => Err(Refusal::new(
+                Fault::Conflict,
+                "not-yours-to-approve",
+                format!("{} invited, so its operator approves the link {}.", row.partner_name, row.name),
+                "Compare the words with that operator by telephone.",
+            )),
+            LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) | LinkState::Closed => {
+                Err(Refusal::new(
+                    Fault::Conflict,
+                    "already-approved",
+                    format!("The link {} is not waiting for approval.", row.name),
+                    format!("See how it stands with `deskwire link show {}`.", row.name),
+                ))
+            }
+        }
+    }
+}
+
+/// An operator has compared the verification words.
+#[derive(Debug, Clone, Copy)]
+pub struct Verify {
+    /// The link.
+    pub link: LinkNo,
+    /// Whether they are the same on both sides.
+    pub matches: bool,
+}
+
+impl Command for Verify {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        find::link(step, self.link)?;
+        step.record(&Record::LinkChecked { no: self.link, matches: self.matches, at: step.now }, None)?;
+        Ok(())
+    }
+}
+
+/// An operator lets a quarantined link be tried again.
+#[derive(Debug, Clone, Copy)]
+pub struct Resume {
+    /// The link.
+    pub link: LinkNo,
+}
+
+impl Command for Resume {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let row = find::link(step, self.link)?;
+        match row.state {
+            LinkState::Quarantined(_) => {
+                step.record(&Record::Resumed { no: self.link, at: step.now }, None)?;
+                step.wake(self.link);
+                Ok(())
+            }
+            LinkState::Active => {
+                step.record(&Record::DeliveryBack { no: self.link, at: step.now }, None)?;
+                step.wake(self.link);
+                Ok(())
+            }
+            LinkState::WaitingApproval | LinkState::WaitingPartner | LinkState::Paused(_) | LinkState::Closed => {
+                Err(Refusal::new(
+                    Fault::Conflict,
+                    "cannot-resume",
+                    format!("The link {} cannot simply go on.", row.name),
+                    format!("See why with `deskwire link show {}`.", row.name),
+                ))
+            }
+        }
+    }
+}
+
+/// Delivery on a link failed. Replies when it is tried again; never by itself once the partner refuses.
+#[derive(Debug, Clone)]
+pub struct DeliveryFailed {
+    /// The link.
+    pub link: LinkNo,
+    /// How it failed.
+    pub failure: Failure,
+    /// Stable code.
+    pub code: String,
+    /// What is wrong, for the operator.
+    pub words: String,
+}
+
+impl Command for DeliveryFailed {
+    type Reply = Option<Timestamp>;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Option<Timestamp>, Refusal> {
+        let row = find::link(step, self.link)?;
+        let (no, at) = (self.link, step.now);
+        let why = refused(&self.code, &self.words);
+        let jitter = u16::from_be_bytes(step.random());
+        step.memory.sessions.remove(&no);
+        match Delivery::Trying(row.retry).failed(self.failure, at, jitter) {
+            Delivery::Trying(Retry { attempt, next_at: next }) => {
+                step.record(&Record::DeliveryFailed { no, attempt, next, why, at }, None)?;
+                Ok(Some(next))
+            }
+            Delivery::Quarantined { .. } => {
+                if !matches!(row.state, LinkState::Paused(_) | LinkState::Closed) {
+                    step.record(&Record::Quarantined { no, why, at }, None)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// The partner was heard: delivery is tried at once, and what stood in its way is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Contact {
+    /// The link.
+    pub link: LinkNo,
+}
+
+impl Command for Contact {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let row = find::link(step, self.link)?;
+        step.memory.heard(self.link, step.now);
+        if row.trouble.is_some() || row.retry.attempt > 0 {
+            step.record(&Record::DeliveryBack { no: self.link, at: step.now }, None)?;
+            step.wake(self.link);
+        }
+        Ok(())
+    }
+}
+
+/// Takes a newer descriptor of a partner.
+#[derive(Debug, Clone)]
+pub struct TakeDescriptor {
+    /// The link.
+    pub link: LinkNo,
+    /// What the partner says of itself now.
+    pub descriptor: Descriptor,
+}
+
+impl Command for TakeDescriptor {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let row = find::link(step, self.link)?;
+        let known = find::descriptor(step, row.descriptor)?;
+        if self.descriptor.desk() != row.partner {
+            return Err(Code::WrongDesk.into());
+        }
+        if !self.descriptor.keys().continues(known.keys()) {
+            return Err(Code::BadKeyLog.into());
+        }
+        if self.descriptor.body().version <= known.body().version {
+            return Ok(());
+        }
+        let descriptor = self.descriptor.raw().to_vec().into();
+        step.record(&Record::DescriptorTaken { no: self.link, descriptor, at: step.now }, None)?;
+        step.wake(self.link);
+        Ok(())
+    }
+}

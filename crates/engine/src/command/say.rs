@@ -1,0 +1,63 @@
+//! Accepting something to be said: it becomes an item, which waits for its number.
+
+use deskwire_machine::saying::said;
+use deskwire_proto::envelope::{SALT_BYTES, compose};
+use deskwire_proto::id::{DelegationId, Hash, ItemId};
+use deskwire_proto::message::Body;
+use deskwire_store::EntryRef;
+use deskwire_store::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
+use deskwire_store::record::{FoldEvent, ItemMade, Record};
+
+use super::find;
+use crate::{Fault, Refusal, Step};
+
+/// Something to be said to one partner.
+pub(super) struct Saying {
+    pub(super) link: LinkNo,
+    pub(super) delegation: Option<(DelegationNo, DelegationId)>,
+    pub(super) body: Body,
+    /// Where it is shown on a ticket; an event of a fold is shown under the item itself.
+    pub(super) thread: Option<(TicketNumber, EntryRef)>,
+    pub(super) file: Option<(FileNo, Hash)>,
+}
+
+impl Saying {
+    /// An event of a delegation.
+    pub(super) const fn event(link: LinkNo, delegation: (DelegationNo, DelegationId), body: Body) -> Self {
+        Self { link, delegation: Some(delegation), body, thread: None, file: None }
+    }
+}
+
+/// Checks the item against the state as it stands, records it and wakes the courier.
+pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal> {
+    find::speakable(&find::link(step, saying.link)?)?;
+    let stream = find::stream(step, saying.link)?;
+    let row = match saying.delegation {
+        Some((delegation, _)) => Some(find::delegation(step, delegation)?),
+        None => None,
+    };
+    let event = said(&saying.body);
+    if let (Some(event), Some(row)) = (&event, &row) {
+        row.case.check(&event.event, stream.in_length)?;
+    }
+    let salt = step.random::<SALT_BYTES>();
+    let composed = compose(&saying.body, saying.delegation.map(|(_, id)| id), salt).map_err(|error| {
+        Refusal::new(Fault::TooLarge, "text-too-long", format!("{error}."), "Attach the text as a file.")
+    })?;
+    let item = step.item_id();
+    let made = ItemMade {
+        no: saying.link,
+        order: Order(stream.next_order),
+        item,
+        kind: composed.kind,
+        facts: composed.facts,
+        delegation: saying.delegation,
+        thread: saying.thread,
+        file: saying.file,
+        event: event.map(|event| FoldEvent(event.event, event.words)),
+        at: step.now,
+    };
+    step.record(&Record::ItemMade(made), composed.text.map(|text| text.into_vec()))?;
+    step.wake(saying.link);
+    Ok(item)
+}

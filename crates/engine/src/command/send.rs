@@ -1,0 +1,202 @@
+//! Numbering what waits, and laying out the next batch. proto-spec, section 5.4.
+
+use deskwire_machine::delegation::Event;
+use deskwire_proto::batch::{Batch, BatchHead};
+use deskwire_proto::cbor;
+use deskwire_proto::delivery::Delivery;
+use deskwire_proto::document::V1;
+use deskwire_proto::envelope::{Composed, Place, Stream, seal};
+use deskwire_proto::id::SessionId;
+use deskwire_proto::limits::{BATCH_BYTES, BATCH_MESSAGES};
+use deskwire_proto::message::{Facts, Kind};
+use deskwire_proto::number::Revision;
+use deskwire_store::local::{LinkNo, Order};
+use deskwire_store::record::{ItemMade, Record};
+use deskwire_store::row::{LinkRow, LinkState, StreamRow, WaitingRow};
+use deskwire_store::table::{DELEGATIONS, Rows, SENT, WAITING};
+
+use super::find;
+use serde_bytes::ByteBuf;
+
+use crate::{Command, Refusal, Step, refused};
+
+/// Room in a batch for its head.
+const BATCH_HEAD: usize = 256;
+/// What the head, the signature and the framing of a message add to its facts and its text part.
+const MESSAGE_FRAME: usize = 640;
+
+/// Lays out the next batch of a link: what is numbered and not in flight, then what waits.
+#[derive(Debug, Clone, Copy)]
+pub struct NextBatch {
+    /// The link.
+    pub link: LinkNo,
+    /// The session in which it will be sent.
+    pub session: SessionId,
+    /// The highest number in flight; `None` begins behind what is acknowledged.
+    pub after: Option<u64>,
+}
+
+/// What there is to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// The body of a POST.
+    Batch {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// Number of the first message.
+        first: u64,
+        /// Number of the last message.
+        last: u64,
+    },
+    /// Nothing.
+    Idle,
+    /// The session is not open: say hello.
+    NoSession,
+}
+
+impl Command for NextBatch {
+    type Reply = Next;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Next, Refusal> {
+        let link = find::link(step, self.link)?;
+        if link.state != LinkState::Active {
+            return Ok(Next::Idle);
+        }
+        if step.memory.sessions.get(&self.link) != Some(&self.session) {
+            return Ok(Next::NoSession);
+        }
+        let stream = find::stream(step, self.link)?;
+        let first = self.after.unwrap_or(stream.acked) + 1;
+        let mut room = Room { deliveries: Vec::new(), bytes: BATCH_BYTES - BATCH_HEAD };
+        again(step, self.link, first, &stream, &mut room)?;
+        if first + room.deliveries.len() as u64 > stream.out_length {
+            number(step, self.link, &link, stream.clone(), &mut room)?;
+        }
+        if room.deliveries.is_empty() {
+            return Ok(Next::Idle);
+        }
+        let last = first + room.deliveries.len() as u64 - 1;
+        let head = BatchHead { v: V1, link: link.link, known: stream.acked, session: self.session };
+        let bytes = Batch { head, deliveries: room.deliveries }.encode();
+        Ok(Next::Batch { bytes, first, last })
+    }
+}
+
+/// A batch being filled.
+struct Room {
+    deliveries: Vec<Delivery>,
+    bytes: usize,
+}
+
+impl Room {
+    fn fits(&self, size: usize) -> bool {
+        self.deliveries.len() < BATCH_MESSAGES && size + 16 <= self.bytes
+    }
+
+    fn push(&mut self, delivery: Delivery) {
+        self.bytes = self.bytes.saturating_sub(delivery.size() + 16);
+        self.deliveries.push(delivery);
+    }
+}
+
+/// Messages that have numbers already, from `first` on.
+fn again(step: &Step<'_>, no: LinkNo, first: u64, stream: &StreamRow, room: &mut Room) -> Result<(), Refusal> {
+    for seq in first..=stream.out_length {
+        let row = step.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
+        let Record::Numbered { signed, .. } = step.read(row.signed)? else {
+            return Err(find::broken("a sent message that is another record"));
+        };
+        let text = step.entry(row.item)?.text.into_bytes();
+        let delivery = Delivery::new(signed.into_vec(), text);
+        if !room.fits(delivery.size()) {
+            break;
+        }
+        room.push(delivery);
+    }
+    Ok(())
+}
+
+/// Numbers what waits, in the order in which it was accepted. What has become impossible is dropped and said to its
+/// author on the ticket.
+fn number(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    mut stream: StreamRow,
+    room: &mut Room,
+) -> Result<(), Refusal> {
+    let waiting = step.rows().list(WAITING, &no, BATCH_MESSAGES)?;
+    for ((_, order), row) in waiting {
+        let entry = step.entry(row.entry)?;
+        let Record::ItemMade(made) = Record::read(&entry)? else {
+            return Err(find::broken("a waiting item that is another record"));
+        };
+        let text = entry.text.into_bytes();
+        let size = made.facts.len() + text.as_ref().map_or(0, Vec::len) + MESSAGE_FRAME;
+        if !room.fits(size) {
+            break;
+        }
+        let seq = stream.out_length + 1;
+        let facts = match possible(step, &row, (order, seq, stream.in_length), &made)? {
+            Ok(facts) => facts,
+            Err(refusal) => {
+                let why = refusal.kept();
+                step.record(&Record::Dropped { no, order, why, at: step.now }, None)?;
+                continue;
+            }
+        };
+        let place = Place { seq, prev: stream.out_head, seen: stream.in_length, time: made.at };
+        let addressed = Stream { link: link.link, from: step.identity.desk(), to: link.partner };
+        match seal(&addressed, place, made.item, &content(made, facts, text), step.identity.secret()) {
+            Ok(delivery) => {
+                stream.out_length = seq;
+                stream.out_head = delivery.hash();
+                let signed = delivery.signed().to_vec().into();
+                let (hash, seen) = (stream.out_head, stream.in_length);
+                step.record(&Record::Numbered { no, order, seq, hash, seen, signed }, None)?;
+                room.push(delivery);
+            }
+            Err(code) => {
+                tracing::error!(%code, link = %no, "an item of our own does not pass our own check");
+                let words = "This could not be put into a message: a mistake of this program. Please report it.";
+                let why = refused("internal", words);
+                step.record(&Record::Dropped { no, order, why, at: step.now }, None)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The facts of an item as they stand now; a refusal if an event no longer fits what the partner has said meanwhile.
+fn possible(
+    step: &Step<'_>,
+    row: &WaitingRow,
+    (order, seq, seen): (Order, u64, u64),
+    made: &ItemMade,
+) -> Result<Result<ByteBuf, Refusal>, Refusal> {
+    let Some(delegation) = row.event else { return Ok(Ok(made.facts.clone())) };
+    let stored = step.rows().get(DELEGATIONS, &delegation)?;
+    let mut case = stored.ok_or_else(|| find::broken("an event without a delegation"))?.case;
+    match case.number(order.0, seq, seen) {
+        Ok(numbered) => versioned(numbered.event, made).map(Ok),
+        Err(refusal) => Ok(Err(refusal.into())),
+    }
+}
+
+/// An update gets its version with its number: an earlier one may have been dropped meanwhile.
+fn versioned(event: Event, made: &ItemMade) -> Result<ByteBuf, Refusal> {
+    let Event::Update { version, .. } = event else { return Ok(made.facts.clone()) };
+    let broken = || find::broken("a waiting update that cannot be read");
+    let Ok(Facts::Update(mut facts)) = Facts::decode(Kind::Update, &made.facts) else { return Err(broken()) };
+    facts.version = Revision::new(version).map_err(|_| broken())?;
+    Ok(ByteBuf::from(cbor::encode(&facts).map_err(|_| broken())?))
+}
+
+fn content(made: ItemMade, facts: ByteBuf, text: Option<Vec<u8>>) -> Composed {
+    Composed {
+        kind: made.kind,
+        facts,
+        text: text.map(Into::into),
+        delegation: made.delegation.map(|(_, id)| id),
+    }
+}

@@ -1,0 +1,224 @@
+//! Hello and welcome, on both sides. proto-spec, section 5.3.
+
+use deskwire_proto::code::Code;
+use deskwire_proto::document::{Signed, V1};
+use deskwire_proto::id::{Hash, Nonce, SessionId};
+use deskwire_proto::session::{Hello, Welcome};
+use deskwire_store::local::LinkNo;
+use deskwire_store::record::Record;
+use deskwire_store::row::{LinkRow, LinkState, StreamRow};
+use deskwire_store::table::{Rows, SENT};
+
+use super::find;
+use crate::{Command, Refusal, Step};
+
+/// Says hello for our own stream of a link; the bytes go to the partner.
+#[derive(Debug, Clone, Copy)]
+pub struct SayHello {
+    /// The link.
+    pub link: LinkNo,
+}
+
+impl Command for SayHello {
+    type Reply = Vec<u8>;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Vec<u8>, Refusal> {
+        let link = find::link(step, self.link)?;
+        let stream = find::stream(step, self.link)?;
+        step.memory.sessions.remove(&self.link);
+        let hello = Hello {
+            v: V1,
+            to: link.partner,
+            from: step.identity.desk(),
+            head: stream.out_head,
+            keys: step.identity.keys().head(),
+            link: link.link,
+            time: step.now,
+            nonce: Nonce::new(step.random()),
+            change: None,
+            length: stream.out_length,
+            instance: step.memory.instance,
+            descriptor: None,
+        };
+        let nonce = hello.nonce;
+        let raw = Signed::seal(hello, step.identity.secret()).into_parts().0;
+        let record = Record::HelloSaid {
+            no: self.link,
+            hello: raw.clone().into(),
+            nonce,
+            length: stream.out_length,
+            at: step.now,
+        };
+        step.record(&record, None)?;
+        Ok(raw)
+    }
+}
+
+/// A session of our own stream that a welcome opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// The session, to be named by each batch.
+    pub session: SessionId,
+    /// How many of our messages the partner holds: sending goes on behind them.
+    pub held: u64,
+}
+
+/// Takes the partner's welcome: opens the session, or pauses the link if our stream stands differently there.
+#[derive(Debug, Clone)]
+pub struct TakeWelcome {
+    /// The link.
+    pub link: LinkNo,
+    /// Verified with the partner's key.
+    pub welcome: Signed<Welcome>,
+}
+
+impl Command for TakeWelcome {
+    type Reply = Result<Opened, Code>;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Result<Opened, Code>, Refusal> {
+        let link = find::link(step, self.link)?;
+        let stream = find::stream(step, self.link)?;
+        let (raw, welcome) = self.welcome.into_parts();
+        if welcome.link != link.link {
+            return Ok(Err(Code::WrongLink));
+        }
+        if welcome.to != step.identity.desk() || welcome.from != link.partner {
+            return Ok(Err(Code::WrongDesk));
+        }
+        if stream.hello.is_none_or(|(nonce, _)| nonce != welcome.hello) {
+            return Ok(Err(Code::SessionUnknown));
+        }
+        let (no, at) = (self.link, step.now);
+        if !ours(step, no, &link, &stream, &welcome)? {
+            step.record(&Record::RecoveryNeeded { no, welcome: raw.into(), at }, None)?;
+            step.wake(no);
+            return Ok(Err(Code::RecoveryNeeded));
+        }
+        step.record(&Record::Welcomed { no, welcome: raw.into(), at }, None)?;
+        let session = SessionId::of(&welcome.hello, &welcome.nonce);
+        step.memory.sessions.insert(no, session);
+        step.memory.heard(no, at);
+        Ok(Ok(Opened { session, held: welcome.length }))
+    }
+}
+
+/// Whether what the partner holds is a beginning of our stream as we know it.
+fn ours(
+    step: &Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    stream: &StreamRow,
+    welcome: &Welcome,
+) -> Result<bool, Refusal> {
+    if welcome.length > stream.out_length {
+        return Ok(false);
+    }
+    Ok(sent_hash(step, no, link, welcome.length)? == welcome.head)
+}
+
+/// Hash of our own message with this number; the link id for 0.
+pub(super) fn sent_hash(step: &Step<'_>, no: LinkNo, link: &LinkRow, seq: u64) -> Result<Hash, Refusal> {
+    if seq == 0 {
+        return Ok(link.link.into());
+    }
+    let row = step.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
+    match step.read(row.signed)? {
+        Record::Numbered { hash, .. } => Ok(hash),
+        _ => Err(find::broken("a sent message that is another record")),
+    }
+}
+
+/// Answers the partner's hello. A hello already answered gets the same welcome.
+#[derive(Debug, Clone)]
+pub struct AnswerHello {
+    /// The link.
+    pub link: LinkNo,
+    /// Verified with the partner's key.
+    pub hello: Signed<Hello>,
+}
+
+impl Command for AnswerHello {
+    type Reply = Result<Vec<u8>, Code>;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Result<Vec<u8>, Code>, Refusal> {
+        let link = find::link(step, self.link)?;
+        let hello = self.hello.body();
+        if hello.link != link.link {
+            return Ok(Err(Code::WrongLink));
+        }
+        if hello.to != step.identity.desk() || hello.from != link.partner {
+            return Ok(Err(Code::WrongDesk));
+        }
+        if let Err(code) = welcome_back(step, self.link, &link)? {
+            return Ok(Err(code));
+        }
+        step.memory.heard(self.link, step.now);
+        let stream = find::stream(step, self.link)?;
+        let hash = self.hello.hash();
+        let known = [&stream.pending, &stream.session].into_iter().flatten().find(|session| session.hello == hash);
+        match known {
+            Some(session) => welcome_of(step, session.entry).map(Ok),
+            None => self.welcome(step, &link, &stream).map(Ok),
+        }
+    }
+}
+
+impl AnswerHello {
+    fn welcome(self, step: &mut Step<'_>, link: &LinkRow, stream: &StreamRow) -> Result<Vec<u8>, Refusal> {
+        let (raw, hello) = self.hello.into_parts();
+        let welcome = Welcome {
+            v: V1,
+            to: link.partner,
+            from: step.identity.desk(),
+            head: stream.in_head,
+            link: link.link,
+            time: step.now,
+            hello: hello.nonce,
+            known: stream.acked,
+            nonce: Nonce::new(step.random()),
+            length: stream.in_length,
+            descriptor: None,
+        };
+        let session = SessionId::of(&hello.nonce, &welcome.nonce);
+        let answer = Signed::seal(welcome, step.identity.secret()).into_parts().0;
+        let record = Record::HelloAnswered {
+            no: self.link,
+            hello: raw.into(),
+            welcome: answer.clone().into(),
+            session,
+            instance: hello.instance,
+            at: step.now,
+        };
+        step.record(&record, None)?;
+        Ok(answer)
+    }
+}
+
+/// Whether the state of the link lets its partner speak; a partner that speaks again is no longer quarantined, and
+/// one that had to approve has approved.
+fn welcome_back(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Result<Result<(), Code>, Refusal> {
+    let at = step.now;
+    match &link.state {
+        LinkState::Active => Ok(Ok(())),
+        LinkState::WaitingPartner => {
+            step.record(&Record::LinkActive { no, at }, None)?;
+            step.wake(no);
+            Ok(Ok(()))
+        }
+        LinkState::Quarantined(_) => {
+            step.record(&Record::Resumed { no, at }, None)?;
+            step.wake(no);
+            Ok(Ok(()))
+        }
+        LinkState::WaitingApproval => Ok(Err(Code::LinkWaiting)),
+        LinkState::Paused(_) => Ok(Err(Code::LinkPaused)),
+        LinkState::Closed => Ok(Err(Code::LinkClosed)),
+    }
+}
+
+fn welcome_of(step: &Step<'_>, at: deskwire_store::EntryRef) -> Result<Vec<u8>, Refusal> {
+    match step.read(at)? {
+        Record::HelloAnswered { welcome, .. } => Ok(welcome.into_vec()),
+        _ => Err(find::broken("a session that is another record")),
+    }
+}

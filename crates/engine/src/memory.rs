@@ -1,0 +1,32 @@
+//! What the engine keeps for as long as the process lives, and draws anew after a restart.
+
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
+use deskwire_proto::id::{InstanceId, SessionId};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::LinkNo;
+
+use crate::reader::Contacts;
+
+/// Sessions of our own streams, and when partners were last heard.
+#[derive(Debug)]
+pub struct Memory {
+    /// Drawn at this start.
+    pub instance: InstanceId,
+    /// The open sessions of our own streams.
+    pub sessions: HashMap<LinkNo, SessionId>,
+    /// When an authenticated word of each partner last came.
+    pub(crate) contacts: Contacts,
+}
+
+impl Memory {
+    pub(crate) fn new(instance: InstanceId) -> Self {
+        Self { instance, sessions: HashMap::new(), contacts: Contacts::default() }
+    }
+
+    /// Notes that an authenticated word of a partner came.
+    pub fn heard(&mut self, link: LinkNo, now: Timestamp) {
+        self.contacts.lock().unwrap_or_else(PoisonError::into_inner).insert(link, now);
+    }
+}

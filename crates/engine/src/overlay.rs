@@ -1,0 +1,153 @@
+//! The changes of the group being built, over the committed view; each job can be undone by itself.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+use deskwire_store::table::{Rows, RowsMut};
+use deskwire_store::{Batch, Direction, Result, View};
+
+type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// The committed view with changes that are not committed yet.
+pub struct Overlay {
+    view: Arc<dyn View>,
+    changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What each changed key was before the job at work: `None` if the overlay did not hold it.
+    undo: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
+}
+
+impl Overlay {
+    /// No changes yet.
+    pub fn new(view: Arc<dyn View>) -> Self {
+        Self { view, changes: BTreeMap::new(), undo: Vec::new() }
+    }
+
+    /// Keeps what the job has changed.
+    pub fn keep(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Takes back what the job has changed.
+    pub fn undo(&mut self) {
+        while let Some((key, before)) = self.undo.pop() {
+            match before {
+                Some(value) => self.changes.insert(key, value),
+                None => self.changes.remove(&key),
+            };
+        }
+    }
+
+    /// Takes out the changes of the whole group.
+    pub fn take(&mut self) -> Batch {
+        self.undo.clear();
+        let mut batch = Batch::new();
+        for (key, value) in std::mem::take(&mut self.changes) {
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.delete(key),
+            }
+        }
+        batch
+    }
+
+    /// Forgets the changes of the whole group.
+    pub fn clear(&mut self) {
+        self.undo.clear();
+        self.changes.clear();
+    }
+
+    fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let before = self.changes.insert(key.clone(), value);
+        self.undo.push((key, before));
+    }
+}
+
+impl Rows for Overlay {
+    fn raw_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.changes.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.view.get(key),
+        }
+    }
+
+    fn raw_scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        if start >= end {
+            return Ok(());
+        }
+        let range = self.changes.range::<[u8], _>((Bound::Included(start), Bound::Excluded(end)));
+        let mut own: Vec<Change> = range.map(|(key, value)| (key.clone(), value.clone())).collect();
+        if direction == Direction::Forward {
+            own.reverse();
+        }
+        let mut merge = Merge { own, direction, visit, ended: false };
+        self.view.scan(start, Some(end), direction, &mut |key, value| merge.committed(key, value))?;
+        merge.rest();
+        Ok(())
+    }
+}
+
+impl RowsMut for Overlay {
+    fn raw_put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.change(key, Some(value));
+    }
+
+    fn raw_delete(&mut self, key: Vec<u8>) {
+        self.change(key, None);
+    }
+}
+
+/// Merges committed rows with the overlay's own, which lie with the next one last.
+struct Merge<'a> {
+    own: Vec<Change>,
+    direction: Direction,
+    visit: &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ended: bool,
+}
+
+impl Merge<'_> {
+    fn committed(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
+        while let Some((next, _)) = self.own.last() {
+            let order = match self.direction {
+                Direction::Forward => next.as_slice().cmp(key),
+                Direction::Backward => key.cmp(next.as_slice()),
+            };
+            if order == Ordering::Greater {
+                break;
+            }
+            self.own_row()?;
+            if order == Ordering::Equal {
+                return ControlFlow::Continue(());
+            }
+        }
+        self.show(key, value)
+    }
+
+    fn rest(&mut self) {
+        while !self.ended && !self.own.is_empty() {
+            if self.own_row().is_break() {
+                return;
+            }
+        }
+    }
+
+    fn own_row(&mut self) -> ControlFlow<()> {
+        match self.own.pop() {
+            Some((key, Some(value))) => self.show(&key, &value),
+            Some((_, None)) | None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn show(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
+        let flow = (self.visit)(key, value);
+        self.ended = flow.is_break();
+        flow
+    }
+}

@@ -1,0 +1,200 @@
+//! Delegations: the fold of their events, and the rows that show what became of each.
+
+use deskwire_machine::delegation::{Answer, Case, Change, Changes, Event, Fate, Place, Role, Said};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
+use deskwire_store::record::Record;
+use deskwire_store::row::{
+    Audience, Author, DelegationEventRow, DelegationRow, Effect, Refused, Shared, ThreadKind, ThreadRow,
+};
+use deskwire_store::table::{
+    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, EVENT_PLACES, EventPlace, RowsMut, Rows, THREADS, TICKET_DELEGATIONS,
+};
+use deskwire_store::{EntryRef, Result};
+
+use super::{change, contradiction, count, need};
+use crate::overlay::Overlay;
+
+pub(super) fn project(rows: &mut Overlay, at: EntryRef, record: &Record) -> Result<()> {
+    match record {
+        Record::Delegated { delegation, no, id, ticket, at: when } => {
+            let row = DelegationRow {
+                link: *no,
+                id: *id,
+                ticket: *ticket,
+                offer: at,
+                created: *when,
+                version: 1,
+                case: Case::new(Role::Principal),
+            };
+            begin(rows, *delegation, &row)
+        }
+        _ => Err(contradiction("a record that is none of a delegation")),
+    }
+}
+
+/// Writes a new delegation and the rows that lead to it.
+pub(super) fn begin(rows: &mut Overlay, delegation: DelegationNo, row: &DelegationRow) -> Result<()> {
+    rows.put(DELEGATIONS, &delegation, row)?;
+    rows.put(DELEGATION_IDS, &(row.link, row.id), &delegation)?;
+    rows.put(TICKET_DELEGATIONS, &(row.ticket, delegation), &())?;
+    count(rows, |counters| counters.delegation = counters.delegation.max(delegation.0 + 1))
+}
+
+/// An event as it enters the fold.
+pub(super) struct Entering {
+    pub(super) delegation: DelegationNo,
+    pub(super) at: EntryRef,
+    pub(super) said: Said,
+    /// When it was said, and when it was stored here.
+    pub(super) times: (Timestamp, Timestamp),
+}
+
+/// Our own event was accepted and waits for its number.
+pub(super) fn own_waits(rows: &mut Overlay, event: Entering, order: Order, link: LinkNo) -> Result<()> {
+    let cursor = super::stream::cursor(rows, link)?;
+    let mut row = need(rows, DELEGATIONS, &event.delegation)?;
+    let what = event.said.event;
+    if matches!(what, Event::Offer { .. }) {
+        row.offer = event.at;
+    }
+    let role = row.case.role();
+    let changes = row.case.accept(order.0, event.said.clone(), cursor).map_err(|_| contradiction("an own event"))?;
+    show(rows, &event, (role, Place::Waiting(order.0)), &row, Author::Own)?;
+    let shared = Shared { link, delegation: event.delegation, order, refused: None };
+    change(rows, THREADS, &(row.ticket, event.at), |thread| thread.shared.push(shared))?;
+    store(rows, event.delegation, &row, &changes)
+}
+
+/// Our own event got its number.
+pub(super) fn own_numbered(
+    rows: &mut Overlay,
+    delegation: DelegationNo,
+    order: Order,
+    (seq, seen): (u64, u64),
+) -> Result<()> {
+    let mut row = need(rows, DELEGATIONS, &delegation)?;
+    let numbered = row.case.number(order.0, seq, seen).map_err(|_| contradiction("a numbered event"))?;
+    let role = row.case.role();
+    let before = (delegation, place_key(role, Place::Waiting(order.0)));
+    let at = need(rows, EVENT_PLACES, &before)?;
+    rows.delete(EVENT_PLACES, &before);
+    rows.put(EVENT_PLACES, &(delegation, place_key(role, Place::Numbered(seq))), &at)?;
+    row.version = newest(row.version, &numbered.event);
+    store(rows, delegation, &row, &numbered.changes)
+}
+
+/// Our own event never leaves.
+pub(super) fn own_dropped(
+    rows: &mut Overlay,
+    delegation: DelegationNo,
+    order: Order,
+    link: LinkNo,
+    why: &Refused,
+) -> Result<()> {
+    let cursor = super::stream::cursor(rows, link)?;
+    let mut row = need(rows, DELEGATIONS, &delegation)?;
+    let changes = row.case.drop_waiting(order.0, cursor).map_err(|_| contradiction("a dropped event"))?;
+    let place = (delegation, place_key(row.case.role(), Place::Waiting(order.0)));
+    let at = need(rows, EVENT_PLACES, &place)?;
+    rows.delete(EVENT_PLACES, &place);
+    change(rows, DELEGATION_EVENTS, &(delegation, at), |event| event.effect = Effect::Dropped(why.clone()))?;
+    store(rows, delegation, &row, &changes)
+}
+
+/// A receipt told what came of our own event.
+pub(super) fn own_answered(
+    rows: &mut Overlay,
+    delegation: DelegationNo,
+    link: LinkNo,
+    seq: u64,
+    refused: Option<&Refused>,
+    receipt_length: u64,
+) -> Result<()> {
+    let cursor = super::stream::cursor(rows, link)?;
+    let mut row = need(rows, DELEGATIONS, &delegation)?;
+    let answer = if refused.is_some() { Answer::Refused } else { Answer::Applied };
+    let changes = row.case.answer(seq, answer, receipt_length, cursor);
+    let place = (delegation, place_key(row.case.role(), Place::Numbered(seq)));
+    let shown = rows.get(EVENT_PLACES, &place)?;
+    store(rows, delegation, &row, &changes)?;
+    if let (Some(why), Some(at)) = (refused, shown) {
+        change(rows, DELEGATION_EVENTS, &(delegation, at), |event| event.effect = Effect::Refused(why.clone()))?;
+    }
+    Ok(())
+}
+
+/// A partner's event was consumed and taken.
+pub(super) fn theirs(rows: &mut Overlay, event: Entering, (seq, seen): (u64, u64), link: LinkNo) -> Result<()> {
+    let mut row = need(rows, DELEGATIONS, &event.delegation)?;
+    row.version = newest(row.version, &event.said.event);
+    let role = row.case.role().other();
+    let changes = row.case.take(seq, seen, event.said.clone()).map_err(|_| contradiction("a partner's event"))?;
+    show(rows, &event, (role, Place::Numbered(seq)), &row, Author::Partner(link))?;
+    store(rows, event.delegation, &row, &changes)
+}
+
+fn newest(known: u64, event: &Event) -> u64 {
+    match event {
+        Event::Update { version, .. } => known.max(*version),
+        _ => known,
+    }
+}
+
+/// Where a new event is shown: on the delegation and on the ticket.
+fn show(
+    rows: &mut Overlay,
+    event: &Entering,
+    (by, place): (Role, Place),
+    row: &DelegationRow,
+    author: Author,
+) -> Result<()> {
+    let (said, stored) = event.times;
+    let shown = DelegationEventRow {
+        kind: event.said.event.kind(),
+        by,
+        at: said,
+        stored,
+        effect: Effect::Fate { fate: Fate::Kept, settled: false },
+    };
+    rows.put(DELEGATION_EVENTS, &(event.delegation, event.at), &shown)?;
+    rows.put(EVENT_PLACES, &(event.delegation, place_key(by, place)), &event.at)?;
+    let thread = ThreadRow {
+        kind: ThreadKind::Event(event.delegation),
+        author,
+        audience: Audience::Delegations(vec![event.delegation]),
+        at: stored,
+        shared: Vec::new(),
+    };
+    let key: (TicketNumber, EntryRef) = (row.ticket, event.at);
+    rows.put(THREADS, &key, &thread)
+}
+
+/// Writes the delegation and what its fold says has become of its events.
+fn store(rows: &mut Overlay, delegation: DelegationNo, row: &DelegationRow, changes: &Changes) -> Result<()> {
+    rows.put(DELEGATIONS, &delegation, row)?;
+    changes.events.iter().try_for_each(|change| fate(rows, delegation, change))
+}
+
+fn fate(rows: &mut Overlay, delegation: DelegationNo, now: &Change) -> Result<()> {
+    let place = (delegation, place_key(now.author, now.place));
+    let Some(at) = rows.get(EVENT_PLACES, &place)? else { return Ok(()) };
+    change(rows, DELEGATION_EVENTS, &(delegation, at), |event| {
+        // What the partner said of a refusal says more than that the fold leaves it out.
+        if !matches!(event.effect, Effect::Refused(_)) {
+            event.effect = Effect::Fate { fate: now.fate, settled: now.settled };
+        }
+    })?;
+    if now.settled {
+        rows.delete(EVENT_PLACES, &place);
+    }
+    Ok(())
+}
+
+const fn place_key(author: Role, place: Place) -> EventPlace {
+    let contractor = matches!(author, Role::Contractor);
+    match place {
+        Place::Numbered(seq) => EventPlace(contractor, true, seq),
+        Place::Waiting(local) => EventPlace(contractor, false, local),
+    }
+}

@@ -1,0 +1,135 @@
+//! A partner's message becomes rows, as was decided when it was consumed.
+
+use deskwire_machine::delegation::{Case, Role};
+use deskwire_proto::envelope::{read_head, text_body};
+use deskwire_proto::message::{Body, Facts, Kind, common::Priority};
+use deskwire_proto::text::{Code, Line};
+use deskwire_store::local::{DelegationNo, FileNo, TicketNumber};
+use deskwire_store::record::Received;
+use deskwire_store::row::{
+    Audience, Author, DelegationRow, FileRow, FileState, ReceivedRow, ThreadKind, ThreadRow, TicketRow,
+};
+use deskwire_store::table::{FETCHING, FILES, RECEIVED, RowsMut, THREADS, TICKETS};
+use deskwire_store::{EntryRef, Result};
+
+use super::delegation::{self, Entering};
+use super::{contradiction, count, stream};
+use crate::overlay::Overlay;
+
+pub(super) fn project(rows: &mut Overlay, at: EntryRef, message: &Received, text: Option<&[u8]>) -> Result<()> {
+    let row = ReceivedRow { entry: at, hash: message.hash, at: message.at, refused: message.refused.clone() };
+    rows.put(RECEIVED, &(message.no, message.seq), &row)?;
+    stream::with(rows, message.no, |row| {
+        row.in_length = message.seq;
+        row.in_head = message.hash;
+        row.in_seen = message.seen;
+    })?;
+    match message.refused {
+        Some(_) => Ok(()),
+        None => applied(rows, at, message, text),
+    }
+}
+
+fn applied(rows: &mut Overlay, at: EntryRef, message: &Received, text: Option<&[u8]>) -> Result<()> {
+    let (Some(ticket), Some(delegation)) = (message.local.ticket, message.local.delegation) else {
+        return Ok(());
+    };
+    let head = read_head(&message.signed).map_err(|_| contradiction("a stored message"))?;
+    let kind = Kind::from_name(head.kind.as_str()).ok_or_else(|| contradiction("a kind that was applied"))?;
+    if let Some(event) = &message.event {
+        if kind == Kind::Offer {
+            let title = offered_title(&head.facts, text);
+            offer(rows, at, message, (ticket, delegation), (title, &head.facts))?;
+        }
+        let entering =
+            Entering { delegation, at, said: event.clone().into(), times: (head.time, message.at) };
+        return delegation::theirs(rows, entering, (message.seq, message.seen), message.no);
+    }
+    let thread = match message.local.file {
+        Some(file) => {
+            announced(rows, at, message, (ticket, file), &head.facts)?;
+            ThreadKind::File(file)
+        }
+        None => ThreadKind::Comment,
+    };
+    let row = ThreadRow {
+        kind: thread,
+        author: Author::Partner(message.no),
+        audience: Audience::Delegations(vec![delegation]),
+        at: message.at,
+        shared: Vec::new(),
+    };
+    rows.put(THREADS, &(ticket, at), &row)
+}
+
+/// The title that the partner gave; what stands there once its text is erased.
+fn offered_title(facts: &[u8], text: Option<&[u8]>) -> Line {
+    let body = text.and_then(text_body).and_then(|body| Body::decode(Kind::Offer, facts, Some(body)).ok());
+    match body {
+        Some(Body::Offer { text, .. }) => text.title,
+        _ => Line::new("(erased)").expect("one short line"),
+    }
+}
+
+fn offer(
+    rows: &mut Overlay,
+    at: EntryRef,
+    message: &Received,
+    (ticket, delegation): (TicketNumber, DelegationNo),
+    (title, facts): (Line, &[u8]),
+) -> Result<()> {
+    let Ok(Facts::Offer(facts)) = Facts::decode(Kind::Offer, facts) else {
+        return Err(contradiction("an offer"));
+    };
+    let row = TicketRow {
+        title,
+        status: Code::new("new").expect("a code"),
+        status_label: None,
+        priority: facts.priority.unwrap_or(Priority::Normal),
+        category: facts.category,
+        origin: Some(delegation),
+        body: at,
+        created: message.at,
+        changed: message.at,
+    };
+    rows.put(TICKETS, &ticket, &row)?;
+    count(rows, |counters| counters.ticket = counters.ticket.max(ticket.0 + 1))?;
+    let id = read_head(&message.signed).ok().and_then(|head| head.delegation);
+    let row = DelegationRow {
+        link: message.no,
+        id: id.ok_or_else(|| contradiction("an offer without a delegation"))?,
+        ticket,
+        offer: at,
+        created: message.at,
+        version: 1,
+        case: Case::new(Role::Contractor),
+    };
+    delegation::begin(rows, delegation, &row)
+}
+
+fn announced(
+    rows: &mut Overlay,
+    at: EntryRef,
+    message: &Received,
+    (ticket, file): (TicketNumber, FileNo),
+    facts: &[u8],
+) -> Result<()> {
+    let Ok(Facts::FileAdd(facts)) = Facts::decode(Kind::FileAdd, facts) else {
+        return Err(contradiction("an announced file"));
+    };
+    let item = read_head(&message.signed).map_err(|_| contradiction("a stored message"))?.item;
+    let row = FileRow {
+        ticket,
+        item,
+        blob: facts.blob,
+        size: facts.size.into(),
+        chunks: facts.chunks,
+        author: Author::Partner(message.no),
+        entry: at,
+        state: FileState::Fetching,
+        at: message.at,
+    };
+    rows.put(FILES, &file, &row)?;
+    rows.put(FETCHING, &(message.no, file), &())?;
+    count(rows, |counters| counters.file = counters.file.max(file.0 + 1))
+}

@@ -1,0 +1,185 @@
+//! Both streams of a link: items, numbered messages, what came in, sessions and receipts.
+
+use deskwire_proto::cbor::{self, Bounds};
+use deskwire_proto::cose::Sign1;
+use deskwire_proto::receipt::Receipt;
+use deskwire_store::local::{LinkNo, Order};
+use deskwire_store::record::{ItemMade, Record};
+use deskwire_store::row::{InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
+use deskwire_store::table::{GRANTS, RowsMut, SENT, STREAMS, THREADS, WAITING};
+use deskwire_store::{EntryRef, Result};
+
+use super::delegation::{self, Entering};
+use super::{change, contradiction, need};
+use crate::overlay::Overlay;
+use crate::refusal::refused;
+
+/// Instances of a partner that are remembered after they were replaced.
+const RETIRED: usize = 8;
+/// Receipts whose promise is kept apart; older ones are subsumed.
+const PROMISES: usize = 8;
+
+pub(super) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: Option<&[u8]>) -> Result<()> {
+    match record {
+        Record::HelloSaid { no, nonce, length, .. } => with(rows, *no, |row| row.hello = Some((*nonce, *length))),
+        Record::Welcomed { .. } => Ok(()),
+        Record::HelloAnswered { no, hello, session, instance, .. } => {
+            let hello = deskwire_proto::id::Hash::of(hello);
+            let pending = InSession { session: *session, instance: *instance, hello, entry: at };
+            with(rows, *no, |row| row.pending = Some(pending))
+        }
+        Record::SessionTaken { no, .. } => with(rows, *no, take_session),
+        Record::ItemMade(made) => item(rows, at, made),
+        Record::Numbered { no, order, seq, hash, seen, .. } => numbered(rows, at, (*no, *order), (*seq, *seen), *hash),
+        Record::Dropped { no, order, why, .. } => dropped(rows, *no, *order, why),
+        Record::Received(received) => super::received::project(rows, at, received, text),
+        Record::ReceiptGiven { no, upto, .. } => with(rows, *no, |row| row.given = *upto),
+        Record::ReceiptTaken { no, receipt, .. } => receipt_taken(rows, at, *no, receipt),
+        _ => Err(contradiction("a record that is none of a stream")),
+    }
+}
+
+/// Length of the partner's stream that has been applied.
+pub(super) fn cursor(rows: &Overlay, no: LinkNo) -> Result<u64> {
+    need(rows, STREAMS, &no).map(|row| row.in_length)
+}
+
+/// Changes the row of a link's streams.
+pub(super) fn with(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut StreamRow)) -> Result<()> {
+    change(rows, STREAMS, &no, changes).map(drop)
+}
+
+fn take_session(row: &mut StreamRow) {
+    let Some(pending) = row.pending.take() else { return };
+    if let Some(former) = row.session.take()
+        && former.instance != pending.instance
+    {
+        row.retired.push(former.instance);
+        let surplus = row.retired.len().saturating_sub(RETIRED);
+        row.retired.drain(..surplus);
+    }
+    row.session = Some(pending);
+}
+
+fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<()> {
+    with(rows, made.no, |row| {
+        row.next_order = made.order.0 + 1;
+        row.waiting += 1;
+    })?;
+    let delegation = made.delegation.map(|(delegation, _)| delegation);
+    if let (Some(event), Some(delegation)) = (&made.event, delegation) {
+        let times = (made.at, made.at);
+        let entering = Entering { delegation, at, said: event.clone().into(), times };
+        delegation::own_waits(rows, entering, made.order, made.no)?;
+    }
+    if let (Some(thread), Some(delegation)) = (&made.thread, delegation) {
+        let shared = Shared { link: made.no, delegation, order: made.order, refused: None };
+        change(rows, THREADS, thread, |row| row.shared.push(shared))?;
+    }
+    if let Some((file, blob)) = made.file {
+        rows.put(GRANTS, &(made.no, blob), &file)?;
+    }
+    let event = delegation.filter(|_| made.event.is_some());
+    let thread = match (made.thread, event) {
+        (None, Some(delegation)) => {
+            let ticket = need(rows, deskwire_store::table::DELEGATIONS, &delegation)?.ticket;
+            Some((ticket, at))
+        }
+        (thread, _) => thread,
+    };
+    let row =
+        WaitingRow { entry: at, item: made.item, kind: made.kind.clone(), event, thread, at: made.at };
+    rows.put(WAITING, &(made.no, made.order), &row)
+}
+
+fn numbered(
+    rows: &mut Overlay,
+    at: EntryRef,
+    (no, order): (LinkNo, Order),
+    (seq, seen): (u64, u64),
+    hash: deskwire_proto::id::Hash,
+) -> Result<()> {
+    let waiting = need(rows, WAITING, &(no, order))?;
+    rows.delete(WAITING, &(no, order));
+    let sent = SentRow { signed: at, item: waiting.entry, order, event: waiting.event, thread: waiting.thread };
+    rows.put(SENT, &(no, seq), &sent)?;
+    with(rows, no, |row| {
+        row.out_length = seq;
+        row.out_head = hash;
+        row.waiting = row.waiting.saturating_sub(1);
+    })?;
+    match waiting.event {
+        Some(delegation) => delegation::own_numbered(rows, delegation, order, (seq, seen)),
+        None => Ok(()),
+    }
+}
+
+fn dropped(rows: &mut Overlay, no: LinkNo, order: Order, why: &Refused) -> Result<()> {
+    let waiting = need(rows, WAITING, &(no, order))?;
+    rows.delete(WAITING, &(no, order));
+    with(rows, no, |row| row.waiting = row.waiting.saturating_sub(1))?;
+    mark(rows, &waiting.thread, (no, order), why)?;
+    match waiting.event {
+        Some(delegation) => delegation::own_dropped(rows, delegation, order, no, why),
+        None => Ok(()),
+    }
+}
+
+/// Writes on the ticket why something did not reach a partner.
+fn mark(
+    rows: &mut Overlay,
+    thread: &Option<(deskwire_store::local::TicketNumber, EntryRef)>,
+    (no, order): (LinkNo, Order),
+    why: &Refused,
+) -> Result<()> {
+    let Some(key) = thread else { return Ok(()) };
+    change(rows, THREADS, key, |row| {
+        let shared = row.shared.iter_mut().find(|shared| shared.link == no && shared.order == order);
+        if let Some(shared) = shared {
+            shared.refused = Some(why.clone());
+        }
+    })
+    .map(drop)
+}
+
+fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &[u8]) -> Result<()> {
+    let receipt = read_receipt(raw).ok_or_else(|| contradiction("a receipt"))?;
+    let stream = need(rows, STREAMS, &no)?;
+    for seq in stream.acked + 1..=receipt.upto {
+        let sent = need(rows, SENT, &(no, seq))?;
+        let why = receipt.outcome(seq).map(|outcome| refused(outcome.2.as_str(), outcome.3.as_str()));
+        if let Some(why) = &why {
+            mark(rows, &sent.thread, (no, sent.order), why)?;
+        }
+        if let Some(delegation) = sent.event {
+            delegation::own_answered(rows, delegation, no, seq, why.as_ref(), receipt.length)?;
+        }
+    }
+    let order = match receipt.upto {
+        upto if upto > stream.acked => need(rows, SENT, &(no, upto))?.order.0,
+        _ => stream.acked_order,
+    };
+    with(rows, no, |row| {
+        row.acked = row.acked.max(receipt.upto);
+        row.acked_order = order;
+        row.receipt = Some(at);
+        promise(row, Promise { length: receipt.length, upto: receipt.upto });
+    })
+}
+
+/// Keeps what the partner's later messages are bound to; what its stream has passed is subsumed by the newest.
+fn promise(row: &mut StreamRow, new: Promise) {
+    match row.promises.last_mut() {
+        Some(last) if last.length == new.length => last.upto = last.upto.max(new.upto),
+        Some(_) | None => row.promises.push(new),
+    }
+    let passed = row.promises.iter().filter(|promise| promise.length < row.in_length).count();
+    let surplus = passed.saturating_sub(1).max(row.promises.len().saturating_sub(PROMISES));
+    row.promises.drain(..surplus);
+}
+
+/// The body of a receipt whose signature was checked when it was taken.
+pub(crate) fn read_receipt(raw: &[u8]) -> Option<Receipt> {
+    let payload = Sign1::parse(raw).ok()?.unverified_payload();
+    cbor::decode(payload, Bounds::LARGE).ok()
+}

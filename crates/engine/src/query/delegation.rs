@@ -1,0 +1,227 @@
+//! Delegations: pages of them, and one with its timeline.
+
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use deskwire_machine::delegation::{EventKind, Role, State, View};
+use deskwire_proto::id::DelegationId;
+use deskwire_proto::text::Prose;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::Direction;
+use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
+use deskwire_store::row::{DelegationRow, Effect, StreamRow};
+use deskwire_store::table::{DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, LINKS, Rows, THREADS};
+
+use super::delivery::{self, DeliveryState};
+use super::lookup::Lookup;
+use super::message::{Message, written};
+use super::offer::{self, Offer, PendingChange};
+use super::ticket::{Page, quoted};
+use super::timeline::{self, TimelineEvent};
+use crate::{Partner, Reader, Refusal};
+
+/// One delegation as this desk sees it now.
+#[derive(Debug, Clone)]
+pub struct Delegation {
+    /// Its number at this desk.
+    pub no: DelegationNo,
+    /// The id that both desks use.
+    pub id: DelegationId,
+    /// Which side this desk is.
+    pub role: Role,
+    /// The link and the partner.
+    pub partner: Arc<Partner>,
+    /// This desk's ticket.
+    pub ticket: TicketNumber,
+    /// State, turn, what is settled, both sides' words.
+    pub view: View,
+    /// What this desk may say now.
+    pub allowed: Vec<EventKind>,
+    /// What is asked for.
+    pub offer: Offer,
+    /// A change that the contractor has to take or decline.
+    pub change: Option<PendingChange>,
+    /// The question that waits for an answer.
+    pub question: Option<Prose>,
+    /// When it was offered, or the offer came.
+    pub created: Timestamp,
+    /// When its last event was stored.
+    pub updated: Timestamp,
+    /// How many own items have not reached the partner, and since when the oldest waits.
+    pub undelivered: Option<(u64, Timestamp)>,
+    /// Its events in the order of the fold; empty in lists.
+    pub timeline: Vec<TimelineEvent>,
+}
+
+/// Which delegations a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct DelegationFilter {
+    /// Only those in one of these states; all when empty.
+    pub states: Vec<State>,
+    /// Only those in which this desk has this role.
+    pub role: Option<Role>,
+    /// Only those of this link.
+    pub link: Option<LinkNo>,
+    /// Only those with a lower number.
+    pub before: Option<DelegationNo>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A page of delegations, newest first, without their timelines.
+///
+/// # Errors
+/// When the store fails.
+pub fn delegations(
+    reader: &Reader,
+    filter: &DelegationFilter,
+) -> Result<Page<Delegation, DelegationNo>, Refusal> {
+    let lookup = Lookup::new(reader);
+    let mut rows: Vec<(DelegationNo, DelegationRow)> = Vec::new();
+    let mut more = false;
+    let mut failure = None;
+    let from = filter.before.as_ref();
+    reader.rows().scan(DELEGATIONS, &(), from, Direction::Backward, &mut |no, row| {
+        match passes(&lookup, filter, &row) {
+            Ok(false) => return Ok(ControlFlow::Continue(())),
+            Ok(true) => {}
+            Err(refusal) => {
+                failure = Some(refusal);
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        more = rows.len() == filter.limit;
+        if more {
+            return Ok(ControlFlow::Break(()));
+        }
+        rows.push((no, row));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if let Some(refusal) = failure {
+        return Err(refusal);
+    }
+    let before = rows.last().filter(|_| more).map(|(no, _)| *no);
+    let items: Result<_, Refusal> = rows.iter().map(|(no, row)| whole(&lookup, *no, row)).collect();
+    Ok(Page { items: items?, before })
+}
+
+/// One delegation with its timeline.
+///
+/// # Errors
+/// `unknown-delegation`, or when the store fails.
+pub fn delegation(reader: &Reader, no: DelegationNo) -> Result<Delegation, Refusal> {
+    let lookup = Lookup::new(reader);
+    let row = reader.rows().get(DELEGATIONS, &no)?.ok_or_else(|| unknown(no))?;
+    let mut delegation = whole(&lookup, no, &row)?;
+    delegation.timeline = timeline::events(&lookup, no, &row)?;
+    Ok(delegation)
+}
+
+/// The number behind what a person typed: the id of 32 hexadecimal digits, or this desk's number.
+///
+/// # Errors
+/// `unknown-delegation`, or when the store fails.
+pub fn find_delegation(reader: &Reader, text: &str) -> Result<DelegationNo, Refusal> {
+    if let Some(id) = DelegationId::from_hex(text) {
+        for (link, _) in reader.rows().list(LINKS, &(), usize::MAX)? {
+            if let Some(no) = reader.rows().get(DELEGATION_IDS, &(link, id))? {
+                return Ok(no);
+            }
+        }
+        return Err(unknown(quoted(text)));
+    }
+    let no = text.parse().map(DelegationNo).map_err(|_| unknown(quoted(text)))?;
+    reader.rows().get(DELEGATIONS, &no)?.map(|_| no).ok_or_else(|| unknown(no))
+}
+
+/// A delegation without its timeline.
+pub(super) fn brief(lookup: &Lookup<'_>, no: DelegationNo) -> Result<Delegation, Refusal> {
+    whole(lookup, no, &*lookup.delegation(no)?)
+}
+
+fn unknown(name: impl std::fmt::Display) -> Refusal {
+    Refusal::unknown("delegation", name, "deskwire delegation list")
+}
+
+fn passes(lookup: &Lookup<'_>, filter: &DelegationFilter, row: &DelegationRow) -> Result<bool, Refusal> {
+    let role = filter.role.is_none_or(|role| role == row.case.role());
+    let link = filter.link.is_none_or(|link| link == row.link);
+    if !role || !link || filter.states.is_empty() {
+        return Ok(role && link);
+    }
+    let state = row.case.view(lookup.stream(row.link)?.in_length).state;
+    Ok(filter.states.contains(&state))
+}
+
+fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<Delegation, Refusal> {
+    let stream = lookup.stream(row.link)?;
+    let view = row.case.view(stream.in_length);
+    let (offer, change) = offer::current(lookup, no, row, &view)?;
+    let question = if view.question.is_some() { question(lookup, no)? } else { None };
+    Ok(Delegation {
+        no,
+        id: row.id,
+        role: row.case.role(),
+        partner: lookup.partner(row.link)?,
+        ticket: row.ticket,
+        allowed: row.case.allowed(row.case.role()),
+        offer,
+        change,
+        question,
+        created: row.created,
+        updated: last_event(lookup, no)?.unwrap_or(row.created),
+        undelivered: undelivered(lookup, no, row, &stream)?,
+        timeline: Vec::new(),
+        view,
+    })
+}
+
+fn last_event(lookup: &Lookup<'_>, no: DelegationNo) -> Result<Option<Timestamp>, Refusal> {
+    let mut last = None;
+    lookup.reader.rows().scan(DELEGATION_EVENTS, &no, None, Direction::Backward, &mut |_, row| {
+        last = Some(row.stored);
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(last)
+}
+
+/// The words of the newest question that has effect.
+fn question(lookup: &Lookup<'_>, no: DelegationNo) -> Result<Option<Prose>, Refusal> {
+    let mut newest = None;
+    lookup.reader.rows().scan(DELEGATION_EVENTS, &no, None, Direction::Backward, &mut |(_, at), row| {
+        let effective = matches!(&row.effect, Effect::Fate { fate, .. } if fate.is_effective());
+        if row.kind == EventKind::Ask && effective {
+            newest = Some(at);
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let Some(at) = newest else { return Ok(None) };
+    Ok(Message::read(lookup.reader, at)?.body().and_then(|body| written(body).1))
+}
+
+/// What of this desk's own has not reached the partner, comments and files included.
+fn undelivered(
+    lookup: &Lookup<'_>,
+    no: DelegationNo,
+    row: &DelegationRow,
+    stream: &Rc<StreamRow>,
+) -> Result<Option<(u64, Timestamp)>, Refusal> {
+    if stream.waiting == 0 && stream.acked >= stream.out_length {
+        return Ok(None);
+    }
+    let mut open: Option<(u64, Timestamp)> = None;
+    for (_, entry) in lookup.reader.rows().list(THREADS, &row.ticket, usize::MAX)? {
+        for shared in entry.shared.iter().filter(|shared| shared.delegation == no) {
+            match delivery::state(lookup, shared)? {
+                DeliveryState::Waiting | DeliveryState::Sent => {
+                    let (items, since) = open.unwrap_or((0, entry.at));
+                    open = Some((items + 1, since.min(entry.at)));
+                }
+                DeliveryState::Delivered | DeliveryState::Refused(_) | DeliveryState::Unsupported(_) => {}
+            }
+        }
+    }
+    Ok(open)
+}

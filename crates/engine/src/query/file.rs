@@ -1,0 +1,158 @@
+//! Files: what is known of one, and whether its bytes are here.
+
+use std::ops::ControlFlow;
+
+use deskwire_proto::id::ItemId;
+use deskwire_proto::message::Body;
+use deskwire_proto::message::common::Person;
+use deskwire_store::Direction;
+use deskwire_store::local::FileNo;
+use deskwire_store::record::{FileText, Record, decode_text};
+use deskwire_store::row::{Author, FileRow, ThreadKind, ThreadRow};
+use deskwire_store::table::{FILES, Rows, THREADS};
+
+use super::delivery::{self, Delivery};
+use super::lookup::{Lookup, broken};
+use super::message::Message;
+use super::thread::{Origin, SeenBy, origin, seen_by};
+use super::ticket::quoted;
+use crate::{Reader, Refusal};
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its number at this desk.
+    pub no: FileNo,
+    /// Where its bytes are and what they hash to.
+    pub row: FileRow,
+    /// Its name without folders; nothing once that was erased.
+    pub name: Option<String>,
+    /// Its media type.
+    pub media: Option<String>,
+    /// Who attached it.
+    pub by: Option<Person>,
+    /// The partner it came from; nothing for this desk's own.
+    pub origin: Option<Origin>,
+    /// Who sees it.
+    pub audience: SeenBy,
+    /// Whether it was taken back.
+    pub retracted: bool,
+    /// How far the announcement of an own one has come.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// One file.
+///
+/// # Errors
+/// `unknown-file`, or when the store fails.
+pub fn file(reader: &Reader, no: FileNo) -> Result<File, Refusal> {
+    let lookup = Lookup::new(reader);
+    let row = row(reader, no)?;
+    let thread = reader.rows().get(THREADS, &(row.ticket, row.entry))?;
+    let thread = thread.ok_or_else(|| broken("a file hangs on no ticket"))?;
+    let mut file = with_row(&lookup, no, row, &thread)?;
+    file.retracted = is_retracted(&lookup, &file)?;
+    Ok(file)
+}
+
+/// The number behind what a person typed: the id of 32 hexadecimal digits, or this desk's number.
+///
+/// # Errors
+/// `unknown-file`, or when the store fails.
+pub fn find_file(reader: &Reader, text: &str) -> Result<FileNo, Refusal> {
+    let unknown = || Refusal::unknown("file", quoted(text), "deskwire ticket show");
+    if let Some(id) = ItemId::from_hex(text) {
+        return by_item(reader, &id)?.ok_or_else(unknown);
+    }
+    let no = text.parse().map(FileNo).map_err(|_| unknown())?;
+    reader.rows().get(FILES, &no)?.map(|_| no).ok_or_else(unknown)
+}
+
+/// A file as an entry of a thread.
+pub(super) fn with_thread(lookup: &Lookup<'_>, no: FileNo, thread: &ThreadRow) -> Result<File, Refusal> {
+    with_row(lookup, no, row(lookup.reader, no)?, thread)
+}
+
+fn row(reader: &Reader, no: FileNo) -> Result<FileRow, Refusal> {
+    let row = reader.rows().get(FILES, &no)?;
+    row.ok_or_else(|| Refusal::unknown("file", no, "deskwire ticket show"))
+}
+
+/// An own file before a partner's: who announces a file under the id of another one does not take its place.
+fn by_item(reader: &Reader, id: &ItemId) -> Result<Option<FileNo>, Refusal> {
+    let (mut own, mut theirs) = (None, None);
+    reader.rows().scan(FILES, &(), None, Direction::Backward, &mut |no, row| {
+        if row.item != *id {
+            return Ok(ControlFlow::Continue(()));
+        }
+        match row.author {
+            Author::Own => {
+                own = Some(no);
+                Ok(ControlFlow::Break(()))
+            }
+            Author::Partner(_) => {
+                theirs = Some(no);
+                Ok(ControlFlow::Continue(()))
+            }
+        }
+    })?;
+    Ok(own.or(theirs))
+}
+
+fn with_row(lookup: &Lookup<'_>, no: FileNo, row: FileRow, thread: &ThreadRow) -> Result<File, Refusal> {
+    let (name, media, by) = names(lookup, &row)?;
+    let origin = match row.author {
+        Author::Own => None,
+        Author::Partner(link) => origin(lookup, link, &thread.audience)?,
+    };
+    Ok(File {
+        no,
+        name,
+        media,
+        by,
+        origin,
+        audience: seen_by(lookup, &thread.audience)?,
+        retracted: false,
+        deliveries: delivery::all(lookup, &thread.shared)?,
+        row,
+    })
+}
+
+type Names = (Option<String>, Option<String>, Option<Person>);
+
+fn names(lookup: &Lookup<'_>, row: &FileRow) -> Result<Names, Refusal> {
+    let entry = lookup.reader.entry(row.entry)?;
+    match Record::read(&entry)? {
+        Record::FileMade { .. } => {
+            let text: Option<FileText> = decode_text(&entry)?;
+            Ok(text.map_or((None, None, None), |text| {
+                (Some(text.name.to_string()), text.media.map(String::from), Some(text.by))
+            }))
+        }
+        Record::Received(_) => Ok(match Message::read(lookup.reader, row.entry)?.body() {
+            Some(Body::FileAdd { text, .. }) => {
+                (Some(text.name.to_string()), text.media.map(String::from), text.by)
+            }
+            Some(_) | None => (None, None, None),
+        }),
+        _ => Err(broken("a file begins with another record")),
+    }
+}
+
+/// Whether a later message of the same partner took the file back.
+fn is_retracted(lookup: &Lookup<'_>, file: &File) -> Result<bool, Refusal> {
+    use deskwire_proto::message::Facts;
+    let Author::Partner(link) = file.row.author else { return Ok(false) };
+    let rows = lookup.reader.rows().list(THREADS, &file.row.ticket, usize::MAX)?;
+    for ((_, at), row) in rows {
+        if at <= file.row.entry || row.kind != ThreadKind::Comment || row.author != Author::Partner(link) {
+            continue;
+        }
+        if let Some(Facts::FileRetract(facts)) = Message::read(lookup.reader, at)?.facts()
+            && facts.file == file.row.item
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

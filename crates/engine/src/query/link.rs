@@ -1,0 +1,243 @@
+//! Links, what leads to them, and how they fare.
+
+use std::sync::Arc;
+
+use deskwire_proto::id::{DeskId, Hash};
+use deskwire_proto::terms::{Side, Terms};
+use deskwire_proto::text::Label;
+use deskwire_proto::time::Timestamp;
+use deskwire_proto::words::VerificationWords;
+use deskwire_store::record::Record;
+use deskwire_store::row::{ExpectedRow, InvitationRow, LinkState, Pause, StreamRow};
+use deskwire_store::table::{EXPECTED, INVITATIONS, LINKS, Rows};
+
+use super::lookup::broken;
+use super::ticket::quoted;
+use crate::{Partner, Reader, Refusal};
+
+/// One link.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The link, the partner and the terms.
+    pub partner: Arc<Partner>,
+    /// Where both streams stand.
+    pub stream: StreamRow,
+    /// What both sides read to each other.
+    pub words: VerificationWords,
+    /// When an authenticated word of the partner last came, since the daemon runs.
+    pub last_contact: Option<Timestamp>,
+    /// What stands in the way.
+    pub trouble: Option<LinkTrouble>,
+    /// When the next attempt is due; nothing when nothing waits or nothing will be tried.
+    pub next_attempt: Option<Timestamp>,
+}
+
+/// What stands in the way of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkTrouble {
+    /// Stable, for programs.
+    pub code: String,
+    /// What is wrong and what to do.
+    pub words: String,
+}
+
+/// A desk that was added by hand and has not linked yet.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// The desk.
+    pub desk: DeskId,
+    /// How the link is called until then, and after it if the operator chose the name.
+    pub name: String,
+    /// What is stored of it.
+    pub row: ExpectedRow,
+    /// The terms that this desk asks for.
+    pub terms: Terms,
+    /// Which side this desk will be.
+    pub side: Side,
+    /// Why the last try failed.
+    pub trouble: Option<LinkTrouble>,
+    /// When the next try is due; nothing when the partner has to come.
+    pub next_attempt: Option<Timestamp>,
+}
+
+/// An invitation that was made here.
+#[derive(Debug, Clone)]
+pub struct Invitation {
+    /// The hash of its secret.
+    pub id: Hash,
+    /// What is stored of it.
+    pub row: InvitationRow,
+    /// The terms that it offers.
+    pub terms: Terms,
+    /// Whether it can still be accepted.
+    pub state: InvitationState,
+    /// How the link is called that came of it.
+    pub link: Option<Label>,
+}
+
+/// Whether an invitation can still be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvitationState {
+    /// It can.
+    Open,
+    /// Somebody accepted it.
+    Used,
+    /// Its time is over.
+    Expired,
+    /// This desk took it back.
+    Revoked,
+}
+
+/// All links, by name.
+///
+/// # Errors
+/// When the store fails.
+pub fn links(reader: &Reader) -> Result<Vec<Link>, Refusal> {
+    let mut links: Vec<_> =
+        reader.partners()?.into_iter().map(|partner| whole(reader, partner)).collect::<Result<_, _>>()?;
+    links.sort_by(|one, other| one.partner.row.name.cmp(&other.partner.row.name));
+    Ok(links)
+}
+
+/// The link with this local name or id.
+///
+/// # Errors
+/// `unknown-link`, or when the store fails.
+pub fn link(reader: &Reader, name: &str) -> Result<Link, Refusal> {
+    let partner = reader.partner_by_name(name)?;
+    let unknown = || Refusal::unknown("link", quoted(name), "deskwire link list");
+    whole(reader, partner.ok_or_else(unknown)?)
+}
+
+/// Desks added by hand that have not linked yet, by name.
+///
+/// # Errors
+/// When the store fails.
+pub fn expected(reader: &Reader) -> Result<Vec<Expected>, Refusal> {
+    let ours = reader.identity().desk();
+    let one = |(desk, row): (DeskId, ExpectedRow)| {
+        let terms = reader.expected_terms(&row)?;
+        let name = row.name.as_ref().map_or_else(|| provisional_name(&desk), ToString::to_string);
+        // Who accepts and who invites is settled by the ids (proto-spec, section 3.8).
+        let side = if ours < desk { Side::Inviter } else { Side::Accepter };
+        let trouble = row.trouble.as_ref().map(|why| LinkTrouble::new(why.code.as_str(), why.words.as_str()));
+        let next_attempt = row.endpoint.as_ref().map(|_| row.retry.next_at);
+        Ok(Expected { desk, name, terms, side, trouble, next_attempt, row })
+    };
+    let rows = reader.rows().list(EXPECTED, &(), usize::MAX)?;
+    let mut expected: Vec<_> = rows.into_iter().map(one).collect::<Result<_, Refusal>>()?;
+    expected.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(expected)
+}
+
+/// The invitations made here, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub fn invitations(reader: &Reader, now: Timestamp) -> Result<Vec<Invitation>, Refusal> {
+    let rows = reader.rows().list(INVITATIONS, &(), usize::MAX)?;
+    let mut all: Vec<_> =
+        rows.into_iter().map(|(id, row)| invited(reader, id, row, now)).collect::<Result<_, _>>()?;
+    all.sort_by_key(|invitation| std::cmp::Reverse(invitation.row.created));
+    Ok(all)
+}
+
+/// One invitation.
+///
+/// # Errors
+/// `unknown-invitation`, or when the store fails.
+pub fn invitation(reader: &Reader, id: &Hash, now: Timestamp) -> Result<Invitation, Refusal> {
+    let row = reader.rows().get(INVITATIONS, id)?;
+    let unknown = || {
+        Refusal::new(
+            crate::Fault::NotFound,
+            "unknown-invitation",
+            format!("There is no invitation {id} at this desk."),
+            "See what there is with `deskwire link list --invitations`.",
+        )
+    };
+    invited(reader, *id, row.ok_or_else(unknown)?, now)
+}
+
+impl LinkTrouble {
+    fn new(code: &str, words: &str) -> Self {
+        Self { code: code.to_owned(), words: words.to_owned() }
+    }
+}
+
+fn whole(reader: &Reader, partner: Arc<Partner>) -> Result<Link, Refusal> {
+    let stream = reader.stream(partner.no)?;
+    let trouble = trouble(&partner);
+    let tried = match &partner.row.state {
+        LinkState::Active => stream.waiting > 0 || stream.acked < stream.out_length,
+        LinkState::WaitingApproval | LinkState::WaitingPartner => partner.row.reveal.is_some(),
+        LinkState::Paused(_) | LinkState::Quarantined(_) | LinkState::Closed => false,
+    };
+    Ok(Link {
+        words: VerificationWords::new(partner.row.link.as_bytes()),
+        last_contact: reader.last_contact(partner.no),
+        next_attempt: tried.then_some(partner.row.retry.next_at),
+        trouble,
+        stream,
+        partner,
+    })
+}
+
+fn trouble(partner: &Partner) -> Option<LinkTrouble> {
+    let name = &partner.row.partner_name;
+    let paused = match &partner.row.state {
+        LinkState::Paused(Pause::Fork(_)) => Some((
+            "fork",
+            format!(
+                "{name} has signed two different messages with one number; both are kept. Ask its operator what \
+                 happened, then let the link go on with `deskwire link resume`."
+            ),
+        )),
+        LinkState::Paused(Pause::Recovery) => Some((
+            "recovery-needed",
+            format!(
+                "{name} holds another history of this desk's own messages than this desk: was an old backup \
+                 restored? Restore the newest one."
+            ),
+        )),
+        LinkState::Paused(Pause::Clone) => Some((
+            "clone-suspected",
+            format!(
+                "Two copies of the desk of {name} seem to run. Ask its operator to stop one, then let the link go \
+                 on with `deskwire link resume`."
+            ),
+        )),
+        LinkState::Quarantined(why) => Some((why.code.as_str(), why.words.to_string())),
+        LinkState::WaitingApproval | LinkState::WaitingPartner | LinkState::Active | LinkState::Closed => None,
+    };
+    match paused {
+        Some((code, words)) => Some(LinkTrouble::new(code, &words)),
+        None => {
+            let last = partner.row.trouble.as_ref().map(|trouble| &trouble.last);
+            last.map(|why| LinkTrouble::new(why.code.as_str(), why.words.as_str()))
+        }
+    }
+}
+
+/// A name for a desk of which only the id is known.
+fn provisional_name(desk: &DeskId) -> String {
+    let id = desk.to_string().to_ascii_lowercase();
+    format!("desk-{}", id.split('-').next().unwrap_or_default())
+}
+
+fn invited(reader: &Reader, id: Hash, row: InvitationRow, now: Timestamp) -> Result<Invitation, Refusal> {
+    let Record::InvitationMade { terms, .. } = reader.record(row.entry)? else {
+        return Err(broken("an invitation is another record"));
+    };
+    let state = match (row.used, row.revoked) {
+        (Some(_), _) => InvitationState::Used,
+        (None, true) => InvitationState::Revoked,
+        (None, false) if row.expires <= now => InvitationState::Expired,
+        (None, false) => InvitationState::Open,
+    };
+    let link = match row.used {
+        Some(no) => reader.rows().get(LINKS, &no)?.map(|link| link.name),
+        None => None,
+    };
+    Ok(Invitation { id, row, terms, state, link })
+}

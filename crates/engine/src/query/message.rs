@@ -1,0 +1,127 @@
+//! What an entry of the journal says as a message: an own item, or what a partner sent.
+
+use deskwire_proto::envelope::{read_head, text_body};
+use deskwire_proto::id::ItemId;
+use deskwire_proto::message::common::{ByText, Person, ReasonText};
+use deskwire_proto::message::{Body, Facts, Kind};
+use deskwire_proto::text::{KindName, Prose};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::record::{FoldEvent, Record};
+use deskwire_store::{EntryRef, Text};
+
+use super::lookup::broken;
+use crate::{Reader, Refusal};
+
+/// A message as the journal holds it.
+pub(super) struct Message {
+    pub(super) item: ItemId,
+    pub(super) kind: KindName,
+    /// When its author says that it was said.
+    pub(super) time: Timestamp,
+    /// Number and `seen`, of a partner's message.
+    pub(super) place: Option<(u64, u64)>,
+    /// What it says to the fold of its delegation.
+    pub(super) event: Option<FoldEvent>,
+    facts: Vec<u8>,
+    text: Text,
+}
+
+impl Message {
+    /// Reads the message of an entry that holds an own item or a partner's message.
+    pub(super) fn read(reader: &Reader, at: EntryRef) -> Result<Self, Refusal> {
+        let entry = reader.entry(at)?;
+        match Record::read(&entry)? {
+            Record::ItemMade(made) => Ok(Self {
+                item: made.item,
+                kind: made.kind,
+                time: made.at,
+                place: None,
+                event: made.event,
+                facts: made.facts.into_vec(),
+                text: entry.text,
+            }),
+            Record::Received(received) => {
+                let head = read_head(&received.signed).map_err(|_| broken("a stored message has no head"))?;
+                Ok(Self {
+                    item: head.item,
+                    kind: head.kind,
+                    time: head.time,
+                    place: Some((received.seq, received.seen)),
+                    event: received.event,
+                    facts: head.facts.into_vec(),
+                    text: entry.text,
+                })
+            }
+            _ => Err(broken("a row names a record that is no message")),
+        }
+    }
+
+    /// Facts and text; nothing once the text was erased, or for a kind that this version does not know.
+    pub(super) fn body(&self) -> Option<Body> {
+        let text = match &self.text {
+            Text::None => None,
+            Text::Kept(part) => Some(text_body(part)?),
+            Text::Erased(_) => return None,
+        };
+        Body::decode(self.known_kind()?, &self.facts, text).ok()
+    }
+
+    /// The facts alone, which erasure leaves.
+    pub(super) fn facts(&self) -> Option<Facts> {
+        Facts::decode(self.known_kind()?, &self.facts).ok()
+    }
+
+    /// The kind, if this version knows it.
+    pub(super) fn known_kind(&self) -> Option<Kind> {
+        Kind::from_name(self.kind.as_str())
+    }
+}
+
+/// Who acted, and what that person wrote as reason, solution, question, answer or comment.
+pub(super) fn written(body: Body) -> (Option<Person>, Option<Prose>) {
+    match body {
+        Body::Offer { text, .. } => (text.by, None),
+        Body::Update { text, .. } => (text.by, None),
+        Body::Accept { text, .. }
+        | Body::Status { text, .. }
+        | Body::Confirm { text, .. }
+        | Body::ChangeTake { text, .. }
+        | Body::WorkApprove { text, .. } => (by(text), None),
+        Body::Decline { text, .. }
+        | Body::Return { text, .. }
+        | Body::Recall { text, .. }
+        | Body::Reopen { text, .. }
+        | Body::ChangeDecline { text, .. }
+        | Body::Answer { text, .. }
+        | Body::WorkDispute { text, .. }
+        | Body::LinkSuspend { text, .. }
+        | Body::LinkClose { text, .. } => reasoned(text),
+        Body::Resolve { text, .. } => (text.by, text.solution),
+        Body::Ask { text, .. } => (text.by, Some(text.question)),
+        Body::CommentAdd { text, .. } | Body::CommentEdit { text, .. } => (text.by, Some(text.body)),
+        Body::FileAdd { text, .. } => (text.by, None),
+        Body::WorkAdd { text, .. } => (text.by, None),
+        Body::Rate { text, .. } => (text.by, None),
+        Body::TermsPropose { .. }
+        | Body::TermsAccept { .. }
+        | Body::LinkResume { .. }
+        | Body::LinkDescriptor { .. }
+        | Body::LinkWithdraw { .. }
+        | Body::Digest { .. }
+        | Body::CommentRetract { .. }
+        | Body::FileRetract { .. }
+        | Body::StatementPropose { .. }
+        | Body::StatementSign { .. }
+        | Body::ChainReport { .. }
+        | Body::Erase { .. }
+        | Body::EraseDone { .. } => (None, None),
+    }
+}
+
+fn by(text: Option<ByText>) -> Option<Person> {
+    text.and_then(|text| text.by)
+}
+
+fn reasoned(text: ReasonText) -> (Option<Person>, Option<Prose>) {
+    (text.by, Some(text.reason))
+}

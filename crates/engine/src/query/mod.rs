@@ -1,0 +1,33 @@
+//! What is read: pure functions over the committed rows and the journal, for screens and programs.
+//!
+//! Nothing here changes anything. Whoever asks gets plain structures in the words of the protocol; how they are shown
+//! is the business of the API.
+
+mod delegation;
+mod delivery;
+mod file;
+mod link;
+mod log;
+mod lookup;
+mod message;
+mod offer;
+mod thread;
+mod ticket;
+mod timeline;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use delegation::{Delegation, DelegationFilter, delegation, delegations, find_delegation};
+pub use delivery::{Delivery, DeliveryState};
+pub use file::{File, file, find_file};
+pub use link::{
+    Expected, Invitation, InvitationState, Link, LinkTrouble, expected, invitation, invitations, link, links,
+};
+pub use log::{LogEntry, LogPage, Outcome, Way, log};
+pub use offer::{Offer, PendingChange};
+pub use thread::{Comment, Happened, Origin, SeenBy, ThreadEntry, What, comment};
+pub use ticket::{Page, Ticket, TicketDetail, TicketFilter, find_ticket, ticket, ticket_detail, tickets};
+pub use timeline::{Fate, TimelineEvent};
+pub use verify::{JournalReport, Problem, Report, StreamReport, verify};

@@ -1,0 +1,194 @@
+//! Tickets: pages of them, and one with all that happened on it.
+
+use std::ops::ControlFlow;
+
+use deskwire_proto::id::DelegationId;
+use deskwire_proto::message::{Body, offer};
+use deskwire_proto::text::{Code, Label};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::Direction;
+use deskwire_store::local::TicketNumber;
+use deskwire_store::record::{Record, TicketText, decode_text};
+use deskwire_store::row::TicketRow;
+use deskwire_store::table::{Rows, THREADS, TICKET_DELEGATIONS, TICKETS};
+
+use super::delegation::{self, Delegation};
+use super::lookup::{Lookup, broken};
+use super::message::Message;
+use super::thread::{self, ThreadEntry};
+use crate::{Reader, Refusal};
+
+/// One ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its number.
+    pub number: TicketNumber,
+    /// What lists show of it.
+    pub row: TicketRow,
+    /// What was said when it was made, and by whom; nothing once that was erased.
+    pub text: Option<TicketText>,
+    /// When anything on it changed last.
+    pub updated: Timestamp,
+    /// The delegation by which a partner handed it in, and how that partner calls itself.
+    pub origin: Option<(DelegationId, Label)>,
+}
+
+/// One ticket with everything on it.
+#[derive(Debug, Clone)]
+pub struct TicketDetail {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// What happened, oldest first.
+    pub thread: Vec<ThreadEntry>,
+    /// Its delegations in both roles, without their timelines, oldest first.
+    pub delegations: Vec<Delegation>,
+}
+
+/// Which tickets a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct TicketFilter {
+    /// Only those with this status.
+    pub status: Option<Code>,
+    /// Only those with a lower number.
+    pub before: Option<TicketNumber>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T, C> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Where the next page begins; nothing on the last.
+    pub before: Option<C>,
+}
+
+/// A page of tickets, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub fn tickets(reader: &Reader, filter: &TicketFilter) -> Result<Page<Ticket, TicketNumber>, Refusal> {
+    let mut rows = Vec::new();
+    let mut more = false;
+    reader.rows().scan(TICKETS, &(), filter.before.as_ref(), Direction::Backward, &mut |number, row| {
+        if filter.status.as_ref().is_none_or(|status| *status == row.status) {
+            if rows.len() == filter.limit {
+                more = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            rows.push((number, row));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let before = rows.last().filter(|_| more).map(|(number, _)| *number);
+    let lookup = Lookup::new(reader);
+    let items: Result<_, Refusal> = rows.into_iter().map(|(number, row)| whole(&lookup, number, row)).collect();
+    Ok(Page { items: items?, before })
+}
+
+/// One ticket.
+///
+/// # Errors
+/// `unknown-ticket`, or when the store fails.
+pub fn ticket(reader: &Reader, number: TicketNumber) -> Result<Ticket, Refusal> {
+    whole(&Lookup::new(reader), number, row(reader, number)?)
+}
+
+/// One ticket with its thread and its delegations.
+///
+/// # Errors
+/// `unknown-ticket`, or when the store fails.
+pub fn ticket_detail(reader: &Reader, number: TicketNumber) -> Result<TicketDetail, Refusal> {
+    let lookup = Lookup::new(reader);
+    let ticket = whole(&lookup, number, row(reader, number)?)?;
+    let thread = thread::entries(&lookup, &ticket)?;
+    let keys = reader.rows().list(TICKET_DELEGATIONS, &number, usize::MAX)?;
+    let delegations: Result<_, Refusal> =
+        keys.into_iter().map(|((_, no), ())| delegation::brief(&lookup, no)).collect();
+    Ok(TicketDetail { ticket, thread, delegations: delegations? })
+}
+
+/// The number behind what a person typed: `ACME-12`, in any case, or `12`.
+///
+/// # Errors
+/// `unknown-ticket` for a text that no ticket of this desk can have, or a number that none has.
+pub fn find_ticket(reader: &Reader, text: &str) -> Result<TicketNumber, Refusal> {
+    let prefix = reader.identity().prefix();
+    let digits = match text.rsplit_once('-') {
+        Some((before, digits)) if before.eq_ignore_ascii_case(prefix) => Some(digits),
+        Some(_) => None,
+        None => Some(text),
+    };
+    let plain = digits.filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = plain.and_then(|digits| digits.parse().ok()).map(TicketNumber);
+    let known = match number {
+        Some(number) => reader.rows().get(TICKETS, &number)?.map(|_| number),
+        None => None,
+    };
+    known.ok_or_else(|| unknown(&quoted(text)))
+}
+
+fn row(reader: &Reader, number: TicketNumber) -> Result<TicketRow, Refusal> {
+    let row = reader.rows().get(TICKETS, &number)?;
+    row.ok_or_else(|| unknown(reader.identity().ticket_label(number).as_str()))
+}
+
+fn unknown(name: &str) -> Refusal {
+    Refusal::unknown("ticket", name, "deskwire ticket list")
+}
+
+/// What somebody typed, short and harmless enough to be repeated in a sentence.
+pub(super) fn quoted(text: &str) -> String {
+    let clean: String = text.chars().filter(|letter| !letter.is_control()).take(64).collect();
+    format!("“{clean}”")
+}
+
+fn whole(lookup: &Lookup<'_>, number: TicketNumber, row: TicketRow) -> Result<Ticket, Refusal> {
+    let origin = match row.origin {
+        Some(no) => {
+            let delegation = lookup.delegation(no)?;
+            Some((delegation.id, lookup.partner(delegation.link)?.row.partner_name.clone()))
+        }
+        None => None,
+    };
+    let updated = last_entry(lookup, number)?.map_or(row.changed, |at| at.max(row.changed));
+    let text = text(lookup, &row)?;
+    Ok(Ticket { number, row, text, updated, origin })
+}
+
+fn last_entry(lookup: &Lookup<'_>, number: TicketNumber) -> Result<Option<Timestamp>, Refusal> {
+    let mut last = None;
+    lookup.reader.rows().scan(THREADS, &number, None, Direction::Backward, &mut |_, row| {
+        last = Some(row.at);
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(last)
+}
+
+/// What was said when the ticket was made: here, or by the partner who handed it in.
+fn text(lookup: &Lookup<'_>, row: &TicketRow) -> Result<Option<TicketText>, Refusal> {
+    let entry = lookup.reader.entry(row.body)?;
+    match Record::read(&entry)? {
+        Record::TicketMade { .. } => Ok(decode_text(&entry)?),
+        Record::Received(_) => Ok(match Message::read(lookup.reader, row.body)?.body() {
+            Some(Body::Offer { text, .. }) => Some(offered(text)),
+            Some(_) | None => None,
+        }),
+        _ => Err(broken("a ticket begins with another record")),
+    }
+}
+
+fn offered(text: offer::Text) -> TicketText {
+    let custom = text.custom.map(|list| list.into_vec()).unwrap_or_default();
+    TicketText {
+        description: text.description,
+        requester: text.contact,
+        company: text.company,
+        object: text.object,
+        equipment: text.equipment,
+        agreement: text.agreement,
+        custom: custom.into_iter().map(|field| (field.0, field.1)).collect(),
+        by: text.by.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,275 @@
+//! What is committed, for everybody but the writer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::envelope::Stream;
+use deskwire_proto::id::{DeskId, Hash, LinkId, Spki};
+use deskwire_proto::keylog::KeyLog;
+use deskwire_proto::terms::Terms;
+use deskwire_proto::text::Url;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::{FileNo, LinkNo};
+use deskwire_store::record::Record;
+use deskwire_store::row::{ExpectedRow, FileRow, LinkRow, StreamRow};
+use deskwire_store::table::{Committed, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS, Rows, STREAMS};
+use deskwire_store::{Blobs, Entry, EntryRef, Error, JournalReader, Keeper, Result};
+
+use crate::core::Core;
+use crate::identity::Identity;
+
+/// Reads the committed rows, journal and files. Cheap to clone.
+#[derive(Clone)]
+pub struct Reader {
+    rows: Committed,
+    journal: Arc<dyn JournalReader>,
+    blobs: Arc<dyn Blobs>,
+    keeper: Arc<dyn Keeper>,
+    identity: Arc<Identity>,
+    contacts: Contacts,
+    /// Descriptors and terms are verified and decoded once for each record that holds them.
+    partners: Arc<Mutex<HashMap<(EntryRef, EntryRef), Known>>>,
+}
+
+type Known = (Arc<Descriptor>, Arc<Terms>);
+/// When an authenticated word of a partner last came; kept in memory alone.
+pub(crate) type Contacts = Arc<Mutex<HashMap<LinkNo, Timestamp>>>;
+
+/// One link with what is known of the partner.
+#[derive(Debug, Clone)]
+pub struct Partner {
+    /// This desk's number of the link.
+    pub no: LinkNo,
+    /// The link as stored.
+    pub row: LinkRow,
+    /// What the partner says of itself.
+    pub descriptor: Arc<Descriptor>,
+    /// What both have signed.
+    pub terms: Arc<Terms>,
+    us: DeskId,
+}
+
+impl Partner {
+    /// The partner's desk.
+    #[must_use]
+    pub fn desk(&self) -> DeskId {
+        self.row.partner
+    }
+
+    /// The partner's keys.
+    #[must_use]
+    pub fn keys(&self) -> &KeyLog {
+        self.descriptor.keys()
+    }
+
+    /// Where the partner can be reached.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Url] {
+        &self.descriptor.body().endpoints
+    }
+
+    /// The TLS keys by which its server is known.
+    #[must_use]
+    pub fn tls(&self) -> &[Spki] {
+        &self.descriptor.body().tls
+    }
+
+    /// The partner's stream to us.
+    #[must_use]
+    pub fn stream_in(&self) -> Stream {
+        Stream { link: self.row.link, from: self.row.partner, to: self.us }
+    }
+
+    /// Our stream to the partner.
+    #[must_use]
+    pub fn stream_out(&self) -> Stream {
+        Stream { link: self.row.link, from: self.us, to: self.row.partner }
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(core: &Core) -> Self {
+        Self {
+            rows: Committed(Arc::clone(core.view())),
+            journal: Arc::clone(core.journal()),
+            blobs: Arc::clone(core.blobs()),
+            keeper: Arc::clone(core.keeper()),
+            identity: Arc::clone(core.identity()),
+            contacts: core.contacts(),
+            partners: Arc::default(),
+        }
+    }
+
+    /// The committed rows.
+    #[must_use]
+    pub const fn rows(&self) -> &Committed {
+        &self.rows
+    }
+
+    /// The committed journal.
+    #[must_use]
+    pub fn journal(&self) -> &dyn JournalReader {
+        self.journal.as_ref()
+    }
+
+    /// One entry of the journal.
+    ///
+    /// # Errors
+    /// Whatever the journal says.
+    pub fn entry(&self, at: EntryRef) -> Result<Entry> {
+        self.journal.read(at)
+    }
+
+    /// The record of an entry.
+    ///
+    /// # Errors
+    /// Whatever the journal says.
+    pub fn record(&self, at: EntryRef) -> Result<Record> {
+        Record::read(&self.entry(at)?)
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn blobs(&self) -> &Arc<dyn Blobs> {
+        &self.blobs
+    }
+
+    /// Disk space.
+    #[must_use]
+    pub fn keeper(&self) -> &Arc<dyn Keeper> {
+        &self.keeper
+    }
+
+    /// Who this desk is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// One link.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn partner(&self, no: LinkNo) -> Result<Option<Arc<Partner>>> {
+        let row = self.rows().get(LINKS, &no)?;
+        row.map(|row| self.known(no, row)).transpose()
+    }
+
+    /// The link with this shared id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn partner_by_id(&self, link: &LinkId) -> Result<Option<Arc<Partner>>> {
+        match self.rows().get(LINK_IDS, link)? {
+            Some(no) => self.partner(no),
+            None => Ok(None),
+        }
+    }
+
+    /// The link with this local name or hexadecimal id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn partner_by_name(&self, name: &str) -> Result<Option<Arc<Partner>>> {
+        if let Some(link) = LinkId::from_hex(name) {
+            return self.partner_by_id(&link);
+        }
+        let all = self.partners()?;
+        Ok(all.into_iter().find(|partner| partner.row.name.as_str() == name))
+    }
+
+    /// All links.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn partners(&self) -> Result<Vec<Arc<Partner>>> {
+        let rows = self.rows().list(LINKS, &(), usize::MAX)?;
+        rows.into_iter().map(|(no, row)| self.known(no, row)).collect()
+    }
+
+    fn known(&self, no: LinkNo, row: LinkRow) -> Result<Arc<Partner>> {
+        let key = (row.descriptor, row.terms);
+        let mut cache = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
+        let (descriptor, terms) = match cache.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let known = (Arc::new(self.descriptor(row.descriptor)?), Arc::new(self.terms(row.terms)?));
+                cache.insert(key, known.clone());
+                known
+            }
+        };
+        Ok(Arc::new(Partner { no, row, descriptor, terms, us: self.identity.desk() }))
+    }
+
+    fn descriptor(&self, at: EntryRef) -> Result<Descriptor> {
+        let raw = match self.record(at)? {
+            Record::LinkOpened(opened) => opened.descriptor,
+            Record::DescriptorTaken { descriptor, .. } => descriptor,
+            _ => return Err(Error::BadRow("a link's descriptor is another record".into())),
+        };
+        Descriptor::open(&raw).map_err(|code| Error::BadRow(format!("a partner's descriptor: {code}")))
+    }
+
+    fn terms(&self, at: EntryRef) -> Result<Terms> {
+        match self.record(at)? {
+            Record::LinkOpened(opened) => Ok(opened.terms),
+            _ => Err(Error::BadRow("a link's terms are another record".into())),
+        }
+    }
+
+    /// Where both streams of a link stand.
+    ///
+    /// # Errors
+    /// When the store fails, or there is no such link.
+    pub fn stream(&self, no: LinkNo) -> Result<StreamRow> {
+        self.rows().get(STREAMS, &no)?.ok_or_else(|| Error::BadRow("a link without streams".into()))
+    }
+
+    /// When an authenticated word of the partner last came, since this daemon runs.
+    #[must_use]
+    pub fn last_contact(&self, no: LinkNo) -> Option<Timestamp> {
+        self.contacts.lock().unwrap_or_else(PoisonError::into_inner).get(&no).copied()
+    }
+
+    /// Desks that the operator added by hand and that have not linked yet.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn expected(&self) -> Result<Vec<(DeskId, ExpectedRow)>> {
+        self.rows().list(EXPECTED, &(), usize::MAX)
+    }
+
+    /// The terms under which a desk added by hand is expected.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn expected_terms(&self, row: &ExpectedRow) -> Result<Terms> {
+        match self.record(row.entry)? {
+            Record::LinkExpected { terms, .. } => Ok(terms),
+            _ => Err(Error::BadRow("an expected desk's terms are another record".into())),
+        }
+    }
+
+    /// A file that the partner may fetch.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn granted(&self, no: LinkNo, blob: &Hash) -> Result<Option<FileRow>> {
+        match self.rows().get(GRANTS, &(no, *blob))? {
+            Some(file) => self.rows().get(FILES, &file),
+            None => Ok(None),
+        }
+    }
+
+    /// The files that are still to be fetched from a partner.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn fetching(&self, no: LinkNo) -> Result<Vec<(FileNo, FileRow)>> {
+        let keys = self.rows().list(FETCHING, &no, usize::MAX)?;
+        let rows = keys.into_iter().map(|((_, file), ())| Ok((file, self.rows().get(FILES, &file)?)));
+        let rows: Result<Vec<_>> = rows.collect();
+        Ok(rows?.into_iter().filter_map(|(file, row)| row.map(|row| (file, row))).collect())
+    }
+}

@@ -1,0 +1,166 @@
+//! One step of the writer: what a command may read, draw and record.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deskwire_proto::id::{Hash, ItemId};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::LinkNo;
+use deskwire_store::record::Record;
+use deskwire_store::row::CounterRow;
+use deskwire_store::table::{COUNTERS, Rows};
+use deskwire_store::{Entry, EntryRef, JournalReader, Stage};
+
+use crate::identity::Identity;
+use crate::memory::Memory;
+use crate::overlay::Overlay;
+use crate::port::{Effect, Entropy};
+use crate::project::project;
+use crate::Refusal;
+
+/// What one command works on. Records become rows at once, so that what follows sees them; nothing is final before
+/// the group is on stable storage, and all of it is taken back if the command refuses.
+pub struct Step<'a> {
+    /// The moment at which this step happens; the same for all of it.
+    pub now: Timestamp,
+    /// Who this desk is.
+    pub identity: &'a Identity,
+    /// What lives as long as the process.
+    pub memory: &'a mut Memory,
+    pub(crate) overlay: &'a mut Overlay,
+    pub(crate) stage: &'a mut Stage,
+    pub(crate) journal: &'a Arc<dyn JournalReader>,
+    pub(crate) entropy: &'a mut dyn Entropy,
+    pub(crate) effects: BTreeSet<Effect>,
+    /// The idempotency key of the call, and how many ids were drawn from it.
+    pub(crate) key: Option<(Hash, u32)>,
+}
+
+impl Step<'_> {
+    /// The rows as they stand with everything recorded so far.
+    pub fn rows(&self) -> &Overlay {
+        self.overlay
+    }
+
+    /// Records a decision, and folds it into the rows.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn record(&mut self, record: &Record, text: Option<Vec<u8>>) -> Result<EntryRef, Refusal> {
+        let entry = record.entry(text)?;
+        let at = self.stage.stage(&entry)?;
+        project(self.overlay, at, record, entry.text.bytes())?;
+        Ok(at)
+    }
+
+    /// An entry of the journal, also one that was recorded in this very group.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn entry(&self, at: EntryRef) -> Result<Entry, Refusal> {
+        match self.stage.get(at) {
+            Some(entry) => Ok(entry),
+            None => Ok(self.journal.read(at)?),
+        }
+    }
+
+    /// The record of an entry.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn read(&self, at: EntryRef) -> Result<Record, Refusal> {
+        Ok(Record::read(&self.entry(at)?)?)
+    }
+
+    /// Fresh random bytes.
+    pub fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    /// The id of a new item: drawn from the caller's idempotency key where there is one, so that the same call
+    /// repeated against a restored desk makes the same item.
+    pub fn item_id(&mut self) -> ItemId {
+        let Some((key, drawn)) = &mut self.key else {
+            return ItemId::new(self.random());
+        };
+        *drawn += 1;
+        let hash = Hash::of_parts(&[b"deskwire item", key.as_bytes(), &drawn.to_be_bytes()]);
+        let mut id = [0; ItemId::SIZE];
+        id.copy_from_slice(&hash.as_bytes()[..ItemId::SIZE]);
+        ItemId::new(id)
+    }
+
+    /// What this desk counts; each number is taken by the record that uses it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn counters(&self) -> Result<CounterRow, Refusal> {
+        Ok(self.overlay.get(COUNTERS, &())?.unwrap_or_default())
+    }
+
+    /// Has something happen once this step is on stable storage.
+    pub fn after(&mut self, effect: Effect) {
+        self.effects.insert(effect);
+    }
+
+    /// Wakes the courier of a link after the commit.
+    pub fn wake(&mut self, link: LinkNo) {
+        self.after(Effect::Wake(link));
+    }
+}
+
+/// Something that the writer does: one file each under `command`.
+pub trait Command: Send + 'static {
+    /// What the caller gets.
+    type Reply: Send + 'static;
+
+    /// Reads, decides, records. A refusal takes everything back.
+    ///
+    /// # Errors
+    /// The [`Refusal`] for the caller.
+    fn run(self, step: &mut Step<'_>) -> Result<Self::Reply, Refusal>;
+}
+
+/// A changing call with its idempotency key: run once, answered alike ever after.
+pub struct Keyed<C> {
+    /// SHA-256 over the caller and its key.
+    pub key: Hash,
+    /// SHA-256 over the request.
+    pub request: Hash,
+    /// What to do the first time.
+    pub command: C,
+}
+
+impl<C> Command for Keyed<C>
+where
+    C: Command,
+    C::Reply: serde::Serialize + serde::de::DeserializeOwned,
+{
+    type Reply = C::Reply;
+
+    fn run(self, step: &mut Step<'_>) -> Result<C::Reply, Refusal> {
+        use deskwire_proto::cbor;
+        use deskwire_store::table::KEYED;
+
+        let broken = |error: cbor::CborError| Refusal::from(deskwire_store::Error::BadRow(error.to_string()));
+        if let Some(before) = step.overlay.get(KEYED, &self.key)? {
+            if before.request != self.request {
+                return Err(Refusal::new(
+                    crate::Fault::Conflict,
+                    "idempotency-key-reused",
+                    "This idempotency key was used for another request.",
+                    "Draw a new key for each new request; repeat a key only with the same request.",
+                ));
+            }
+            return cbor::decode_plain(&before.reply).map_err(broken);
+        }
+        step.key = Some((self.key, 0));
+        let reply = self.command.run(step)?;
+        let stored = cbor::encode_plain(&reply).map_err(broken)?;
+        let at = step.now;
+        step.record(&Record::Answered { key: self.key, request: self.request, reply: stored.into(), at }, None)?;
+        Ok(reply)
+    }
+}

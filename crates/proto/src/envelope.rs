@@ -1,0 +1,254 @@
+//! The message: composed, numbered and sealed by its author; accepted by its reader through one door. proto-spec, chapter 4.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::cbor::{self, Bounds, CborError};
+use crate::code::{Code, OutcomeCode};
+use crate::cose::{Purpose, Sign1, sign};
+use crate::delivery::Delivery;
+use crate::document::{V1, code_of};
+use crate::id::{DelegationId, DeskId, Hash, ItemId, LinkId};
+use crate::key::{PublicKey, SecretKey};
+use crate::limits::{MESSAGE_BYTES, SEQ_MAX};
+use crate::message::{Body, Kind};
+use crate::text::{Code as Word, KindName};
+use crate::time::Timestamp;
+
+/// Length of the random bytes at the start of a text part.
+pub const SALT_BYTES: usize = 16;
+
+/// The signed head of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Version of the protocol.
+    pub v: V1,
+    /// The reader.
+    pub to: DeskId,
+    /// Number in the stream, from 1.
+    pub seq: u64,
+    /// The author.
+    pub from: DeskId,
+    /// The item that this message is.
+    pub item: ItemId,
+    /// What is said; a name that this version may not know.
+    pub kind: KindName,
+    /// The link.
+    pub link: LinkId,
+    /// Keys of the facts that have to be understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub must: Option<Vec<Word>>,
+    /// Hash of the message before; the link id for number 1.
+    pub prev: Hash,
+    /// Length of the reader's stream that the author had applied when numbering this.
+    pub seen: u64,
+    /// Hash of the text part, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Hash>,
+    /// The author's claimed time.
+    pub time: Timestamp,
+    /// Deterministic CBOR of the kind's facts.
+    pub facts: ByteBuf,
+    /// The delegation concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<DelegationId>,
+}
+
+/// The content of an item, fixed when it is accepted and not yet numbered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Composed {
+    /// What is said.
+    pub kind: KindName,
+    /// Deterministic CBOR of the facts.
+    pub facts: ByteBuf,
+    /// Salt and text body, as they will travel.
+    pub text: Option<ByteBuf>,
+    /// The delegation concerned.
+    pub delegation: Option<DelegationId>,
+}
+
+/// A message that does not fit into one: longer texts travel as files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the message would have {size} bytes; {MESSAGE_BYTES} is the most: send long text as a file")]
+pub struct TooLong {
+    /// Size of the composed message in bytes.
+    pub size: usize,
+}
+
+/// Room for the head and the signature around facts and text.
+const HEAD_ROOM: usize = 640;
+
+/// Fixes the content of an item. `salt` are fresh random bytes, so that nobody can guess an erased text by its hash.
+///
+/// # Errors
+/// [`TooLong`].
+pub fn compose(
+    body: &Body,
+    delegation: Option<DelegationId>,
+    salt: [u8; SALT_BYTES],
+) -> Result<Composed, TooLong> {
+    let (facts, text_body) = body.encode();
+    let text = text_body.map(|body| text_part(&salt, &body));
+    let size = facts.len() + text.as_ref().map_or(0, Vec::len) + HEAD_ROOM;
+    if size > MESSAGE_BYTES {
+        return Err(TooLong { size });
+    }
+    let kind = KindName::new(body.kind().name()).expect("names of kinds are kind names");
+    Ok(Composed { kind, facts: ByteBuf::from(facts), text: text.map(ByteBuf::from), delegation })
+}
+
+/// `[salt, body]` in deterministic CBOR.
+fn text_part(salt: &[u8; SALT_BYTES], body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(body.len() + SALT_BYTES + 2);
+    bytes.extend_from_slice(&[0x82, 0x40 | SALT_BYTES as u8]);
+    bytes.extend_from_slice(salt);
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// The body behind the salt of a text part.
+#[must_use]
+pub fn text_body(part: &[u8]) -> Option<&[u8]> {
+    part.strip_prefix(&[0x82, 0x40 | SALT_BYTES as u8])?.get(SALT_BYTES..)
+}
+
+/// One direction of a link: whose messages to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    /// The link.
+    pub link: LinkId,
+    /// The author.
+    pub from: DeskId,
+    /// The reader.
+    pub to: DeskId,
+}
+
+/// Where in its stream a message is put when it is numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its number.
+    pub seq: u64,
+    /// Hash of the message before.
+    pub prev: Hash,
+    /// Length of the peer's stream applied so far.
+    pub seen: u64,
+    /// The author's time.
+    pub time: Timestamp,
+}
+
+/// Numbers and signs an item, and passes the bytes through the reader's own check.
+///
+/// # Errors
+/// [`Code`] if the reader's envelope check would refuse these bytes: then nothing is sent.
+pub fn seal(
+    stream: &Stream,
+    place: Place,
+    item: ItemId,
+    content: &Composed,
+    key: &SecretKey,
+) -> Result<Delivery, Code> {
+    let head = Head {
+        v: V1,
+        to: stream.to,
+        seq: place.seq,
+        from: stream.from,
+        item,
+        kind: content.kind.clone(),
+        link: stream.link,
+        must: None,
+        prev: place.prev,
+        seen: place.seen,
+        text: content.text.as_ref().map(|text| Hash::of(text)),
+        time: place.time,
+        facts: content.facts.clone(),
+        delegation: content.delegation,
+    };
+    let payload = cbor::encode(&head).map_err(|_| Code::NotDeterministic)?;
+    envelope(&payload, stream)?;
+    let signed = sign(Purpose::Message, &payload, key);
+    let delivery = Delivery::new(signed, content.text.as_ref().map(|text| text.to_vec()));
+    if delivery.size() > MESSAGE_BYTES { Err(Code::TooLarge) } else { Ok(delivery) }
+}
+
+/// A message whose envelope holds: signed by the author of the stream, for this reader, on this link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The bytes as received, which are stored and relayed as they are.
+    pub delivery: Delivery,
+    /// SHA-256 of the signed bytes.
+    pub hash: Hash,
+    /// The signed head.
+    pub head: Head,
+    /// What is said; or why it is consumed without effect.
+    pub body: Result<Body, OutcomeCode>,
+}
+
+/// Turns bytes into an accepted message: the only function that does, whatever way the bytes came.
+///
+/// # Errors
+/// The [`Code`] of an envelope that no desk produces; the stream stops there.
+pub fn accept(delivery: Delivery, stream: &Stream, key: &PublicKey) -> Result<Verified, Code> {
+    if delivery.size() > MESSAGE_BYTES {
+        return Err(Code::TooLarge);
+    }
+    let payload = Sign1::parse(delivery.signed())?.verify(Purpose::Message, key)?;
+    let head = envelope(payload, stream)?;
+    let body = body(&head, delivery.text());
+    Ok(Verified { hash: delivery.hash(), delivery, head, body })
+}
+
+/// Reads the head of a stored message of our own or a partner's, whose signature was checked when it was taken.
+///
+/// # Errors
+/// The [`Code`] of what is wrong with the bytes.
+pub fn read_head(signed: &[u8]) -> Result<Head, Code> {
+    let payload = Sign1::parse(signed)?.unverified_payload();
+    cbor::decode(payload, Bounds::MESSAGE).map_err(|error| code_of(&error))
+}
+
+/// The first strict check: what must hold for every message of a stream.
+fn envelope(payload: &[u8], stream: &Stream) -> Result<Head, Code> {
+    let head: Head = cbor::decode(payload, Bounds::MESSAGE).map_err(|error| code_of(&error))?;
+    if head.link != stream.link {
+        return Err(Code::WrongLink);
+    }
+    if head.to != stream.to || head.from != stream.from {
+        return Err(Code::WrongDesk);
+    }
+    let numbers = (1..=SEQ_MAX).contains(&head.seq) && head.seen <= SEQ_MAX;
+    let keys = head.must.as_ref().is_none_or(|must| (1..=16).contains(&must.len()));
+    if numbers && keys { Ok(head) } else { Err(Code::Malformed) }
+}
+
+/// The second strict check: behind a good envelope, a failure here harms this message alone.
+fn body(head: &Head, text: Option<&[u8]>) -> Result<Body, OutcomeCode> {
+    let kind = Kind::from_name(head.kind.as_str()).ok_or(OutcomeCode::UnsupportedKind)?;
+    if head.must.is_some() {
+        // This version defines no optional fact that must be understood, so whatever is listed is unknown to it.
+        return Err(OutcomeCode::UnsupportedKey);
+    }
+    let part = match (head.text, text) {
+        (None, None) => None,
+        (Some(_), None) => return Err(OutcomeCode::TextMissing),
+        (Some(hash), Some(part)) if Hash::of(part) == hash => Some(part),
+        (Some(_) | None, Some(_)) => return Err(OutcomeCode::TextMismatch),
+    };
+    if let Some(part) = part {
+        cbor::check(part, Bounds::MESSAGE).map_err(|_: cbor::Violation| OutcomeCode::MalformedText)?;
+    }
+    let text = part.map(|part| text_body(part).ok_or(OutcomeCode::MalformedText)).transpose()?;
+    if kind.needs_delegation() != head.delegation.is_some() {
+        return Err(OutcomeCode::MalformedFacts);
+    }
+    Body::decode(kind, &head.facts, text)
+}
+
+impl Verified {
+    /// The facts as JSON for people, even of a kind that is not known.
+    ///
+    /// # Errors
+    /// [`CborError`] if they are not CBOR.
+    pub fn facts_json(&self) -> Result<String, CborError> {
+        cbor::to_json_text(&self.head.facts)
+    }
+}
