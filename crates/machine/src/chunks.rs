@@ -1,0 +1,365 @@
+//! The chunks of one file: which are missing, what to ask for next, whether bytes fit, and the list of a file that
+//! is read here (proto-spec, sections 10.2 to 10.4).
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use deskwire_proto::code::Code;
+use deskwire_proto::id::Hash;
+use deskwire_proto::limits::{CHUNK_BYTES, CHUNKS_PER_REQUEST};
+use deskwire_proto::number::ChunkCount;
+use deskwire_proto::transfer::{ChunkList, Part, chunk_count};
+use sha2::{Digest, Sha256};
+
+const CHUNK: u64 = CHUNK_BYTES as u64;
+
+/// What is held of a file and what is missing, by its verified chunk list.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    size: u64,
+    list: ChunkList,
+    held: Vec<bool>,
+    /// Chunks held from the first on, without a hole.
+    have: usize,
+    missing: u64,
+    /// Chunks that came wrong once.
+    wrong: BTreeSet<u64>,
+}
+
+/// A chunk within bytes that a peer sent, found to be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    /// Its place among the chunks, from 0.
+    pub index: u64,
+    /// Where it begins in the file, bytes.
+    pub offset: u64,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Why bytes are not what the chunk list says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// The file has no such chunk.
+    #[error("the file has no chunk {index}")]
+    Outside {
+        /// The chunk that was named.
+        index: u64,
+    },
+    /// Not as many bytes as the chunk has.
+    #[error("chunk {index} has {expected} bytes, {got} came")]
+    Length {
+        /// The chunk.
+        index: u64,
+        /// Bytes that it has.
+        expected: u64,
+        /// Bytes that came.
+        got: u64,
+    },
+    /// Other bytes than announced.
+    #[error("chunk {index} is not the one that was announced")]
+    Content {
+        /// The chunk.
+        index: u64,
+    },
+}
+
+impl Mismatch {
+    /// The chunk that the bytes were to be.
+    #[must_use]
+    pub const fn index(self) -> u64 {
+        match self {
+            Self::Outside { index } | Self::Length { index, .. } | Self::Content { index } => index,
+        }
+    }
+}
+
+/// What to do about a chunk that came wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Ask for it once more.
+    AskAgain,
+    /// Give the file up: it is damaged at the desk that announced it.
+    Damaged,
+}
+
+impl Plan {
+    /// A plan for a file of `size` bytes of which nothing is held yet.
+    ///
+    /// # Errors
+    /// [`Code::Malformed`] if a file of this size has another number of chunks than the list.
+    pub fn new(size: u64, list: ChunkList) -> Result<Self, Code> {
+        let chunks = list.hashes().len();
+        if chunk_count(size) != chunks as u64 {
+            return Err(Code::Malformed);
+        }
+        let missing = chunks as u64;
+        Ok(Self { size, list, held: vec![false; chunks], have: 0, missing, wrong: BTreeSet::new() })
+    }
+
+    /// How many chunks the file has.
+    #[must_use]
+    pub fn chunks(&self) -> u64 {
+        self.held.len() as u64
+    }
+
+    /// Where a chunk lies in the file, bytes; `None` if the file has no such chunk.
+    #[must_use]
+    pub fn range(&self, index: u64) -> Option<Range<u64>> {
+        (index < self.chunks()).then(|| index * CHUNK..((index + 1) * CHUNK).min(self.size))
+    }
+
+    /// Whether these bytes are that chunk. Nothing is noted: [`Plan::hold`] does, once they are on the disk.
+    ///
+    /// # Errors
+    /// [`Mismatch`] says how they differ.
+    pub fn verify(&self, index: u64, bytes: &[u8]) -> Result<(), Mismatch> {
+        let range = self.range(index).ok_or(Mismatch::Outside { index })?;
+        let (expected, got) = (range.end - range.start, bytes.len() as u64);
+        if expected != got {
+            return Err(Mismatch::Length { index, expected, got });
+        }
+        match place(index).and_then(|place| self.list.hashes().get(place)) {
+            Some(hash) if *hash == Hash::of(bytes) => Ok(()),
+            Some(_) | None => Err(Mismatch::Content { index }),
+        }
+    }
+
+    /// Cuts the answer to a request that began at chunk `first` into its chunks, each of them verified. That all
+    /// chunks asked for are there is for the caller to see.
+    pub fn cut<'a>(
+        &self,
+        first: u64,
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = Result<Chunk<'a>, Mismatch>> + use<'a, '_> {
+        bytes.chunks(CHUNK_BYTES).enumerate().map(move |(place, bytes)| {
+            let index = first.saturating_add(place as u64);
+            self.verify(index, bytes).map(|()| Chunk { index, offset: index * CHUNK, bytes })
+        })
+    }
+
+    /// Notes that a verified chunk is on the disk. A chunk outside the file is ignored.
+    pub fn hold(&mut self, index: u64) {
+        let Some(held) = place(index).and_then(|place| self.held.get_mut(place)) else { return };
+        if !std::mem::replace(held, true) {
+            self.missing -= 1;
+        }
+        self.wrong.remove(&index);
+        while self.held.get(self.have).is_some_and(|held| *held) {
+            self.have += 1;
+        }
+    }
+
+    /// Notes that a chunk came with wrong bytes.
+    pub fn came_wrong(&mut self, index: u64) -> Verdict {
+        if self.wrong.insert(index) { Verdict::AskAgain } else { Verdict::Damaged }
+    }
+
+    /// Chunks held from the first on, without a hole: `have` of a `blob-have`.
+    #[must_use]
+    pub fn have(&self) -> u64 {
+        self.have as u64
+    }
+
+    /// True when every chunk is held; the whole file is still to be checked against its hash.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.missing == 0
+    }
+
+    /// The missing chunks, rising.
+    pub fn missing(&self) -> impl Iterator<Item = u64> {
+        (self.have()..).zip(&self.held[self.have..]).filter(|(_, held)| !**held).map(|(index, _)| index)
+    }
+
+    /// The next part to ask for: the first missing chunk at or behind `from`, and those that follow it without a
+    /// gap, at most eight. `None` when nothing is missing there. With several requests in flight, `from` is the end
+    /// of the last one.
+    #[must_use]
+    pub fn next(&self, from: u64) -> Option<Part> {
+        let start = place(from)?.max(self.have);
+        let rest = self.held.get(start..)?;
+        let skip = rest.iter().position(|held| !held)?;
+        let most = place(CHUNKS_PER_REQUEST)?;
+        let run = rest[skip..].iter().take(most).take_while(|held| !**held).count();
+        Some(Part::Chunks { first: (start + skip) as u64, count: ChunkCount::new(run as u64).ok()? })
+    }
+}
+
+fn place(index: u64) -> Option<usize> {
+    usize::try_from(index).ok()
+}
+
+/// What a `file.add` names of a file, and the list behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hashed {
+    /// SHA-256 of the file.
+    pub blob: Hash,
+    /// Its size, bytes.
+    pub size: u64,
+    /// The chunk list as it travels: 32 bytes for each chunk.
+    pub list: Vec<u8>,
+    /// SHA-256 of the chunk list.
+    pub chunks: Hash,
+}
+
+/// Hashes a file and its chunks while it is read, in pieces of any size.
+#[derive(Clone, Debug, Default)]
+pub struct ChunkHasher {
+    whole: Sha256,
+    chunk: Sha256,
+    /// Bytes of the chunk that is not full yet.
+    filled: usize,
+    size: u64,
+    list: Vec<u8>,
+}
+
+impl ChunkHasher {
+    /// A hasher that has read nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes read so far.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Reads the next bytes of the file.
+    pub fn update(&mut self, mut bytes: &[u8]) {
+        self.whole.update(bytes);
+        self.size += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let (piece, rest) = bytes.split_at(bytes.len().min(CHUNK_BYTES - self.filled));
+            self.chunk.update(piece);
+            self.filled += piece.len();
+            if self.filled == CHUNK_BYTES {
+                self.end_chunk();
+            }
+            bytes = rest;
+        }
+    }
+
+    /// The hashes of all that was read.
+    #[must_use]
+    pub fn finish(mut self) -> Hashed {
+        if self.filled > 0 {
+            self.end_chunk();
+        }
+        let blob = Hash::new(self.whole.finalize().into());
+        Hashed { blob, size: self.size, chunks: Hash::of(&self.list), list: self.list }
+    }
+
+    fn end_chunk(&mut self) {
+        self.list.extend_from_slice(&self.chunk.finalize_reset());
+        self.filled = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! A file arrives whole and unchanged whatever was lost on the way, or its damage is named.
+    use super::*;
+
+    fn hashed(file: &[u8], piece: usize) -> Hashed {
+        let mut hasher = ChunkHasher::new();
+        file.chunks(piece).for_each(|bytes| hasher.update(bytes));
+        hasher.finish()
+    }
+
+    fn plan(file: &[u8]) -> Plan {
+        let hashed = hashed(file, 1 << 16);
+        Plan::new(hashed.size, ChunkList::decode(&hashed.list, hashed.size, hashed.chunks).unwrap()).unwrap()
+    }
+
+    /// A plan for so many chunks, the last of five bytes, of which these are held.
+    fn holding(chunks: usize, held: impl IntoIterator<Item = u64>) -> Plan {
+        let size = (chunks as u64 - 1) * CHUNK + 5;
+        let mut plan = Plan::new(size, ChunkList::new(vec![Hash::of(b""); chunks])).unwrap();
+        held.into_iter().for_each(|index| plan.hold(index));
+        plan
+    }
+
+    fn part(first: u64, count: u64) -> Option<Part> {
+        Some(Part::Chunks { first, count: ChunkCount::new(count).unwrap() })
+    }
+
+    #[test]
+    fn the_example_of_the_specification_comes_out_whatever_the_pieces() {
+        let mut file = vec![0; CHUNK_BYTES];
+        file.extend_from_slice(b"abc");
+        for piece in [7_919, 1 << 16, CHUNK_BYTES, file.len()] {
+            let hashed = hashed(&file, piece);
+            assert_eq!(
+                hashed.chunks.to_hex(),
+                "d42609bc4b1914d8db6601c2be9fc4094e18756913e47143c8dd76e0063e5d5f"
+            );
+            assert_eq!(
+                hashed.blob.to_hex(),
+                "3b6404689f6fb3b40515a0385428aa00378bf8008a3ba2ba2ea03a2209fc80b7"
+            );
+            assert_eq!((hashed.size, hashed.list.len()), (1_048_579, 64));
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_with_its_chunk_has_no_empty_one() {
+        assert_eq!(hashed(&vec![1; CHUNK_BYTES], 4_096).list.len(), 32);
+        let empty = ChunkHasher::new().finish();
+        assert_eq!((empty.blob, empty.size, empty.list.len()), (Hash::of(b""), 0, 0));
+        let plan = plan(b"");
+        assert!(plan.is_complete() && plan.next(0).is_none() && plan.have() == 0);
+    }
+
+    #[test]
+    fn only_what_is_missing_is_asked_for_and_never_more_than_eight() {
+        assert_eq!(holding(20, []).next(0), part(0, 8));
+        assert_eq!(holding(20, []).next(8), part(8, 8));
+        assert_eq!(holding(20, []).next(16), part(16, 4));
+        assert_eq!(holding(20, []).next(20), None);
+        assert_eq!(holding(20, []).next(u64::MAX), None);
+        let holes = holding(20, [0, 1, 4, 19]);
+        assert_eq!((holes.next(0), holes.next(4), holes.next(19)), (part(2, 2), part(5, 8), None));
+        assert_eq!(holes.have(), 2);
+        assert_eq!(holes.missing().collect::<Vec<_>>(), [vec![2, 3], (5..19).collect()].concat());
+    }
+
+    #[test]
+    fn a_file_is_complete_when_the_last_hole_is_filled_and_not_before() {
+        let mut plan = holding(3, [2, 0, 0, 99]);
+        assert_eq!((plan.have(), plan.is_complete()), (1, false));
+        plan.hold(1);
+        assert_eq!((plan.have(), plan.is_complete(), plan.missing().count()), (3, true, 0));
+    }
+
+    #[test]
+    fn no_wrong_byte_reaches_the_disk() {
+        let mut file = vec![7; CHUNK_BYTES];
+        file.extend_from_slice(b"rest");
+        let plan = plan(&file);
+        let taken: Vec<_> =
+            plan.cut(0, &file).map(|chunk| chunk.map(|it| (it.offset, it.bytes.len()))).collect();
+        assert_eq!(taken, [Ok((0, CHUNK_BYTES)), Ok((CHUNK, 4))]);
+        file[0] ^= 1;
+        let taken: Vec<_> = plan.cut(0, &file).map(|chunk| chunk.map(|it| it.index)).collect();
+        assert_eq!(taken, [Err(Mismatch::Content { index: 0 }), Ok(1)]);
+        assert_eq!(plan.verify(1, b"res"), Err(Mismatch::Length { index: 1, expected: 4, got: 3 }));
+        assert_eq!(plan.verify(2, b""), Err(Mismatch::Outside { index: 2 }));
+        assert_eq!(plan.cut(u64::MAX, b"x").next().unwrap().unwrap_err().index(), u64::MAX);
+    }
+
+    #[test]
+    fn a_chunk_that_came_wrong_is_asked_for_once_more() {
+        let mut plan = holding(2, []);
+        assert_eq!(plan.came_wrong(1), Verdict::AskAgain);
+        assert_eq!(plan.came_wrong(0), Verdict::AskAgain);
+        assert_eq!(plan.came_wrong(1), Verdict::Damaged);
+    }
+
+    #[test]
+    fn a_list_of_another_size_makes_no_plan() {
+        assert_eq!(Plan::new(CHUNK + 1, ChunkList::new(vec![Hash::of(b"")])).unwrap_err(), Code::Malformed);
+    }
+}

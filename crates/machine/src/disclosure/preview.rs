@@ -1,0 +1,234 @@
+//! What a person is shown before something leaves: read from the message itself, so that it cannot differ from it.
+
+use deskwire_proto::list::List;
+use deskwire_proto::message::common::{
+    Contact, CustomValue, Equipment, Money, Object, Own, Person, Priority,
+};
+use deskwire_proto::message::{offer, update};
+use deskwire_proto::text::{Code, Label, Line, Prose};
+use deskwire_proto::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What leaves and what stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// Everything that the message says, in the order in which people read it. Versions of the protocol's own, the
+    /// number of the fold rules and that of an update, are not listed.
+    pub sent: Vec<Sent>,
+    /// What the ticket has and the message does not say.
+    pub kept: Vec<Kept>,
+}
+
+impl Preview {
+    /// Whether the message says anything beside who sends it.
+    #[must_use]
+    pub fn has_content(&self) -> bool {
+        self.sent.iter().any(|sent| !sent.field.starts_with(BY))
+    }
+}
+
+/// One field that leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Its name, with a dot where it is a part of one: `contact.phone`.
+    pub field: String,
+    /// Its value as text: codes as they travel, times as RFC 3339 in UTC.
+    pub value: String,
+}
+
+/// One field that stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its name: that of the whole field where all of it stays.
+    pub field: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a field stays here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The terms of the link do not let it travel.
+    NotInTerms,
+    /// The person left it out.
+    NotChosen,
+    /// The partner who gave it to this desk did not let it be handed on.
+    NotOnward,
+    /// The terms define this custom field for other values, or it is there twice.
+    Unfit,
+}
+
+/// Lists an offer. Everything is named member by member, so that a new one does not compile unlisted.
+pub(super) fn offer(facts: &offer::Facts, text: &offer::Text) -> Vec<Sent> {
+    let offer::Facts { own, hops, test, price, rules: _, resolve, respond, category, priority, loop_tags } =
+        facts;
+    let offer::Text { by, title, custom, object, company, contact, agreement, equipment, description } = text;
+    let mut sheet = Sheet::default();
+    sheet.work(Some(title), description.as_ref());
+    sheet.facts(category.as_ref(), *priority, (*respond, *resolve), price.as_ref());
+    sheet.contact(contact.as_ref());
+    sheet.line("company", company.as_ref());
+    sheet.object(object.as_ref());
+    sheet.equipment(equipment.as_ref());
+    sheet.line("agreement", agreement.as_ref());
+    sheet.custom(custom.as_ref());
+    sheet.person(by.as_ref());
+    sheet.own(own);
+    sheet.line("hops", Some(hops));
+    sheet.line("test", Some(test));
+    for tag in loop_tags.as_deref().unwrap_or_default() {
+        sheet.line("loop-tag", Some(&tag.to_hex()));
+    }
+    sheet.0
+}
+
+/// Lists an update, in the same way.
+pub(super) fn update(facts: &update::Facts, text: &update::Text) -> Vec<Sent> {
+    let update::Facts { price, resolve, respond, version: _, category, priority } = facts;
+    let update::Text { by, title, custom, object, company, contact, agreement, equipment, description } =
+        text;
+    let mut sheet = Sheet::default();
+    sheet.work(title.as_ref(), description.as_ref());
+    sheet.facts(category.as_ref(), *priority, (*respond, *resolve), price.as_ref());
+    sheet.contact(contact.as_ref());
+    sheet.line("company", company.as_ref());
+    sheet.object(object.as_ref());
+    sheet.equipment(equipment.as_ref());
+    sheet.line("agreement", agreement.as_ref());
+    sheet.custom(custom.as_ref());
+    sheet.person(by.as_ref());
+    sheet.0
+}
+
+const BY: &str = "by.";
+
+#[derive(Default)]
+struct Sheet(Vec<Sent>);
+
+impl Sheet {
+    fn line<T: ToString>(&mut self, field: &str, value: Option<&T>) {
+        if let Some(value) = value {
+            self.0.push(Sent { field: field.to_owned(), value: value.to_string() });
+        }
+    }
+
+    fn work(&mut self, title: Option<&Line>, description: Option<&Prose>) {
+        self.line("title", title);
+        self.line("description", description);
+    }
+
+    fn facts(
+        &mut self,
+        category: Option<&Code>,
+        priority: Option<Priority>,
+        (respond, resolve): (Option<Timestamp>, Option<Timestamp>),
+        price: Option<&Money>,
+    ) {
+        self.line("category", category);
+        self.line("priority", priority.map(priority_code).as_ref());
+        self.line("deadline.respond", respond.map(utc).as_ref());
+        self.line("deadline.resolve", resolve.map(utc).as_ref());
+        self.line("price", price.map(|Money(amount, currency)| format!("{amount} {currency}")).as_ref());
+    }
+
+    fn contact(&mut self, contact: Option<&Contact>) {
+        let Some(Contact { name, email, phone, onward }) = contact else { return };
+        self.line("contact.name", Some(name));
+        self.line("contact.phone", phone.as_ref());
+        self.line("contact.email", email.as_ref());
+        self.line("contact.onward", Some(onward));
+    }
+
+    fn object(&mut self, object: Option<&Object>) {
+        let Some(Object { name, address, coordinates }) = object else { return };
+        self.line("object.name", Some(name));
+        self.line("object.address", address.as_ref());
+        let place = coordinates.as_ref().map(|(latitude, longitude)| format!("{latitude}, {longitude}"));
+        self.line("object.coordinates", place.as_ref());
+    }
+
+    fn equipment(&mut self, equipment: Option<&Equipment>) {
+        let Some(Equipment { kind, maker, model, serial, inventory }) = equipment else { return };
+        self.line("equipment.kind", kind.as_ref());
+        self.line("equipment.maker", maker.as_ref());
+        self.line("equipment.model", model.as_ref());
+        self.line("equipment.serial", serial.as_ref());
+        self.line("equipment.inventory", inventory.as_ref());
+    }
+
+    fn custom(&mut self, custom: Option<&List<CustomValue, 0, 32>>) {
+        for CustomValue(key, value) in custom.into_iter().flatten() {
+            self.line(&format!("custom.{key}"), Some(value));
+        }
+    }
+
+    fn person(&mut self, by: Option<&Person>) {
+        let Some(Person { name, function }) = by else { return };
+        self.line(&format!("{BY}name"), name.as_ref());
+        self.line(&format!("{BY}function"), function.as_ref());
+    }
+
+    fn own(&mut self, own: &Own) {
+        let Own { status, ticket, status_label } = own;
+        self.line::<Label>("ticket", Some(ticket));
+        self.line("status", Some(status));
+        self.line("status.label", status_label.as_ref());
+    }
+}
+
+const fn priority_code(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+        Priority::Urgent => "urgent",
+    }
+}
+
+/// RFC 3339 in UTC, with milliseconds where there are any.
+fn utc(time: Timestamp) -> String {
+    const DAY: u64 = 86_400_000;
+    let (days, rest) = (time.0 / DAY, time.0 % DAY);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60);
+    let fraction = match rest % 1_000 {
+        0 => String::new(),
+        milliseconds => format!(".{milliseconds:03}"),
+    };
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+}
+
+/// Year, month and day of a number of days since 1970-01-01, counted in years that begin in March, so that a leap
+/// day is the last one.
+const fn civil(days: u64) -> (u64, u64, u64) {
+    const ERA: u64 = 146_097;
+    let days = days + 719_468;
+    let (era, day) = (days / ERA, days % ERA);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let of_month = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next, month, of_month)
+}
+
+#[cfg(test)]
+mod tests {
+    //! A deadline that the preview misstates is a deadline that nobody agreed to.
+    use super::*;
+
+    #[test]
+    fn times_are_shown_as_they_travel() {
+        for (time, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_772_323_199_999, "2026-02-28T23:59:59.999Z"),
+            (1_772_323_200_000, "2026-03-01T00:00:00Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(utc(Timestamp(time)), text);
+        }
+        assert!(utc(Timestamp(u64::MAX)).ends_with('Z'));
+    }
+}
