@@ -26,7 +26,9 @@ fn open(disk: &SimDisk) -> Result<Journal> {
 
 /// An entry that can be told from others, with a text of `size` bytes.
 fn entry(number: u64, size: usize) -> Entry {
-    let text: Vec<u8> = (0..size).map(|at| (at as u64 * 31 + number) as u8 | 1).collect();
+    let noise =
+        |at: usize| (at as u64 + 1).wrapping_mul(number * 2_654_435_761 + 0x9e37_79b9_7f4a_7c15) >> 29;
+    let text: Vec<u8> = (0..size).map(|at| noise(at) as u8 | 1).collect();
     Entry::with_text(format!("facts of {number}"), text)
 }
 
