@@ -106,7 +106,8 @@ pub fn refused(code: &str, words: &str) -> Refused {
 /// Words of at most the size that travels, without what may not stand in them.
 #[must_use]
 pub fn cut_words(words: &str) -> Words {
-    let mut clean: String = words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let mut clean: String =
+        words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     while clean.len() > Words::MAX {
         clean.pop();
     }

@@ -11,12 +11,12 @@ use deskwire_store::row::CounterRow;
 use deskwire_store::table::{COUNTERS, Rows};
 use deskwire_store::{Entry, EntryRef, JournalReader, Stage};
 
+use crate::Refusal;
 use crate::identity::Identity;
 use crate::memory::Memory;
 use crate::overlay::Overlay;
 use crate::port::{Effect, Entropy};
 use crate::project::project;
-use crate::Refusal;
 
 /// What one command works on. Records become rows at once, so that what follows sees them; nothing is final before
 /// the group is on stable storage, and all of it is taken back if the command refuses.
@@ -160,7 +160,10 @@ where
         let reply = self.command.run(step)?;
         let stored = cbor::encode_plain(&reply).map_err(broken)?;
         let at = step.now;
-        step.record(&Record::Answered { key: self.key, request: self.request, reply: stored.into(), at }, None)?;
+        step.record(
+            &Record::Answered { key: self.key, request: self.request, reply: stored.into(), at },
+            None,
+        )?;
         Ok(reply)
     }
 }

@@ -8,12 +8,12 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::WriteError;
 use tokio::sync::oneshot;
 
+use crate::Refusal;
 use crate::core::Core;
 use crate::identity::Identity;
 use crate::port::{Clock, Notifier};
 use crate::reader::Reader;
 use crate::step::Command;
-use crate::Refusal;
 
 /// Most commands of one group, and the size at which a group is closed, bytes.
 const GROUP_COMMANDS: usize = 1_024;

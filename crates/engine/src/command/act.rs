@@ -90,7 +90,10 @@ impl Command for Act {
         if let Action::Status { status: Some((status, label)), .. } = &self.action {
             let text = encode_text(&ActorText { by: self.by.clone() })?;
             let (status, label) = (status.clone(), label.clone());
-            step.record(&Record::TicketStatus { ticket: row.ticket, status, label, at: step.now }, Some(text))?;
+            step.record(
+                &Record::TicketStatus { ticket: row.ticket, status, label, at: step.now },
+                Some(text),
+            )?;
         }
         let ticket = find::ticket(step, row.ticket)?;
         let terms = find::terms(step, &find::link(step, row.link)?)?;
@@ -113,27 +116,31 @@ impl Acting<'_> {
         let text = disclosure::by_text(self.by, self.terms);
         Ok(match action {
             Action::Accept => {
-                let version = Version::new(self.row.version).map_err(|error| Refusal::invalid("version", error))?;
+                let version =
+                    Version::new(self.row.version).map_err(|error| Refusal::invalid("version", error))?;
                 Body::Accept { facts: accept::Facts { own, version }, text }
             }
             Action::Decline { reason } => {
                 Body::Decline { facts: decline::Facts { code: None }, text: self.reason(reason) }
             }
-            Action::Return { reason } => {
-                Body::Return { facts: return_::Facts { own: Some(own), code: None }, text: self.reason(reason) }
-            }
-            Action::Recall { reason } => {
-                Body::Recall { facts: recall::Facts { own: Some(own), code: None }, text: self.reason(reason) }
-            }
+            Action::Return { reason } => Body::Return {
+                facts: return_::Facts { own: Some(own), code: None },
+                text: self.reason(reason),
+            },
+            Action::Recall { reason } => Body::Recall {
+                facts: recall::Facts { own: Some(own), code: None },
+                text: self.reason(reason),
+            },
             Action::Status { state, status: _ } => Body::Status { facts: status::Facts { own, state }, text },
             Action::Resolve { solution } => {
                 let text = resolve::Text { by: self.person(), solution };
                 Body::Resolve { facts: resolve::Facts { own, code: None }, text }
             }
             Action::Confirm => Body::Confirm { facts: confirm::Facts { own: Some(own), auto: None }, text },
-            Action::Reopen { reason } => {
-                Body::Reopen { facts: reopen::Facts { own: Some(own), code: None }, text: self.reason(reason) }
-            }
+            Action::Reopen { reason } => Body::Reopen {
+                facts: reopen::Facts { own: Some(own), code: None },
+                text: self.reason(reason),
+            },
             Action::Update(changes) => self.update(&changes)?,
             Action::Ask { question } => {
                 let text = ask::Text { by: self.person(), question };

@@ -58,12 +58,15 @@ impl Command for AddComment {
 
 /// What may be done with a contribution of this audience: only what is shareable can become a message.
 pub(super) fn draft<T>(content: T, audience: &Audience) -> Draft<T> {
-    Draft::new(content, match audience {
-        Audience::Internal => None,
-        Audience::Requester => Some(Reach::Requester),
-        Audience::Delegations(_) => Some(Reach::Delegation),
-        Audience::Thread => Some(Reach::Thread),
-    })
+    Draft::new(
+        content,
+        match audience {
+            Audience::Internal => None,
+            Audience::Requester => Some(Reach::Requester),
+            Audience::Delegations(_) => Some(Reach::Delegation),
+            Audience::Thread => Some(Reach::Thread),
+        },
+    )
 }
 
 /// The delegations that an audience reaches.

@@ -281,8 +281,12 @@ const fn unsupported(code: OutcomeCode) -> bool {
 /// A sentence for the person at the sending desk.
 const fn words(code: OutcomeCode) -> &'static str {
     match code {
-        OutcomeCode::MalformedFacts => "The message is not well formed. Report it to the maker of your help desk.",
-        OutcomeCode::MalformedText => "The text is not well formed. Report it to the maker of your help desk.",
+        OutcomeCode::MalformedFacts => {
+            "The message is not well formed. Report it to the maker of your help desk."
+        }
+        OutcomeCode::MalformedText => {
+            "The text is not well formed. Report it to the maker of your help desk."
+        }
         OutcomeCode::TextMissing => "The text of the message did not come along. Send it again.",
         OutcomeCode::TextMismatch => "The text is not the one that was signed. Send it again.",
         OutcomeCode::UnknownDelegation => "There is no such delegation on this link.",
@@ -296,7 +300,9 @@ const fn words(code: OutcomeCode) -> &'static str {
         OutcomeCode::DuplicateItem => "This was sent before.",
         OutcomeCode::DuplicateDelegation => "This delegation exists already.",
         OutcomeCode::UnsupportedKind => "The partner's desk does not handle this kind of message.",
-        OutcomeCode::UnsupportedKey => "The partner's desk does not understand a part that has to be understood.",
+        OutcomeCode::UnsupportedKey => {
+            "The partner's desk does not understand a part that has to be understood."
+        }
         OutcomeCode::UnsupportedRules => "The partner's desk does not have these fold rules.",
         OutcomeCode::ReasonMissing => "This needs a reason. Give one and try again.",
         OutcomeCode::Quota => "The partner takes no more of this kind for now.",

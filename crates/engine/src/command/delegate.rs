@@ -5,11 +5,11 @@ use deskwire_proto::id::DelegationId;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::message::{Body, offer};
 use deskwire_proto::terms::Terms;
+use deskwire_store::Entry;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{Record, TicketText, decode_text};
 use deskwire_store::row::{LinkRow, LinkState, TicketRow};
 use deskwire_store::table::{DELEGATIONS, LINKS, Rows, TICKETS};
-use deskwire_store::Entry;
 
 use super::say::{Saying, say};
 use super::{file, find};
@@ -87,7 +87,8 @@ fn hops(step: &mut Step<'_>, row: &TicketRow) -> Result<u8, Refusal> {
         let [drawn] = step.random::<1>();
         return Ok(FEWEST_HOPS + drawn % (MOST_HOPS - FEWEST_HOPS + 1));
     };
-    let parent = step.rows().get(DELEGATIONS, &origin)?.ok_or_else(|| find::broken("a ticket without origin"))?;
+    let parent =
+        step.rows().get(DELEGATIONS, &origin)?.ok_or_else(|| find::broken("a ticket without origin"))?;
     let left = offered(&step.entry(parent.offer)?)?.hops.get();
     u8::try_from(left).ok().and_then(|left| left.checked_sub(1)).ok_or_else(|| {
         Refusal::new(
@@ -118,7 +119,10 @@ fn allowed(link: &LinkRow, terms: &Terms) -> Result<(), Refusal> {
         return Err(Refusal::new(
             Fault::Conflict,
             "link-not-active",
-            format!("Nothing can be delegated over the link {} now: it is paused or the partner refuses it.", link.name),
+            format!(
+                "Nothing can be delegated over the link {} now: it is paused or the partner refuses it.",
+                link.name
+            ),
             format!("See why with `deskwire link show {}`.", link.name),
         ));
     }
@@ -128,7 +132,10 @@ fn allowed(link: &LinkRow, terms: &Terms) -> Result<(), Refusal> {
     Err(Refusal::new(
         Fault::Forbidden,
         "not-allowed-by-terms",
-        format!("The terms of the link {} do not let this desk delegate to {}.", link.name, link.partner_name),
+        format!(
+            "The terms of the link {} do not let this desk delegate to {}.",
+            link.name, link.partner_name
+        ),
         "Agree other terms with the partner.",
     ))
 }
@@ -172,7 +179,8 @@ pub(crate) fn partner_text(entry: &Entry) -> Result<TicketText, Refusal> {
     let Some(Ok(Body::Offer { text, .. })) = body.map(|body| Body::decode(kind, &facts, Some(body))) else {
         return Ok(TicketText::default());
     };
-    let custom = text.custom.map(|values| values.iter().map(|value| (value.0.clone(), value.1.clone())).collect());
+    let custom =
+        text.custom.map(|values| values.iter().map(|value| (value.0.clone(), value.1.clone())).collect());
     Ok(TicketText {
         description: text.description,
         requester: text.contact,
@@ -184,4 +192,3 @@ pub(crate) fn partner_text(entry: &Entry) -> Result<TicketText, Refusal> {
         by: text.by.unwrap_or_default(),
     })
 }
-

@@ -67,7 +67,8 @@ impl Command for AttachFile {
         };
         let at = step.record(&made, Some(encode_text(&text)?))?;
         for (no, row) in &told {
-            let announce = Announce { file, thread: (self.ticket, at), audience: &self.audience, text: &text };
+            let announce =
+                Announce { file, thread: (self.ticket, at), audience: &self.audience, text: &text };
             announce.to(step, (*no, row))?;
         }
         Ok(FileAttached { file, told: told.into_iter().map(|(no, _)| no).collect() })
@@ -84,7 +85,8 @@ struct Announce<'a> {
 
 impl Announce<'_> {
     fn to(&self, step: &mut Step<'_>, (no, row): (DelegationNo, &DelegationRow)) -> Result<(), Refusal> {
-        let stored = step.rows().get(FILES, &self.file)?.ok_or_else(|| find::broken("a file without a row"))?;
+        let stored =
+            step.rows().get(FILES, &self.file)?.ok_or_else(|| find::broken("a file without a row"))?;
         let link = find::link(step, row.link)?;
         let terms = find::terms(step, &link)?;
         if stored.size > terms.file {

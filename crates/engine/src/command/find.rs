@@ -12,7 +12,9 @@ use crate::{Fault, Refusal, Step};
 
 pub(super) fn ticket(step: &Step<'_>, ticket: TicketNumber) -> Result<TicketRow, Refusal> {
     let label = step.identity.ticket_label(ticket);
-    step.rows().get(TICKETS, &ticket)?.ok_or_else(|| Refusal::unknown("ticket", label, "deskwire ticket list"))
+    step.rows()
+        .get(TICKETS, &ticket)?
+        .ok_or_else(|| Refusal::unknown("ticket", label, "deskwire ticket list"))
 }
 
 pub(super) fn delegation(step: &Step<'_>, delegation: DelegationNo) -> Result<DelegationRow, Refusal> {

@@ -254,14 +254,15 @@ impl Command for Resume {
                 step.wake(self.link);
                 Ok(())
             }
-            LinkState::WaitingApproval | LinkState::WaitingPartner | LinkState::Paused(_) | LinkState::Closed => {
-                Err(Refusal::new(
-                    Fault::Conflict,
-                    "cannot-resume",
-                    format!("The link {} cannot simply go on.", row.name),
-                    format!("See why with `deskwire link show {}`.", row.name),
-                ))
-            }
+            LinkState::WaitingApproval
+            | LinkState::WaitingPartner
+            | LinkState::Paused(_)
+            | LinkState::Closed => Err(Refusal::new(
+                Fault::Conflict,
+                "cannot-resume",
+                format!("The link {} cannot simply go on.", row.name),
+                format!("See why with `deskwire link show {}`.", row.name),
+            )),
         }
     }
 }

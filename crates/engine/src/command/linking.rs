@@ -169,7 +169,8 @@ impl Command for TakeReveal {
             LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => Approval::Active,
             LinkState::Closed => return Err(Code::LinkClosed.into()),
         };
-        let document = StateDocument { v: V1, to: row.partner, from: step.identity.desk(), link: row.link, state };
+        let document =
+            StateDocument { v: V1, to: row.partner, from: step.identity.desk(), link: row.link, state };
         Ok(Signed::seal(document, step.identity.secret()).into_parts().0)
     }
 }
@@ -361,7 +362,8 @@ fn free_name(step: &Step<'_>, wanted: &Label) -> Result<Label, Refusal> {
     }
     let slug = slug.trim_end_matches('-');
     let slug = if slug.is_empty() { "link" } else { slug };
-    let taken: Vec<Label> = step.rows().list(LINKS, &(), usize::MAX)?.into_iter().map(|(_, row)| row.name).collect();
+    let taken: Vec<Label> =
+        step.rows().list(LINKS, &(), usize::MAX)?.into_iter().map(|(_, row)| row.name).collect();
     let names = std::iter::once(slug.to_owned()).chain((2u32..).map(|number| format!("{slug}-{number}")));
     let free = names.filter_map(|name| Label::new(name).ok()).find(|name| !taken.contains(name));
     free.ok_or_else(|| Refusal::invalid("name", "no free name of this beginning"))

@@ -100,9 +100,16 @@ impl Room {
 }
 
 /// Messages that have numbers already, from `first` on.
-fn again(step: &Step<'_>, no: LinkNo, first: u64, stream: &StreamRow, room: &mut Room) -> Result<(), Refusal> {
+fn again(
+    step: &Step<'_>,
+    no: LinkNo,
+    first: u64,
+    stream: &StreamRow,
+    room: &mut Room,
+) -> Result<(), Refusal> {
     for seq in first..=stream.out_length {
-        let row = step.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
+        let row =
+            step.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
         let Record::Numbered { signed, .. } = step.read(row.signed)? else {
             return Err(find::broken("a sent message that is another record"));
         };
@@ -158,7 +165,8 @@ fn number(
             }
             Err(code) => {
                 tracing::error!(%code, link = %no, "an item of our own does not pass our own check");
-                let words = "This could not be put into a message: a mistake of this program. Please report it.";
+                let words =
+                    "This could not be put into a message: a mistake of this program. Please report it.";
                 let why = refused("internal", words);
                 step.record(&Record::Dropped { no, order, why, at: step.now }, None)?;
             }

@@ -121,7 +121,8 @@ pub(super) fn sent_hash(step: &Step<'_>, no: LinkNo, link: &LinkRow, seq: u64) -
     if seq == 0 {
         return Ok(link.link.into());
     }
-    let row = step.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
+    let row =
+        step.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
     match step.read(row.signed)? {
         Record::Numbered { hash, .. } => Ok(hash),
         _ => Err(find::broken("a sent message that is another record")),
@@ -155,7 +156,8 @@ impl Command for AnswerHello {
         step.memory.heard(self.link, step.now);
         let stream = find::stream(step, self.link)?;
         let hash = self.hello.hash();
-        let known = [&stream.pending, &stream.session].into_iter().flatten().find(|session| session.hello == hash);
+        let known =
+            [&stream.pending, &stream.session].into_iter().flatten().find(|session| session.hello == hash);
         match known {
             Some(session) => welcome_of(step, session.entry).map(Ok),
             None => self.welcome(step, &link, &stream).map(Ok),

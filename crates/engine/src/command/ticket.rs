@@ -1,9 +1,9 @@
 //! Tickets of this desk.
 
+use deskwire_machine::disclosure;
 use deskwire_proto::message::common::{Contact, Equipment, Object, Person, Priority};
 use deskwire_proto::message::{Body, status};
 use deskwire_proto::text::{Code, Label, Line, Prose};
-use deskwire_machine::disclosure;
 use deskwire_store::local::{DelegationNo, TicketNumber};
 use deskwire_store::record::{ActorText, Record, TicketText, encode_text};
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,8 @@ use deskwire_store::row::{
     Audience, Author, DelegationEventRow, DelegationRow, Effect, Refused, Shared, ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
-    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, EVENT_PLACES, EventPlace, RowsMut, Rows, THREADS, TICKET_DELEGATIONS,
+    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, EVENT_PLACES, EventPlace, Rows, RowsMut, THREADS,
+    TICKET_DELEGATIONS,
 };
 use deskwire_store::{EntryRef, Result};
 
@@ -59,7 +60,8 @@ pub(super) fn own_waits(rows: &mut Overlay, event: Entering, order: Order, link:
         row.offer = event.at;
     }
     let role = row.case.role();
-    let changes = row.case.accept(order.0, event.said.clone(), cursor).map_err(|_| contradiction("an own event"))?;
+    let changes =
+        row.case.accept(order.0, event.said.clone(), cursor).map_err(|_| contradiction("an own event"))?;
     show(rows, &event, (role, Place::Waiting(order.0)), &row, Author::Own)?;
     let shared = Shared { link, delegation: event.delegation, order, refused: None };
     change(rows, THREADS, &(row.ticket, event.at), |thread| thread.shared.push(shared))?;
@@ -119,17 +121,25 @@ pub(super) fn own_answered(
     let shown = rows.get(EVENT_PLACES, &place)?;
     store(rows, delegation, &row, &changes)?;
     if let (Some(why), Some(at)) = (refused, shown) {
-        change(rows, DELEGATION_EVENTS, &(delegation, at), |event| event.effect = Effect::Refused(why.clone()))?;
+        change(rows, DELEGATION_EVENTS, &(delegation, at), |event| {
+            event.effect = Effect::Refused(why.clone())
+        })?;
     }
     Ok(())
 }
 
 /// A partner's event was consumed and taken.
-pub(super) fn theirs(rows: &mut Overlay, event: Entering, (seq, seen): (u64, u64), link: LinkNo) -> Result<()> {
+pub(super) fn theirs(
+    rows: &mut Overlay,
+    event: Entering,
+    (seq, seen): (u64, u64),
+    link: LinkNo,
+) -> Result<()> {
     let mut row = need(rows, DELEGATIONS, &event.delegation)?;
     row.version = newest(row.version, &event.said.event);
     let role = row.case.role().other();
-    let changes = row.case.take(seq, seen, event.said.clone()).map_err(|_| contradiction("a partner's event"))?;
+    let changes =
+        row.case.take(seq, seen, event.said.clone()).map_err(|_| contradiction("a partner's event"))?;
     show(rows, &event, (role, Place::Numbered(seq)), &row, Author::Partner(link))?;
     store(rows, event.delegation, &row, &changes)
 }

@@ -7,9 +7,7 @@ use deskwire_store::record::{LinkOpened, Record};
 use deskwire_store::row::{
     ExchangeRow, ExpectedRow, InvitationRow, LinkRow, LinkState, Pause, StreamRow, Trouble,
 };
-use deskwire_store::table::{
-    EXCHANGES, EXPECTED, INVITATIONS, LINK_IDS, LINKS, Rows, RowsMut, STREAMS,
-};
+use deskwire_store::table::{EXCHANGES, EXPECTED, INVITATIONS, LINK_IDS, LINKS, Rows, RowsMut, STREAMS};
 use deskwire_store::{EntryRef, Result};
 
 use super::{change, contradiction, count};
@@ -58,7 +56,8 @@ pub(super) fn project(rows: &mut Overlay, at: EntryRef, record: &Record) -> Resu
 }
 
 fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Result<()> {
-    let descriptor = Descriptor::open(&opened.descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
+    let descriptor =
+        Descriptor::open(&opened.descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
     let state = match (opened.waiting, opened.reveal.is_some()) {
         (true, true) => LinkState::WaitingPartner,
         (true, false) => LinkState::WaitingApproval,
@@ -96,18 +95,23 @@ fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Result<()> {
 /// Records that change where a link stands.
 fn state(rows: &mut Overlay, at: EntryRef, record: &Record) -> Result<()> {
     match record {
-        Record::LinkApproved { no, at: when } | Record::LinkActive { no, at: when } => go_on(rows, *no, *when),
+        Record::LinkApproved { no, at: when } | Record::LinkActive { no, at: when } => {
+            go_on(rows, *no, *when)
+        }
         Record::Resumed { no, at: when } => go_on(rows, *no, *when),
         Record::LinkChecked { no, matches, .. } => with(rows, *no, |row| row.verified = Some(*matches)),
         Record::Forked { no, .. } => with(rows, *no, |row| row.state = LinkState::Paused(Pause::Fork(at))),
-        Record::RecoveryNeeded { no, .. } => with(rows, *no, |row| row.state = LinkState::Paused(Pause::Recovery)),
+        Record::RecoveryNeeded { no, .. } => {
+            with(rows, *no, |row| row.state = LinkState::Paused(Pause::Recovery))
+        }
         Record::CloneFound { no, .. } => with(rows, *no, |row| row.state = LinkState::Paused(Pause::Clone)),
         Record::Quarantined { no, why, at: when } => with(rows, *no, |row| {
             row.state = LinkState::Quarantined(why.clone());
             row.trouble = Some(Trouble { last: why.clone(), since: *when });
         }),
         Record::DescriptorTaken { no, descriptor, at: when } => {
-            let descriptor = Descriptor::open(descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
+            let descriptor =
+                Descriptor::open(descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
             with(rows, *no, |row| {
                 row.partner_name = descriptor.body().name.clone();
                 row.descriptor = at;

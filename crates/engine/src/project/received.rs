@@ -16,7 +16,12 @@ use super::delegation::{self, Entering};
 use super::{contradiction, count, stream};
 use crate::overlay::Overlay;
 
-pub(super) fn project(rows: &mut Overlay, at: EntryRef, message: &Received, text: Option<&[u8]>) -> Result<()> {
+pub(super) fn project(
+    rows: &mut Overlay,
+    at: EntryRef,
+    message: &Received,
+    text: Option<&[u8]>,
+) -> Result<()> {
     let row = ReceivedRow { entry: at, hash: message.hash, at: message.at, refused: message.refused.clone() };
     rows.put(RECEIVED, &(message.no, message.seq), &row)?;
     stream::with(rows, message.no, |row| {

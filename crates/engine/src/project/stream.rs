@@ -21,7 +21,9 @@ const PROMISES: usize = 8;
 
 pub(super) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: Option<&[u8]>) -> Result<()> {
     match record {
-        Record::HelloSaid { no, nonce, length, .. } => with(rows, *no, |row| row.hello = Some((*nonce, *length))),
+        Record::HelloSaid { no, nonce, length, .. } => {
+            with(rows, *no, |row| row.hello = Some((*nonce, *length)))
+        }
         Record::Welcomed { .. } => Ok(()),
         Record::HelloAnswered { no, hello, session, instance, .. } => {
             let hello = deskwire_proto::id::Hash::of(hello);
@@ -30,7 +32,9 @@ pub(super) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         }
         Record::SessionTaken { no, .. } => with(rows, *no, take_session),
         Record::ItemMade(made) => item(rows, at, made),
-        Record::Numbered { no, order, seq, hash, seen, .. } => numbered(rows, at, (*no, *order), (*seq, *seen), *hash),
+        Record::Numbered { no, order, seq, hash, seen, .. } => {
+            numbered(rows, at, (*no, *order), (*seq, *seen), *hash)
+        }
         Record::Dropped { no, order, why, .. } => dropped(rows, *no, *order, why),
         Record::Received(received) => super::received::project(rows, at, received, text),
         Record::ReceiptGiven { no, upto, .. } => with(rows, *no, |row| row.given = *upto),
@@ -87,8 +91,7 @@ fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<()> {
         }
         (thread, _) => thread,
     };
-    let row =
-        WaitingRow { entry: at, item: made.item, kind: made.kind.clone(), event, thread, at: made.at };
+    let row = WaitingRow { entry: at, item: made.item, kind: made.kind.clone(), event, thread, at: made.at };
     rows.put(WAITING, &(made.no, made.order), &row)
 }
 
@@ -101,7 +104,8 @@ fn numbered(
 ) -> Result<()> {
     let waiting = need(rows, WAITING, &(no, order))?;
     rows.delete(WAITING, &(no, order));
-    let sent = SentRow { signed: at, item: waiting.entry, order, event: waiting.event, thread: waiting.thread };
+    let sent =
+        SentRow { signed: at, item: waiting.entry, order, event: waiting.event, thread: waiting.thread };
     rows.put(SENT, &(no, seq), &sent)?;
     with(rows, no, |row| {
         row.out_length = seq;

@@ -2,7 +2,7 @@
 
 use deskwire_store::record::Record;
 use deskwire_store::row::{Audience, Author, FileRow, FileState, ThreadKind, ThreadRow, TicketRow};
-use deskwire_store::table::{FETCHING, FILES, RowsMut, Rows, THREADS, TICKETS};
+use deskwire_store::table::{FETCHING, FILES, Rows, RowsMut, THREADS, TICKETS};
 use deskwire_store::{EntryRef, Result};
 
 use super::{change, contradiction, count};

@@ -208,7 +208,9 @@ fn trouble(partner: &Partner) -> Option<LinkTrouble> {
             ),
         )),
         LinkState::Quarantined(why) => Some((why.code.as_str(), why.words.to_string())),
-        LinkState::WaitingApproval | LinkState::WaitingPartner | LinkState::Active | LinkState::Closed => None,
+        LinkState::WaitingApproval | LinkState::WaitingPartner | LinkState::Active | LinkState::Closed => {
+            None
+        }
     };
     match paused {
         Some((code, words)) => Some(LinkTrouble::new(code, &words)),

@@ -22,7 +22,12 @@ pub(super) struct Lookup<'a> {
 
 impl<'a> Lookup<'a> {
     pub(super) fn new(reader: &'a Reader) -> Self {
-        Self { reader, partners: RefCell::default(), streams: RefCell::default(), delegations: RefCell::default() }
+        Self {
+            reader,
+            partners: RefCell::default(),
+            streams: RefCell::default(),
+            delegations: RefCell::default(),
+        }
     }
 
     /// A link that a row names.

@@ -6,11 +6,11 @@ use deskwire_proto::message::Body;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::text::{Code, KindName, Label, Prose};
 use deskwire_proto::time::Timestamp;
+use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::{ActorText, CommentText, Record, decode_text};
 use deskwire_store::row::{Audience, Author, Refused, ThreadKind, ThreadRow};
 use deskwire_store::table::{DELEGATION_EVENTS, Rows, THREADS};
-use deskwire_store::EntryRef;
 
 use super::delivery::{self, Delivery};
 use super::file::{self, File};
@@ -264,7 +264,9 @@ fn comment_of<'a>(
     origin: Option<&Origin>,
 ) -> Option<&'a mut Comment> {
     entries.iter_mut().find_map(|entry| match entry {
-        ThreadEntry::Comment(comment) if comment.id == *id && comment.origin.as_ref() == origin => Some(comment),
+        ThreadEntry::Comment(comment) if comment.id == *id && comment.origin.as_ref() == origin => {
+            Some(comment)
+        }
         ThreadEntry::Comment(_) | ThreadEntry::File(_) | ThreadEntry::Happened(_) => None,
     })
 }
@@ -280,12 +282,7 @@ fn retract_file(entries: &mut [ThreadEntry], id: &ItemId, origin: Option<&Origin
     }
 }
 
-fn event(
-    lookup: &Lookup<'_>,
-    at: EntryRef,
-    no: DelegationNo,
-    row: &ThreadRow,
-) -> Result<Happened, Refusal> {
+fn event(lookup: &Lookup<'_>, at: EntryRef, no: DelegationNo, row: &ThreadRow) -> Result<Happened, Refusal> {
     let delegation = lookup.delegation(no)?;
     let message = Message::read(lookup.reader, at)?;
     let shown = lookup.reader.rows().get(DELEGATION_EVENTS, &(no, at))?;

@@ -83,7 +83,8 @@ pub fn tickets(reader: &Reader, filter: &TicketFilter) -> Result<Page<Ticket, Ti
     })?;
     let before = rows.last().filter(|_| more).map(|(number, _)| *number);
     let lookup = Lookup::new(reader);
-    let items: Result<_, Refusal> = rows.into_iter().map(|(number, row)| whole(&lookup, number, row)).collect();
+    let items: Result<_, Refusal> =
+        rows.into_iter().map(|(number, row)| whole(&lookup, number, row)).collect();
     Ok(Page { items: items?, before })
 }
 
@@ -120,7 +121,8 @@ pub fn find_ticket(reader: &Reader, text: &str) -> Result<TicketNumber, Refusal>
         Some(_) => None,
         None => Some(text),
     };
-    let plain = digits.filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let plain =
+        digits.filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
     let number = plain.and_then(|digits| digits.parse().ok()).map(TicketNumber);
     let known = match number {
         Some(number) => reader.rows().get(TICKETS, &number)?.map(|_| number),

@@ -279,7 +279,8 @@ impl<'a> Walk<'a> {
         match self.accepted(delivery) {
             Ok(verified) => {
                 if verified.head.seq != seq || verified.head.prev != self.report.head {
-                    let words = "The message does not follow the one before it: one was removed, added or swapped.";
+                    let words =
+                        "The message does not follow the one before it: one was removed, added or swapped.";
                     self.problem("chain-broken", Some(seq), words.to_owned());
                 }
                 let whole = !matches!(verified.body, Err(OutcomeCode::TextMismatch));
@@ -294,7 +295,8 @@ impl<'a> Walk<'a> {
                 }
             }
             Err(code) => {
-                let words = format!("The message does not verify ({code}): it was changed after it was signed.");
+                let words =
+                    format!("The message does not verify ({code}): it was changed after it was signed.");
                 self.problem(code.as_str(), Some(seq), words);
             }
         }
@@ -317,7 +319,8 @@ impl<'a> Walk<'a> {
         match self.receipt(raw) {
             Ok(receipt) => self.receipts.push_back(Checked { upto: receipt.upto, hash: receipt.hash }),
             Err(code) => {
-                let words = format!("A stored receipt does not verify ({code}): it was changed after it was signed.");
+                let words =
+                    format!("A stored receipt does not verify ({code}): it was changed after it was signed.");
                 self.problem("bad-receipt", None, words);
             }
         }

@@ -1,0 +1,127 @@
+//! A link must join exactly the two desks whose operators wanted it.
+
+use deskwire_engine::command::link::{Approve, MakeInvitation, RevokeInvitation, invitation_text};
+use deskwire_engine::command::linking::{Accepted, AnswerRequest, ComposeRequest};
+use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::document::Signed;
+use deskwire_proto::id::Hash;
+use deskwire_proto::linking::LinkRequest;
+use deskwire_proto::terms::Terms;
+use deskwire_store::row::LinkState;
+use deskwire_store::table::{LINKS, Rows};
+
+use crate::harness::{Desk, LINK, ask, link, linked, reveal};
+
+fn invite(desk: &mut Desk, life_ms: Option<u64>) -> (Hash, deskwire_proto::invitation::Invitation) {
+    let draw = Hash::of(b"another draw");
+    let made = desk.run(MakeInvitation { draw, life_ms, terms: Terms::default(), approved: false }).unwrap();
+    let text = invitation_text(&desk.identity, &made, &draw, &Terms::default()).unwrap();
+    (made.id, text.parse().unwrap())
+}
+
+#[test]
+fn both_desks_get_the_same_link_and_the_accepter_waits_for_approval() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    let (_, invitation) = invite(&mut shop, None);
+    let (request, nonce, answer) = ask(&mut shop, &mut acme, &invitation).unwrap();
+    let descriptor = shop.identity.descriptor().clone();
+    acme.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false }).unwrap();
+    reveal(&mut shop, &mut acme);
+    let (ours, theirs) = (row(&shop), row(&acme));
+    assert_eq!(ours.link, theirs.link);
+    assert_eq!((ours.state, theirs.state), (LinkState::WaitingApproval, LinkState::WaitingPartner));
+    assert_eq!(theirs.name.as_str(), "shop");
+    shop.run(Approve { link: LINK }).unwrap();
+    reveal(&mut shop, &mut acme);
+    assert_eq!((row(&shop).state, row(&acme).state), (LinkState::Active, LinkState::Active));
+}
+
+fn row(desk: &Desk) -> deskwire_store::row::LinkRow {
+    desk.rows().get(LINKS, &LINK).unwrap().unwrap()
+}
+
+#[test]
+fn an_invitation_used_expired_revoked_or_unknown_links_nobody() {
+    let (mut shop, mut acme, mut thief) = (Desk::new("Shop", 1), Desk::new("Acme", 2), Desk::new("Thief", 3));
+    let (id, invitation) = invite(&mut shop, None);
+    let (request, nonce, answer) = ask(&mut shop, &mut acme, &invitation).unwrap();
+    // A second request with the same secret, answered before the first came to its end.
+    let late = ask(&mut shop, &mut thief, &invitation).unwrap();
+    let descriptor = shop.identity.descriptor().clone();
+    acme.run(Accepted { request, answer, nonce, descriptor: descriptor.clone(), name: None, by_hand: false })
+        .unwrap();
+    reveal(&mut shop, &mut acme);
+    assert_eq!(ask(&mut shop, &mut thief, &invitation).unwrap_err().code, "invitation-used");
+    let (request, nonce, answer) = late;
+    thief.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false }).unwrap();
+    let raw = row(&thief).reveal.unwrap();
+    let stale = Signed::open(&raw, thief.identity.keys().current()).unwrap();
+    let refused = shop.run(deskwire_engine::command::linking::TakeReveal { reveal: stale }).unwrap_err();
+    assert_eq!(refused.code, "invitation-used");
+    assert!(shop.run(RevokeInvitation { id }).is_ok());
+
+    let mut other = Desk::new("Other", 4);
+    let (id, short) = invite(&mut other, Some(10_000));
+    other.now = other.now.plus(60_000);
+    assert_eq!(ask(&mut other, &mut acme, &short).unwrap_err().code, "invitation-expired");
+    other.run(RevokeInvitation { id }).unwrap();
+    let mut wrong = short;
+    wrong.secret = deskwire_proto::invitation::Secret::new([9; 16]);
+    assert_eq!(ask(&mut other, &mut acme, &wrong).unwrap_err().code, "invitation-unknown");
+}
+
+#[test]
+fn a_reveal_that_was_not_committed_to_is_refused() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    let (_, invitation) = invite(&mut shop, None);
+    let (request, _, answer) = ask(&mut shop, &mut acme, &invitation).unwrap();
+    let descriptor = shop.identity.descriptor().clone();
+    let nonce = deskwire_proto::id::Nonce::new([7; 32]);
+    let refused =
+        acme.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false }).unwrap_err();
+    assert_eq!(refused.code, "malformed");
+}
+
+#[test]
+fn a_desk_that_nobody_added_may_not_link_by_hand() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    let to = shop.identity.desk();
+    let composed = acme.run(ComposeRequest { to, terms: Terms::default(), secret: None }).unwrap();
+    let request = Signed::<LinkRequest>::open(&composed.raw, acme.identity.keys().current()).unwrap();
+    let descriptor = Descriptor::open(&request.body().descriptor).unwrap();
+    assert_eq!(shop.run(AnswerRequest { request, descriptor }).unwrap_err().code, "not-expected");
+}
+
+#[test]
+fn nothing_is_said_over_a_link_that_is_not_approved() {
+    let (mut shop, mut acme) = linked();
+    let mut third = Desk::new("Third", 5);
+    let (_, invitation) = invite(&mut third, None);
+    let (request, nonce, answer) = ask(&mut third, &mut acme, &invitation).unwrap();
+    let descriptor = third.identity.descriptor().clone();
+    let (no, _) =
+        acme.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false }).unwrap();
+    let ticket = acme.ticket("Too early");
+    let by = crate::harness::person("Boris");
+    let early = deskwire_engine::command::delegate::Delegate {
+        ticket,
+        link: no,
+        choice: deskwire_machine::disclosure::Choice::default(),
+        files: Vec::new(),
+        by,
+    };
+    assert_eq!(acme.run(early).unwrap_err().code, "link-waiting");
+    let ticket = shop.ticket("In time");
+    assert!(shop.delegate(ticket).is_ok());
+}
+
+#[test]
+fn a_desk_is_linked_with_another_only_once() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    link(&mut shop, &mut acme, Terms::default());
+    let (_, invitation) = invite(&mut shop, None);
+    let (request, nonce, answer) = ask(&mut shop, &mut acme, &invitation).unwrap();
+    let descriptor = shop.identity.descriptor().clone();
+    let again = acme.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false });
+    assert_eq!(again.unwrap_err().code, "already-linked");
+}

@@ -1,0 +1,276 @@
+//! Nothing lost, nothing doubled, nothing out of order, whatever the network does.
+
+use deskwire_engine::command::act::Action;
+use deskwire_engine::command::deliver::{Deliver, Delivered};
+use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
+use deskwire_proto::code::Code;
+use deskwire_proto::document::Signed;
+use deskwire_proto::envelope::{Composed, Place, Stream, accept, seal};
+use deskwire_proto::id::{Hash, ItemId, SessionId};
+use deskwire_proto::message::Body;
+use deskwire_proto::text::KindName;
+use deskwire_store::row::{Audience, LinkState, Pause};
+use deskwire_store::table::{LINKS, RECEIVED, Rows};
+
+use crate::harness::{
+    Desk, LINK, batch, deliver, linked, prose, pump, session, settle, take_receipt, verify,
+};
+
+fn talking() -> (Desk, Desk) {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    (shop, acme)
+}
+
+fn say(desk: &mut Desk, number: usize) {
+    desk.comment(1, &format!("comment {number}"), Audience::Thread).unwrap();
+}
+
+fn state(desk: &Desk) -> LinkState {
+    desk.rows().get(LINKS, &LINK).unwrap().unwrap().state
+}
+
+#[test]
+fn a_batch_sent_twice_is_consumed_once_and_answered_twice() {
+    let (mut shop, mut acme) = talking();
+    say(&mut shop, 1);
+    let open = session(&mut shop, &mut acme);
+    let sent = batch(&mut shop, open, None).unwrap();
+    let first = deliver(&shop, &mut acme, &sent);
+    let length = acme.stream().in_length;
+    let Delivered::Receipt(second) = deliver(&shop, &mut acme, &sent) else { panic!("{first:?}") };
+    assert_eq!(acme.stream().in_length, length);
+    take_receipt(&mut shop, &acme, &second).unwrap();
+    assert_eq!(shop.stream().acked, length);
+    // An old receipt that comes again changes nothing.
+    let Delivered::Receipt(first) = first else { panic!("a receipt") };
+    take_receipt(&mut shop, &acme, &first).unwrap();
+    assert_eq!(shop.stream().acked, length);
+}
+
+#[test]
+fn a_batch_ahead_of_its_time_is_a_gap_and_nothing_is_taken() {
+    let (mut shop, mut acme) = talking();
+    say(&mut shop, 1);
+    let open = session(&mut shop, &mut acme);
+    let first = batch(&mut shop, open, None).unwrap();
+    say(&mut shop, 2);
+    let sent = shop.stream().acked + 1;
+    let second = batch(&mut shop, open, Some(sent)).unwrap();
+    let cursor = acme.stream().in_length;
+    assert_eq!(deliver(&shop, &mut acme, &second), Delivered::Gap { cursor });
+    assert!(matches!(deliver(&shop, &mut acme, &first), Delivered::Receipt(_)));
+    assert!(matches!(deliver(&shop, &mut acme, &second), Delivered::Receipt(_)));
+    assert_eq!(acme.stream().in_length, cursor + 2);
+}
+
+#[test]
+fn a_session_that_is_not_known_must_be_opened_again() {
+    let (mut shop, mut acme) = talking();
+    say(&mut shop, 1);
+    let open = session(&mut shop, &mut acme);
+    let mut sent = batch(&mut shop, open, None).unwrap();
+    sent.head.session = SessionId::new([9; 32]);
+    assert_eq!(deliver(&shop, &mut acme, &sent), Delivered::Refused(Code::SessionUnknown));
+    pump(&mut shop, &mut acme);
+    assert_eq!(shop.stream().acked, shop.stream().out_length);
+}
+
+#[test]
+fn a_hello_sent_twice_gets_the_same_welcome_and_replays_take_no_session_over() {
+    let (mut shop, mut acme) = talking();
+    let hello = shop.run(SayHello { link: LINK }).unwrap();
+    let signed = || Signed::open(&hello, shop.identity.keys().current()).unwrap();
+    let (one, two) = (signed(), signed());
+    let first = acme.run(AnswerHello { link: LINK, hello: one }).unwrap().unwrap();
+    assert_eq!(acme.run(AnswerHello { link: LINK, hello: two }).unwrap().unwrap(), first);
+    let welcome = Signed::open(&first, acme.identity.keys().current()).unwrap();
+    let current = shop.run(TakeWelcome { link: LINK, welcome }).unwrap().unwrap().session;
+    say(&mut shop, 1);
+    let sent = batch(&mut shop, current, None).unwrap();
+    assert!(matches!(deliver(&shop, &mut acme, &sent), Delivered::Receipt(_)));
+    // A thief replays an older hello: the open session goes on.
+    let old = Signed::open(&hello, shop.identity.keys().current()).unwrap();
+    acme.run(AnswerHello { link: LINK, hello: old }).unwrap().unwrap();
+    say(&mut shop, 2);
+    let length = shop.stream().out_length;
+    let sent = batch(&mut shop, current, Some(length)).unwrap();
+    assert!(matches!(deliver(&shop, &mut acme, &sent), Delivered::Receipt(_)));
+}
+
+#[test]
+fn two_messages_with_one_number_pause_the_link_and_keep_the_evidence() {
+    let (mut shop, mut acme) = talking();
+    let open = session(&mut shop, &mut acme);
+    let head = {
+        say(&mut shop, 1);
+        let sent = batch(&mut shop, open, None).unwrap();
+        assert!(matches!(deliver(&shop, &mut acme, &sent), Delivered::Receipt(_)));
+        sent.head
+    };
+    let seq = acme.stream().in_length;
+    let forged = forge(&shop, &acme, seq, acme.stream().in_head);
+    assert_eq!(
+        acme.run(Deliver { link: LINK, head, messages: vec![forged] }).unwrap(),
+        Delivered::Refused(Code::Fork)
+    );
+    assert!(matches!(state(&acme), LinkState::Paused(Pause::Fork(_))));
+    let next = forge(&shop, &acme, seq + 1, Hash::of(b"other"));
+    assert_eq!(
+        acme.run(Deliver { link: LINK, head, messages: vec![next] }).unwrap(),
+        Delivered::Refused(Code::LinkPaused)
+    );
+}
+
+/// A message that the partner signs although its daemon would not.
+fn forge(from: &Desk, to: &Desk, seq: u64, prev: Hash) -> deskwire_proto::envelope::Verified {
+    forged(
+        from,
+        to,
+        Place { seq, prev, seen: 0, time: from.now },
+        Body::LinkResume {
+            facts: deskwire_proto::message::link_resume::Facts {},
+            text: deskwire_proto::message::common::NoText,
+        },
+    )
+}
+
+fn forged(from: &Desk, to: &Desk, place: Place, body: Body) -> deskwire_proto::envelope::Verified {
+    let link = from.rows().get(LINKS, &LINK).unwrap().unwrap().link;
+    let stream = Stream { link, from: from.identity.desk(), to: to.identity.desk() };
+    let (facts, _) = body.encode();
+    let content = Composed {
+        kind: KindName::new(body.kind().name()).unwrap(),
+        facts: facts.into(),
+        text: None,
+        delegation: None,
+    };
+    let delivery = seal(&stream, place, ItemId::new([5; 16]), &content, from.identity.secret()).unwrap();
+    accept(delivery, &stream, from.identity.keys().current()).unwrap()
+}
+
+#[test]
+fn a_kind_that_is_not_handled_is_consumed_and_said_and_harms_nothing_else() {
+    let (mut shop, mut acme) = talking();
+    let open = session(&mut shop, &mut acme);
+    say(&mut shop, 1);
+    let sent = batch(&mut shop, open, None).unwrap();
+    assert!(matches!(deliver(&shop, &mut acme, &sent), Delivered::Receipt(_)));
+    let place = |desk: &Desk| Place {
+        seq: desk.stream().in_length + 1,
+        prev: desk.stream().in_head,
+        seen: desk.stream().in_seen,
+        time: desk.now,
+    };
+    let body = Body::LinkResume {
+        facts: deskwire_proto::message::link_resume::Facts {},
+        text: deskwire_proto::message::common::NoText,
+    };
+    let message = forged(&shop, &acme, place(&acme), body.clone());
+    let seq = message.head.seq;
+    let delivered = acme.run(Deliver { link: LINK, head: sent.head, messages: vec![message] }).unwrap();
+    let Delivered::Receipt(receipt) = delivered else { panic!("{delivered:?}") };
+    let receipt: Signed<deskwire_proto::receipt::Receipt> =
+        Signed::open(&receipt, acme.identity.keys().current()).unwrap();
+    assert_eq!(receipt.body().outcome(seq).unwrap().2.as_str(), "unsupported-kind");
+    // What claims to have seen what was never sent is consumed as refused.
+    let place = Place { seen: 99, ..place(&acme) };
+    let message = forged(&shop, &acme, place, body);
+    acme.run(Deliver { link: LINK, head: sent.head, messages: vec![message] }).unwrap();
+    let row = acme.rows().get(RECEIVED, &(LINK, seq + 1)).unwrap().unwrap();
+    assert_eq!(row.refused.unwrap().1.code.as_str(), "seen-ahead");
+}
+
+#[test]
+fn a_receipt_that_lies_is_not_counted_as_delivery() {
+    let (mut shop, mut acme) = talking();
+    say(&mut shop, 1);
+    let open = session(&mut shop, &mut acme);
+    let sent = batch(&mut shop, open, None).unwrap();
+    let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &sent) else { panic!("a receipt") };
+    let honest: Signed<deskwire_proto::receipt::Receipt> =
+        Signed::open(&receipt, acme.identity.keys().current()).unwrap();
+    let mut lie = honest.body().clone();
+    lie.upto += 5;
+    lie.times.extend([0; 5]);
+    let lie = Signed::seal(lie, acme.identity.secret());
+    assert_eq!(take_receipt(&mut shop, &acme, lie.raw()).unwrap_err().code, "malformed");
+    let mut other = honest.body().clone();
+    other.hash = Hash::of(b"other");
+    let other = Signed::seal(other, acme.identity.secret());
+    assert_eq!(take_receipt(&mut shop, &acme, other.raw()).unwrap_err().code, "fork");
+    let mut misled = honest.body().clone();
+    misled.link = deskwire_proto::id::LinkId::new([1; 32]);
+    let misled = Signed::seal(misled, acme.identity.secret());
+    assert_eq!(take_receipt(&mut shop, &acme, misled.raw()).unwrap_err().code, "wrong-link");
+    assert!(shop.stream().acked < shop.stream().out_length);
+}
+
+#[test]
+fn a_desk_restored_from_an_old_backup_is_told_so_and_numbers_nothing_anew() {
+    let (mut shop, mut acme) = talking();
+    let backup = (shop.stream().out_length, shop.stream().out_head);
+    say(&mut shop, 1);
+    pump(&mut shop, &mut acme);
+    let hello = shop.run(SayHello { link: LINK }).unwrap();
+    let hello: Signed<deskwire_proto::session::Hello> =
+        Signed::open(&hello, shop.identity.keys().current()).unwrap();
+    let mut body = hello.body().clone();
+    (body.length, body.head) = backup;
+    let old = Signed::seal(body, shop.identity.secret());
+    let welcome = acme.run(AnswerHello { link: LINK, hello: old }).unwrap().unwrap();
+    let welcome: Signed<deskwire_proto::session::Welcome> =
+        Signed::open(&welcome, acme.identity.keys().current()).unwrap();
+    assert!(welcome.body().length > backup.0, "the partner says how much it holds");
+    let mut more = welcome.body().clone();
+    more.length += 1;
+    let more = Signed::seal(more, acme.identity.secret());
+    assert_eq!(shop.run(TakeWelcome { link: LINK, welcome: more }).unwrap(), Err(Code::RecoveryNeeded));
+    assert_eq!(state(&shop), LinkState::Paused(Pause::Recovery));
+}
+
+#[test]
+fn two_copies_of_one_desk_are_found_out() {
+    let (mut shop, mut acme) = talking();
+    say(&mut shop, 1);
+    pump(&mut shop, &mut acme);
+    let retired_hello = shop.run(SayHello { link: LINK }).unwrap();
+    let mut shop = shop.restart();
+    say(&mut shop, 2);
+    pump(&mut shop, &mut acme);
+    // The copy that was replaced speaks again, and has something new to say.
+    let hello = Signed::open(&retired_hello, shop.identity.keys().current()).unwrap();
+    let welcome = acme.run(AnswerHello { link: LINK, hello }).unwrap().unwrap();
+    let welcome: Signed<deskwire_proto::session::Welcome> =
+        Signed::open(&welcome, acme.identity.keys().current()).unwrap();
+    let session = SessionId::of(&welcome.body().hello, &welcome.body().nonce);
+    let next = forge(&shop, &acme, acme.stream().in_length + 1, acme.stream().in_head);
+    let head = deskwire_proto::batch::BatchHead {
+        v: deskwire_proto::document::V1,
+        link: shop.rows().get(LINKS, &LINK).unwrap().unwrap().link,
+        known: 0,
+        session,
+    };
+    let delivered = acme.run(Deliver { link: LINK, head, messages: vec![next] }).unwrap();
+    assert_eq!(delivered, Delivered::Refused(Code::CloneSuspected));
+    assert_eq!(state(&acme), LinkState::Paused(Pause::Clone));
+}
+
+#[test]
+fn verified_messages_of_another_link_never_come_so_far() {
+    let (mut shop, mut acme) = talking();
+    say(&mut shop, 1);
+    let open = session(&mut shop, &mut acme);
+    let sent = batch(&mut shop, open, None).unwrap();
+    assert_eq!(verify(&shop, &acme, &sent).len(), 1);
+    let reflected = Stream {
+        link: shop.rows().get(LINKS, &LINK).unwrap().unwrap().link,
+        from: acme.identity.desk(),
+        to: shop.identity.desk(),
+    };
+    let key = shop.identity.keys().current();
+    assert_eq!(accept(sent.deliveries[0].clone(), &reflected, key).unwrap_err(), Code::WrongDesk);
+    assert!(acme.act(1, Action::Decline { reason: prose("No time.") }).is_ok());
+}
