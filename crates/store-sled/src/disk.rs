@@ -1,9 +1,9 @@
 //! Real files: the [`Disk`] below the journal and the blobs.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,9 +33,9 @@ impl OsDisk {
 
 impl Disk for OsDisk {
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let options =
-            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(self.path(name));
-        Ok(Arc::new(OsFile(options?)))
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        Ok(Arc::new(OsFile(options.open(self.path(name))?)))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
@@ -70,10 +70,7 @@ impl Disk for OsDisk {
             return Ok(());
         }
         let path = self.path(folder);
-        match fs::create_dir(&path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        create_private_folder(&path)?;
         // Also for a folder that is there: the process that made it may have died before this.
         sync_folder(path.parent().unwrap_or(&self.root))?;
         self.durable_folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
@@ -85,17 +82,41 @@ impl Disk for OsDisk {
     }
 }
 
+/// Creates a folder, where it is missing, that only this user may enter: it holds what customers wrote.
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes free for this process on the disk of a folder.
+pub(crate) fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(folder)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Reserves room in a file; where the file system cannot, nothing happens.
+/// Reserves room in a file up to a size, which becomes its length if it is shorter. Where the file system cannot,
+/// nothing happens.
 pub(crate) fn allocate(file: &File, size: u64) -> io::Result<()> {
+    fallocate(file, FallocateFlags::empty(), size)
+}
+
+/// Reserves room in a file and behind its end, up to a size, with the length as it is.
+pub(crate) fn allocate_behind(file: &File, size: u64) -> io::Result<()> {
+    fallocate(file, FallocateFlags::KEEP_SIZE, size)
+}
+
+fn fallocate(file: &File, flags: FallocateFlags, size: u64) -> io::Result<()> {
     if size == 0 {
         return Ok(());
     }
-    match rustix::io::retry_on_intr(|| rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size)) {
+    match rustix::io::retry_on_intr(|| rustix::fs::fallocate(file, flags, 0, size)) {
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
         result => Ok(result?),
     }

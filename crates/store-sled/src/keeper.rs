@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use deskwire_store::{Error, Keeper, Result};
 
-use crate::open::delete_set_aside;
+use crate::aside::delete_set_aside;
+use crate::disk::free_bytes;
 use crate::reserve::Reserve;
-use crate::view::SledView;
+use crate::sum::sum_of;
+use crate::view::{FOLDER as VIEW, SledView};
 
 pub(crate) struct SledKeeper {
     folder: PathBuf,
@@ -24,10 +26,8 @@ impl SledKeeper {
 
 impl Keeper for SledKeeper {
     fn free_bytes(&self) -> Result<u64> {
-        let stat = rustix::fs::statvfs(&self.folder).map_err(|error| {
-            Error::io(format!("measure the disk of {}", self.folder.display()), error.into())
-        })?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        free_bytes(&self.folder)
+            .map_err(|error| Error::io(format!("measure the disk of {}", self.folder.display()), error))
     }
 
     fn release_reserve(&self) -> Result<()> {
@@ -44,7 +44,9 @@ impl Keeper for SledKeeper {
 
     fn close(&self) -> Result<()> {
         if self.view.close()? {
-            self.view.marker().write_clean(self.schema)?;
+            let sum = sum_of(&self.folder.join(VIEW))
+                .map_err(|error| Error::io(format!("read {VIEW} in {}", self.folder.display()), error))?;
+            self.view.marker().write_clean(self.schema, sum)?;
         } else {
             tracing::warn!(
                 "the view was still being read at the end; it is rebuilt if the power fails before the next start"

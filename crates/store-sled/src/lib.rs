@@ -14,14 +14,18 @@
 //! | `reserve` | room to give up when the disk is full |
 //!
 //! sled syncs less than it promises and does not survive a power cut or a flipped bit; it is trusted only after a
-//! clean stop, or when nothing but the process ended since it was opened (the kernel's boot id says so).
+//! clean stop, when the checksum taken then still holds, or when nothing but the process ended since it was opened
+//! (the kernel's boot id says so).
 
+mod aside;
 mod disk;
 mod folder;
 mod keeper;
 mod marker;
 mod open;
 mod reserve;
+mod room;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -40,6 +44,8 @@ pub struct Options {
     pub journal: JournalConfig,
     /// Room kept on the disk to be given up when it is full, bytes.
     pub reserve_bytes: u64,
+    /// Room kept for the view beyond its present size, bytes: more than a few groups can fill.
+    pub view_room_bytes: u64,
     /// What sled keeps in memory of the view, bytes.
     pub cache_bytes: u64,
 }
@@ -47,7 +53,13 @@ pub struct Options {
 impl Options {
     /// The usual sizes.
     pub fn new(schema: u32) -> Self {
-        Self { schema, journal: JournalConfig::default(), reserve_bytes: 16 << 20, cache_bytes: 16 << 20 }
+        Self {
+            schema,
+            journal: JournalConfig::default(),
+            reserve_bytes: 16 << 20,
+            view_room_bytes: 4 << 20,
+            cache_bytes: 16 << 20,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use deskwire_store::{Error, RebuildReason, Result};
 
 use crate::folder::write_durably;
+use crate::sum::sum_of;
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -19,7 +20,8 @@ pub(crate) struct Marker {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
     schema: u32,
-    clean: bool,
+    /// The checksum of the view's files, after a clean stop.
+    clean: Option<u32>,
     boot: String,
 }
 
@@ -28,31 +30,40 @@ impl Marker {
         Self { path: folder.join("view.state") }
     }
 
-    /// Why the view must not be used, if the marker gives a reason.
-    pub(crate) fn judge(&self, schema: u32) -> Result<Option<RebuildReason>> {
+    /// Why the view in a folder must not be used, if the marker gives a reason.
+    pub(crate) fn judge(&self, schema: u32, view: &Path) -> Result<Option<RebuildReason>> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(RebuildReason::Missing)),
             Err(error) => return Err(Error::io(format!("read {}", self.path.display()), error)),
         };
-        Ok(match State::parse(&text) {
-            None => Some(RebuildReason::Unreadable("its file `view.state` makes no sense".into())),
-            Some(state) if state.schema != schema => {
-                Some(RebuildReason::Schema { found: state.schema, wanted: schema })
-            }
-            Some(state) if !state.clean && !is_this_boot(&state.boot) => Some(RebuildReason::PowerCut),
-            Some(_) => None,
-        })
+        let unreadable = |reason: &str| Ok(Some(RebuildReason::Unreadable(reason.into())));
+        let Some(state) = State::parse(&text) else {
+            return unreadable("its file `view.state` makes no sense");
+        };
+        if state.schema != schema {
+            return Ok(Some(RebuildReason::Schema { found: state.schema, wanted: schema }));
+        }
+        match state.clean {
+            _ if !view.exists() => Ok(Some(RebuildReason::Missing)),
+            None if is_this_boot(&state.boot) => Ok(None),
+            None => Ok(Some(RebuildReason::PowerCut)),
+            Some(sum) => match sum_of(view) {
+                Ok(found) if found == sum => Ok(None),
+                Ok(_) => unreadable("its files changed since the clean stop"),
+                Err(error) => unreadable(&format!("its files cannot be read: {error}")),
+            },
+        }
     }
 
     /// Says that the view is in use: it is good for as long as the machine runs.
     pub(crate) fn write_in_use(&self, schema: u32) -> Result<()> {
-        self.write(&State { schema, clean: false, boot: boot_id().unwrap_or_else(|| "unknown".into()) })
+        self.write(&State { schema, clean: None, boot: boot_id().unwrap_or_else(|| "unknown".into()) })
     }
 
-    /// Says that the view is durable as a whole.
-    pub(crate) fn write_clean(&self, schema: u32) -> Result<()> {
-        self.write(&State { schema, clean: true, boot: boot_id().unwrap_or_else(|| "unknown".into()) })
+    /// Says that the view is durable as a whole, and what its files sum up to.
+    pub(crate) fn write_clean(&self, schema: u32, sum: u32) -> Result<()> {
+        self.write(&State { schema, clean: Some(sum), boot: boot_id().unwrap_or_else(|| "unknown".into()) })
     }
 
     /// Says nothing: the view must not be trusted any more.
@@ -72,14 +83,18 @@ impl Marker {
 
 impl State {
     fn to_text(&self) -> String {
-        format!("schema {}\nclean {}\nboot {}\n", self.schema, self.clean, self.boot)
+        let clean = self.clean.map_or("no".into(), |sum| format!("{sum:08x}"));
+        format!("schema {}\nclean {clean}\nboot {}\n", self.schema, self.boot)
     }
 
     fn parse(text: &str) -> Option<Self> {
         let field = |name| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         Some(Self {
             schema: field("schema")?.parse().ok()?,
-            clean: field("clean")?.parse().ok()?,
+            clean: match field("clean")? {
+                "no" => None,
+                sum => Some(u32::from_str_radix(sum, 16).ok()?),
+            },
             boot: field("boot")?.to_owned(),
         })
     }

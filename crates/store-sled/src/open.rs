@@ -1,7 +1,7 @@
 //! Opening a data folder, step by step.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,15 +11,14 @@ use deskwire_store::{
 };
 
 use crate::Options;
+use crate::aside::set_aside;
 use crate::disk::OsDisk;
 use crate::folder::{FolderLock, Format, check_format, write_format};
 use crate::keeper::SledKeeper;
 use crate::marker::Marker;
 use crate::reserve::Reserve;
-use crate::view::SledView;
-
-const VIEW: &str = "view";
-const ASIDE: &str = "view.aside";
+use crate::room::{RoomySink, ViewRoom};
+use crate::view::{FOLDER, SledView};
 
 pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
     let lock = Arc::new(FolderLock::take(folder)?);
@@ -41,10 +40,11 @@ pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
             opened
         }
     };
+    let room = ViewRoom::open(folder, options.view_room_bytes)?;
     let keeper = SledKeeper::new(folder, reserve, opened.view.clone(), options.schema);
     Ok(Opened {
         stage: opened.journal.stage,
-        sink: opened.journal.sink,
+        sink: Box::new(RoomySink::new(opened.journal.sink, room)),
         reader: opened.journal.reader,
         archive: opened.journal.archive,
         view: opened.view,
@@ -108,14 +108,12 @@ fn open_view(
     lock: &Arc<FolderLock>,
     journal: &dyn JournalReader,
 ) -> Result<(SledView, ViewState)> {
-    let path = folder.join(VIEW);
     let try_open = || {
         Marker::new(folder).write_in_use(options.schema)?;
-        SledView::open(&path, options.cache_bytes, Marker::new(folder), lock.clone())
+        SledView::open(folder, options.cache_bytes, lock.clone())
     };
-    let reason = match Marker::new(folder).judge(options.schema)? {
+    let reason = match Marker::new(folder).judge(options.schema, &folder.join(FOLDER))? {
         Some(reason) => reason,
-        None if !path.exists() => RebuildReason::Missing,
         None => match try_open()
             .and_then(|view| Ok((RebuildReason::of_position(journal, view.position()?)?, view)))
         {
@@ -129,32 +127,6 @@ fn open_view(
         },
     };
     tracing::info!(%reason, "the view is rebuilt from the journal");
-    set_aside(folder, &path)?;
+    set_aside(folder)?;
     Ok((try_open()?, ViewState::NeedsRebuild(reason)))
-}
-
-/// Moves a view out of the way. Only the newest one set aside is kept.
-fn set_aside(folder: &Path, view: &Path) -> Result<()> {
-    Marker::new(folder).remove()?;
-    if view.exists() {
-        delete_set_aside(folder)?;
-        fs::rename(view, folder.join(ASIDE))
-            .map_err(|error| Error::io(format!("set {} aside", view.display()), error))?;
-    }
-    Ok(())
-}
-
-/// Deletes the view set aside.
-pub(crate) fn delete_set_aside(folder: &Path) -> Result<()> {
-    let aside = folder.join(ASIDE);
-    let deleted = match fs::remove_dir_all(&aside) {
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(&aside),
-        result => result,
-    };
-    match deleted {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io(format!("delete {}", aside.display()), error))
-        }
-        _ => Ok(()),
-    }
 }

@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 
 use deskwire_store::{Batch, Direction, Error, Position, Result, View, VisitRow};
 
-use crate::disk::sync_folder;
+use crate::disk::{create_private_folder, sync_folder};
 use crate::folder::FolderLock;
 use crate::marker::Marker;
+
+/// The folder of the database.
+pub(crate) const FOLDER: &str = "view";
 
 /// The key of the position; keys of callers do not begin with byte 0.
 const POSITION: &[u8] = &[0];
@@ -40,18 +43,16 @@ pub(crate) struct SledView {
 }
 
 impl SledView {
-    /// Opens or creates the database.
+    /// Opens or creates the database of a store.
     ///
     /// # Errors
     /// [`Error::Full`] when there is no room, [`Error::ViewFailed`] for everything else sled objects to.
-    pub(crate) fn open(
-        folder: &Path,
-        cache_bytes: u64,
-        marker: Marker,
-        lock: Arc<FolderLock>,
-    ) -> Result<Self> {
+    pub(crate) fn open(store: &Path, cache_bytes: u64, lock: Arc<FolderLock>) -> Result<Self> {
+        let folder = store.join(FOLDER);
+        create_private_folder(&folder)
+            .map_err(|error| Error::io(format!("create {}", folder.display()), error))?;
         let config = sled::Config::new()
-            .path(folder)
+            .path(&folder)
             .cache_capacity(cache_bytes)
             .flush_every_ms(Some(TIDY_EVERY.as_millis() as u64));
         let begin = Instant::now();
@@ -65,8 +66,8 @@ impl SledView {
             }
         };
         Ok(Self {
-            folder: folder.to_owned(),
-            marker,
+            folder,
+            marker: Marker::new(store),
             db: RwLock::new(Some(Arc::new(db))),
             failure: OnceLock::new(),
             flushing: Mutex::new(()),

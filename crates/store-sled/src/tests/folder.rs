@@ -76,13 +76,19 @@ fn an_interrupted_first_start_is_repeated() {
     }
 }
 
-/// The folder holds what customers wrote; other users of the machine have no business there.
+/// The folder holds what customers wrote; other users of the machine have no business there, even where the folder
+/// itself was made for everybody.
 #[test]
-fn a_folder_that_is_created_is_private() {
+fn what_is_created_is_private() {
     let parent = tempfile::tempdir().unwrap();
-    let folder = parent.path().join("a/b");
-    drop(open(&folder).unwrap());
-    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    let mode = |path: &str| fs::metadata(parent.path().join(path)).unwrap().permissions().mode() & 0o777;
+    let mut opened = open(&parent.path().join("a/b")).unwrap();
+    commit(&mut opened, 1);
+    opened.blobs.import(&mut b"content".as_slice()).unwrap();
+    for folder in ["a/b", "a/b/journal", "a/b/blobs", "a/b/view"] {
+        assert_eq!(mode(folder), 0o700, "{folder}");
+    }
+    assert_eq!(mode("a/b/journal/00000000000000000001.seg"), 0o600);
 }
 
 /// A path that cannot be a folder is an error with its name.

@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use deskwire_store::{Opened, WriteError};
+use deskwire_store::{Batch, BlobId, Opened, WriteError};
 
 use super::process::{child_folder, say};
-use super::{entries, entry, options};
+use super::{commit, entries, entry, options, row};
 
 const TEST: &str = "tests::full::child_meets_a_full_disk";
 
@@ -42,40 +42,50 @@ fn child_meets_a_full_disk() {
     let mut options = options(1);
     options.reserve_bytes = 1 << 20;
     let mut opened = crate::open(&folder, options).unwrap();
+    commit(&mut opened, 0);
     let mut taken = fill(&mut opened, &folder);
-    assert!(taken > 0);
     let refused = opened.blobs.import(&mut [7; 100_000].as_slice()).unwrap_err();
     assert!(refused.is_full(), "{refused}");
     assert!(opened.blobs.partials().unwrap().is_empty());
-    assert!(opened.blobs.begin(&deskwire_store::BlobId([1; 32]), 100_000).map(drop).unwrap_err().is_full());
+    assert!(opened.blobs.begin(&BlobId([1; 32]), 100_000).map(drop).unwrap_err().is_full());
     for _ in 0..3 {
         fs::remove_file(folder.join("ballast")).unwrap();
-        opened.sink.write(&[sealed(&mut opened.stage, taken)]).expect("it goes on by itself");
+        commit(&mut opened, taken);
         taken = fill(&mut opened, &folder);
-        assert!(entries(opened.reader.as_ref()).into_iter().eq((0..taken).map(entry)));
+        check(&opened, taken);
     }
+    let tail = opened.reader.tail();
+    for number in 0..200u64 {
+        let mut batch = Batch::new();
+        batch.put([&[9][..], &number.to_be_bytes()].concat(), vec![7; 1000]);
+        opened.view.apply(&batch, &tail).expect("there is room for what was accepted");
+    }
+    opened.view.flush().expect("also on the disk");
+    assert_eq!(opened.view.get(&[&[9][..], &7u64.to_be_bytes()].concat()).unwrap(), Some(vec![7; 1000]));
     drop(opened);
     while ballast(&folder) {}
     let opened = crate::open(&folder, options).expect("a full disk can be opened");
-    assert!(entries(opened.reader.as_ref()).into_iter().eq((0..taken).map(entry)));
+    check(&opened, taken);
+    while ballast(&folder) {}
     assert!(!opened.keeper.restore_reserve().unwrap(), "there is no room for the reserve");
     fs::remove_file(folder.join("ballast")).unwrap();
     assert!(opened.keeper.restore_reserve().unwrap());
     say("all held");
 }
 
-fn sealed(stage: &mut deskwire_store::Stage, number: u64) -> deskwire_store::SealedGroup {
-    stage.stage(&entry(number)).unwrap();
-    stage.seal().unwrap()
+fn check(opened: &Opened, taken: u64) {
+    assert!(entries(opened.reader.as_ref()).into_iter().eq((0..taken).map(entry)));
+    assert_eq!(opened.view.position().unwrap(), Some(opened.reader.tail()));
 }
 
-/// Writes until the disk is full to the last block; returns how many entries the journal has.
+/// Fills the disk to the last block and writes until that is refused; returns how many entries the journal has.
 fn fill(opened: &mut Opened, folder: &Path) -> u64 {
     while ballast(folder) {}
     loop {
-        let group = sealed(&mut opened.stage, opened.reader.tail().group);
-        match opened.sink.write(&[group]) {
-            Ok(_) => {}
+        let number = opened.reader.tail().group;
+        let at = opened.stage.stage(&entry(number)).unwrap();
+        match opened.sink.write(&[opened.stage.seal().unwrap()]) {
+            Ok(end) => opened.view.apply(&row(at), &end).unwrap(),
             Err(WriteError::Full(_)) => break,
             Err(fatal) => panic!("{fatal}"),
         }

@@ -1,0 +1,51 @@
+//! Views that were set aside because they cannot be trusted.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use deskwire_store::{Error, Result};
+
+use crate::disk::free_bytes;
+use crate::marker::Marker;
+use crate::view::FOLDER;
+
+const ASIDE: &str = "view.aside";
+
+/// Room that must remain beside a view that is kept and the one rebuilt, bytes.
+const MARGIN: u64 = 64 << 20;
+
+/// Moves the view out of the way. Only the newest one set aside is kept, and that only if the disk has room for it
+/// beside the one that takes its place.
+pub(crate) fn set_aside(folder: &Path) -> Result<()> {
+    Marker::new(folder).remove()?;
+    delete_set_aside(folder)?;
+    let view = folder.join(FOLDER);
+    if !view.exists() {
+        return Ok(());
+    }
+    let doing = |error| Error::io(format!("set {} aside", view.display()), error);
+    let size = fs::metadata(view.join("db")).map_or(0, |db| db.len());
+    if free_bytes(folder).map_err(doing)? < size + MARGIN {
+        return delete(&view);
+    }
+    fs::rename(&view, folder.join(ASIDE)).map_err(doing)
+}
+
+/// Deletes the view set aside, if there is one.
+pub(crate) fn delete_set_aside(folder: &Path) -> Result<()> {
+    delete(&folder.join(ASIDE))
+}
+
+fn delete(path: &Path) -> Result<()> {
+    let deleted = match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(path),
+        result => result,
+    };
+    match deleted {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io(format!("delete {}", path.display()), error))
+        }
+        _ => Ok(()),
+    }
+}
