@@ -10,6 +10,7 @@ mod desk;
 mod error;
 mod file;
 mod link;
+pub mod local;
 mod query;
 mod ticket;
 
