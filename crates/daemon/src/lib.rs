@@ -1,1 +1,15 @@
-//! Configuration and wiring of the daemon.
+//! Configuration and wiring of the daemon: settings, the making of a desk, and its running.
+
+pub mod config;
+mod error;
+mod face;
+mod folder;
+mod init;
+mod logging;
+mod prefix;
+mod signing_key;
+mod token;
+
+pub use error::StartError;
+pub use folder::Folder;
+pub use init::{Made, NewDesk, Recovery, init};

@@ -1,0 +1,112 @@
+//! What an operator sets: one declaration from which the file, its comments, the environment names, the flags and the
+//! typed [`Config`] all come, so that they cannot drift apart.
+
+mod declare;
+mod error;
+mod file;
+mod render;
+mod source;
+mod value;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use deskwire_http::address::AllowedRange;
+use deskwire_proto::endpoint::Endpoint;
+use deskwire_proto::limits::FILE_BYTES;
+use deskwire_proto::text::Label;
+
+pub use declare::{Section, Setting};
+pub use error::{ConfigError, ConfigErrors, Place};
+pub(crate) use render::{Written, render};
+pub use source::Sources;
+pub use value::{Count, Filter, List, LogFormat, Loopback, Prefix, Raw, Shape, Size, Value};
+
+use declare::settings;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+
+settings! {
+    /// Who this desk is to people.
+    desk: Desk {
+        /// The name that partners see.
+        name: Label = None;
+        /// What stands before the numbers of this desk's tickets: ACME gives ACME-1, ACME-2, ...
+        prefix: Prefix = None;
+    }
+
+    /// Where partners reach this desk: HTTPS, TLS 1.3.
+    peer: Peer {
+        /// The address listened on: 0.0.0.0 or [::] for every interface, port 0 for a free port.
+        listen: SocketAddr = Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 8441));
+        /// The public addresses told to partners, best first. When there are none it is https:// with the address
+        /// listened on, provided that one names an interface; set this when the desk is behind a router or has a name.
+        endpoints: List<Endpoint, 4> = Some(List::default());
+        /// Ranges of addresses in which partners may be dialled although they are not public, such as a company's own
+        /// network: whoever can name an address to this desk could otherwise make it knock at doors inside.
+        allow_ranges: List<AllowedRange, 64> = Some(List::default());
+        /// The TLS certificate (PEM, own certificate first). Partners know the key by its hash, so a self-signed one is
+        /// as good as any. A relative path begins in this folder.
+        certificate: PathBuf = Some("tls/certificate.pem".into());
+        /// The private key of the certificate (PEM), readable by nobody else. A relative path begins in this folder.
+        key: PathBuf = Some("tls/key.pem".into());
+        /// Connections at once; further ones are closed.
+        max_connections: Count<1, 65_536> = Some(Count(1024));
+        /// Connections at once from one address. Raise it to max_connections when a proxy stands in front: then
+        /// everybody comes from its address.
+        max_connections_per_address: Count<1, 65_536> = Some(Count(32));
+    }
+
+    /// The operator's API, spoken by the command line and by bridges: plain HTTP on this machine alone.
+    api: Api {
+        /// The address listened on. With port 0 a free one is taken; the file api.addr in this folder names it while the
+        /// daemon runs.
+        listen: Loopback = Some(Loopback::free_port());
+    }
+
+    /// Files on tickets.
+    files: Files {
+        /// The largest file taken, from partners and from the own people.
+        largest: Size<MIB, FILE_BYTES> = Some(Size(GIB));
+        /// Room left on the disk below which no file is taken, so that tickets and comments still find theirs.
+        disk_floor: Size<0, { 1024 * GIB }> = Some(Size(256 * MIB));
+    }
+
+    /// The store.
+    store: Store {
+        /// Memory for the index of the store. More makes large desks faster.
+        cache: Size<MIB, { 64 * GIB }> = Some(Size(32 * MIB));
+    }
+
+    /// The log, written to standard error. It holds no secrets and no text of tickets at any level.
+    log: Log {
+        /// How a line looks.
+        format: LogFormat = Some(LogFormat::Readable);
+        /// How much is said: error, warn, info, debug or trace; for a part of the program alone as in
+        /// info,deskwire_federation=debug.
+        level: Filter = Some(Filter::info());
+    }
+}
+
+impl Config {
+    /// Gathers every setting: a flag before the environment, the environment before the file, the file before the
+    /// default.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its place.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let mut found = source::gather(sources)?;
+        let config = Self::build(&mut found);
+        found.faultless(config)
+    }
+}
+
+/// Every setting, in the order of the file.
+pub fn settings() -> impl Iterator<Item = &'static Setting> {
+    SECTIONS.iter().flat_map(|section| section.settings)
+}
+
+#[cfg(test)]
+mod tests;
