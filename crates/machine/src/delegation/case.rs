@@ -260,6 +260,16 @@ impl Case {
         self.finish(before, cursor)
     }
 
+    /// The peer's new hello names `length` for its own stream, less than an earlier receipt did: it was restored,
+    /// and what it had numbered but not sent will never come.
+    pub fn shorten(&mut self, length: u64, cursor: u64) -> Changes {
+        let before = self.before();
+        for open in &mut self.open {
+            open.receipt_length = open.receipt_length.map(|named| named.min(length));
+        }
+        self.finish(before, cursor)
+    }
+
     /// Folds what the cursor has settled by its mere moving on.
     pub fn settle(&mut self, cursor: u64) -> Changes {
         let before = self.before();

@@ -108,8 +108,8 @@ pub struct Memory {
     pub version: u64,
     /// Where the values of the binding fields come from.
     pub versions: Versions,
-    /// The version that binds since the acceptance, when a change of binding fields became a proposal; 0 before.
-    pub bound: u64,
+    /// True since the acceptance: the values bind, and a change of them is a proposal.
+    pub bound: bool,
     /// Open proposals, oldest first; never two for one field.
     pub proposals: Vec<Proposal>,
     /// The last waiting on the principal, while it is unanswered.
@@ -147,7 +147,7 @@ impl Default for Memory {
             rules: FOLD_RULES,
             version: 0,
             versions: Versions::all(0),
-            bound: 0,
+            bound: false,
             proposals: Vec::new(),
             question: None,
             resolution: None,
@@ -157,6 +157,11 @@ impl Default for Memory {
 }
 
 impl Memory {
+    /// The highest version of which a value binds; 0 before the acceptance.
+    pub fn binding_version(&self) -> u64 {
+        if self.bound { self.versions.newest() } else { 0 }
+    }
+
     /// Lets one event that was not refused have its effect, and says which it was.
     pub fn apply(&mut self, author: Role, place: Place, seen: u64, event: &Event) -> Fate {
         match self.judge(author, seen, event) {
@@ -222,7 +227,7 @@ impl Memory {
                 self.version = 1;
                 self.versions = Versions::all(1);
             }
-            Event::Accept { version } => self.bound = version,
+            Event::Accept { version: _ } => self.bound = true,
             Event::Ask => self.note_question(place, next),
             Event::Resolve => self.resolution = Some(place),
             Event::Update { version, binding } => self.note_update(version, binding),
@@ -257,7 +262,7 @@ impl Memory {
 
     fn note_update(&mut self, version: u64, binding: Fields) {
         self.version = version;
-        if self.bound == 0 {
+        if !self.bound {
             self.versions.set(binding, version);
             return;
         }
@@ -273,7 +278,6 @@ impl Memory {
             let proposal = self.proposals.remove(at);
             if take {
                 self.versions.set(proposal.fields, version);
-                self.bound = self.bound.max(version);
             }
         }
     }

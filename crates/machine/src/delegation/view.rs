@@ -55,8 +55,8 @@ pub struct View {
     pub contractor: Words,
     /// The newest version of the offer: what a person who accepts now has seen.
     pub version: u64,
-    /// The version that binds since the acceptance; 0 before.
-    pub bound: u64,
+    /// True since the acceptance: the values of the binding fields bind.
+    pub bound: bool,
     /// Where the values of the binding fields come from.
     pub versions: Versions,
     /// Changes that the contractor has not answered, oldest first.

@@ -8,7 +8,7 @@ use super::open::{Answer, OpenEvent, Place};
 use super::state::Role;
 
 /// How many sets of own words that no receipt covers yet are kept; with more, the middle ones are forgotten.
-const PENDING: usize = 2;
+const PENDING: usize = 3;
 
 /// One side's words about its own ticket. A message with words replaces all three; an empty one means that it said none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
