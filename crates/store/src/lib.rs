@@ -19,8 +19,8 @@ pub mod row;
 pub mod table;
 
 pub use backend::{
-    Archive, Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, SegmentInfo, Sink, View, ViewState, VisitRow,
-    WriteError,
+    Archive, Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, SegmentInfo, Sink, View,
+    ViewState, VisitRow, WriteError,
 };
 pub use batch::{Batch, MAX_KEY, MAX_VALUE};
 pub use blob::{BlobFile, BlobId, Blobs, DiskBlobs, PartialBlob};

@@ -101,6 +101,11 @@ impl MemoryStore {
         state.power_was_cut = true;
     }
 
+    /// Lets the view fail: every operation on it is refused until the store is opened again, with an empty one.
+    pub fn fail_view(&self) {
+        self.rows.fail();
+    }
+
     /// The disk below, to fill it, to let it fail or to damage it.
     pub fn disk(&self) -> &SimDisk {
         &self.disk
@@ -117,6 +122,7 @@ impl MemoryStore {
             None => Some(RebuildReason::Missing),
             Some(found) if found != schema => Some(RebuildReason::Schema { found, wanted: schema }),
             Some(_) if state.power_was_cut && !state.clean => Some(RebuildReason::PowerCut),
+            Some(_) if self.rows.has_failed() => Some(RebuildReason::Unreadable("a simulated failure".into())),
             Some(_) => RebuildReason::of_position(journal, self.rows.position())?,
         };
         Ok(reason.map_or(ViewState::Intact, ViewState::NeedsRebuild))

@@ -78,29 +78,13 @@ pub enum Record {
     SessionTaken { no: LinkNo, session: SessionId, at: Timestamp },
 
     /// A ticket. Text: [`TicketText`].
-    TicketMade {
-        ticket: TicketNumber,
-        title: Line,
-        status: Code,
-        priority: Priority,
-        category: Option<Code>,
-        at: Timestamp,
-    },
+    TicketMade(TicketMade),
     /// This desk's own status of a ticket. Text: [`ActorText`].
     TicketStatus { ticket: TicketNumber, status: Code, label: Option<Label>, at: Timestamp },
     /// A comment. Text: [`CommentText`].
     CommentMade { ticket: TicketNumber, item: ItemId, audience: Audience, at: Timestamp },
     /// A file was attached. Text: [`FileText`].
-    FileMade {
-        file: FileNo,
-        ticket: TicketNumber,
-        item: ItemId,
-        blob: Hash,
-        size: u64,
-        chunks: Hash,
-        audience: Audience,
-        at: Timestamp,
-    },
+    FileMade(FileMade),
     /// A ticket was handed to a partner; the item with the offer follows.
     Delegated { delegation: DelegationNo, no: LinkNo, id: DelegationId, ticket: TicketNumber, at: Timestamp },
     /// Something was accepted to be said. Text: the text part as it will travel.
@@ -145,6 +129,44 @@ pub struct LinkOpened {
     /// Our signed reveal, on the accepter's side.
     pub reveal: Option<ByteBuf>,
     /// When.
+    pub at: Timestamp,
+}
+
+/// A ticket of this desk; its text is a [`TicketText`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketMade {
+    /// Its number.
+    pub ticket: TicketNumber,
+    /// One line.
+    pub title: Line,
+    /// This desk's own status.
+    pub status: Code,
+    /// How urgent.
+    pub priority: Priority,
+    /// This desk's own category.
+    pub category: Option<Code>,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+/// A file that was attached here; its text is a [`FileText`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMade {
+    /// Its number.
+    pub file: FileNo,
+    /// The ticket.
+    pub ticket: TicketNumber,
+    /// Its id, by which partners will know it.
+    pub item: ItemId,
+    /// SHA-256 of the bytes.
+    pub blob: Hash,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256 of the chunk list.
+    pub chunks: Hash,
+    /// Who sees it.
+    pub audience: Audience,
+    /// When it was attached.
     pub at: Timestamp,
 }
 

@@ -6,7 +6,7 @@ use deskwire_proto::message::common::Person;
 use deskwire_proto::text::{FileName, Label};
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, FileNo, TicketNumber};
-use deskwire_store::record::{FileText, Record, decode_text, encode_text};
+use deskwire_store::record::{FileMade, FileText, Record, decode_text, encode_text};
 use deskwire_store::row::{Audience, DelegationRow, FileRow, FileState};
 use deskwire_store::table::{FILES, Rows};
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl Command for AttachFile {
         let file = FileNo(step.counters()?.file);
         let item = step.item_id();
         let text = FileText { name: self.name.clone(), media: self.media.clone(), by: self.by.clone() };
-        let made = Record::FileMade {
+        let made = FileMade {
             file,
             ticket: self.ticket,
             item,
@@ -65,7 +65,7 @@ impl Command for AttachFile {
             audience: self.audience.clone(),
             at: step.now,
         };
-        let at = step.record(&made, Some(encode_text(&text)?))?;
+        let at = step.record(&Record::FileMade(made), Some(encode_text(&text)?))?;
         for (no, row) in &told {
             let announce =
                 Announce { file, thread: (self.ticket, at), audience: &self.audience, text: &text };
@@ -134,7 +134,7 @@ pub(super) fn share(
 fn file_text(step: &Step<'_>, stored: &FileRow) -> Result<FileText, Refusal> {
     let entry = step.entry(stored.entry)?;
     match Record::read(&entry)? {
-        Record::FileMade { .. } => decode_text(&entry)?.ok_or_else(|| {
+        Record::FileMade(_) => decode_text(&entry)?.ok_or_else(|| {
             Refusal::new(Fault::Conflict, "erased", "The name of this file was erased.", "Attach it again.")
         }),
         _ => Err(Refusal::new(

@@ -5,7 +5,7 @@ use deskwire_proto::message::common::{Contact, Equipment, Object, Person, Priori
 use deskwire_proto::message::{Body, status};
 use deskwire_proto::text::{Code, Label, Line, Prose};
 use deskwire_store::local::{DelegationNo, TicketNumber};
-use deskwire_store::record::{ActorText, Record, TicketText, encode_text};
+use deskwire_store::record::{ActorText, Record, TicketMade, TicketText, encode_text};
 use serde::{Deserialize, Serialize};
 
 use super::find;
@@ -54,7 +54,7 @@ impl Command for NewTicket {
             custom: self.custom,
             by: self.by,
         };
-        let made = Record::TicketMade {
+        let made = TicketMade {
             ticket,
             title: self.title,
             status: Code::new("new").expect("a code"),
@@ -62,7 +62,7 @@ impl Command for NewTicket {
             category: self.category,
             at: step.now,
         };
-        step.record(&made, Some(encode_text(&text)?))?;
+        step.record(&Record::TicketMade(made), Some(encode_text(&text)?))?;
         Ok(ticket)
     }
 }

@@ -1,9 +1,9 @@
 //! Delegations: the fold of their events, and the rows that show what became of each.
 
 use deskwire_machine::delegation::{Answer, Case, Change, Changes, Event, Fate, Place, Role, Said};
+use deskwire_proto::id::DelegationId;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
-use deskwire_store::record::Record;
 use deskwire_store::row::{
     Audience, Author, DelegationEventRow, DelegationRow, Effect, Refused, Shared, ThreadKind, ThreadRow,
 };
@@ -16,22 +16,16 @@ use deskwire_store::{EntryRef, Result};
 use super::{change, contradiction, count, need};
 use crate::overlay::Overlay;
 
-pub(super) fn project(rows: &mut Overlay, at: EntryRef, record: &Record) -> Result<()> {
-    match record {
-        Record::Delegated { delegation, no, id, ticket, at: when } => {
-            let row = DelegationRow {
-                link: *no,
-                id: *id,
-                ticket: *ticket,
-                offer: at,
-                created: *when,
-                version: 1,
-                case: Case::new(Role::Principal),
-            };
-            begin(rows, *delegation, &row)
-        }
-        _ => Err(contradiction("a record that is none of a delegation")),
-    }
+/// This desk hands a ticket over; the offer follows as an item.
+pub(super) fn handed_over(
+    rows: &mut Overlay,
+    at: EntryRef,
+    delegation: DelegationNo,
+    (link, id, ticket): (LinkNo, DelegationId, TicketNumber),
+    created: Timestamp,
+) -> Result<()> {
+    let case = Case::new(Role::Principal);
+    begin(rows, delegation, &DelegationRow { link, id, ticket, offer: at, created, version: 1, case })
 }
 
 /// Writes a new delegation and the rows that lead to it.

@@ -2,10 +2,13 @@
 
 use deskwire_machine::retry::Retry;
 use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::id::{DeskId, Hash};
+use deskwire_proto::text::{Label, Url};
+use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
-use deskwire_store::record::{LinkOpened, Record};
+use deskwire_store::record::LinkOpened;
 use deskwire_store::row::{
-    ExchangeRow, ExpectedRow, InvitationRow, LinkRow, LinkState, Pause, StreamRow, Trouble,
+    ExpectedRow, InvitationRow, LinkRow, LinkState, Pause, Refused, StreamRow, Trouble,
 };
 use deskwire_store::table::{EXCHANGES, EXPECTED, INVITATIONS, LINK_IDS, LINKS, Rows, RowsMut, STREAMS};
 use deskwire_store::{EntryRef, Result};
@@ -13,49 +16,42 @@ use deskwire_store::{EntryRef, Result};
 use super::{change, contradiction, count};
 use crate::overlay::Overlay;
 
-pub(super) fn project(rows: &mut Overlay, at: EntryRef, record: &Record) -> Result<()> {
-    match record {
-        Record::InvitationMade { secret, expires, approved, terms: _, at: when } => {
-            let row = InvitationRow {
-                expires: *expires,
-                approved: *approved,
-                entry: at,
-                used: None,
-                revoked: false,
-                created: *when,
-            };
-            rows.put(INVITATIONS, secret, &row)
-        }
-        Record::InvitationRevoked { secret, .. } => {
-            change(rows, INVITATIONS, secret, |row| row.revoked = true).map(drop)
-        }
-        Record::LinkExpected { desk, endpoint, name, terms: _, at: when } => {
-            let row = ExpectedRow {
-                endpoint: endpoint.clone(),
-                name: name.clone(),
-                entry: at,
-                retry: Retry::reset(*when),
-                trouble: None,
-                created: *when,
-            };
-            rows.put(EXPECTED, desk, &row)
-        }
-        Record::AskFailed { desk, attempt, next, why, .. } => {
-            let Some(mut row) = rows.get(EXPECTED, desk)? else { return Ok(()) };
-            row.retry = Retry { attempt: *attempt, next_at: *next };
-            row.trouble = Some(why.clone());
-            rows.put(EXPECTED, desk, &row)
-        }
-        Record::LinkAnswered { request: _, answer, invitation, terms: _, at: when } => {
-            let row = ExchangeRow { entry: at, invitation: *invitation, link: None, at: *when };
-            rows.put(EXCHANGES, &deskwire_proto::id::Hash::of(answer), &row)
-        }
-        Record::LinkOpened(opened) => open(rows, at, opened),
-        other => state(rows, at, other),
-    }
+pub(super) fn invited(
+    rows: &mut Overlay,
+    at: EntryRef,
+    secret: &Hash,
+    (expires, approved): (Timestamp, bool),
+    created: Timestamp,
+) -> Result<()> {
+    let row = InvitationRow { expires, approved, entry: at, used: None, revoked: false, created };
+    rows.put(INVITATIONS, secret, &row)
 }
 
-fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Result<()> {
+pub(super) fn expected(
+    rows: &mut Overlay,
+    at: EntryRef,
+    desk: &DeskId,
+    (endpoint, name): (Option<Url>, Option<Label>),
+    created: Timestamp,
+) -> Result<()> {
+    let retry = Retry::reset(created);
+    rows.put(EXPECTED, desk, &ExpectedRow { endpoint, name, entry: at, retry, trouble: None, created })
+}
+
+pub(super) fn ask_failed(
+    rows: &mut Overlay,
+    desk: &DeskId,
+    (attempt, next_at): (u32, Timestamp),
+    why: &Refused,
+) -> Result<()> {
+    // The desk may have linked with us meanwhile.
+    let Some(mut row) = rows.get(EXPECTED, desk)? else { return Ok(()) };
+    row.retry = Retry { attempt, next_at };
+    row.trouble = Some(why.clone());
+    rows.put(EXPECTED, desk, &row)
+}
+
+pub(super) fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Result<()> {
     let descriptor =
         Descriptor::open(&opened.descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
     let state = match (opened.waiting, opened.reveal.is_some()) {
@@ -92,46 +88,8 @@ fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Result<()> {
     count(rows, |counters| counters.link = counters.link.max(opened.no.0 + 1))
 }
 
-/// Records that change where a link stands.
-fn state(rows: &mut Overlay, at: EntryRef, record: &Record) -> Result<()> {
-    match record {
-        Record::LinkApproved { no, at: when } | Record::LinkActive { no, at: when } => {
-            go_on(rows, *no, *when)
-        }
-        Record::Resumed { no, at: when } => go_on(rows, *no, *when),
-        Record::LinkChecked { no, matches, .. } => with(rows, *no, |row| row.verified = Some(*matches)),
-        Record::Forked { no, .. } => with(rows, *no, |row| row.state = LinkState::Paused(Pause::Fork(at))),
-        Record::RecoveryNeeded { no, .. } => {
-            with(rows, *no, |row| row.state = LinkState::Paused(Pause::Recovery))
-        }
-        Record::CloneFound { no, .. } => with(rows, *no, |row| row.state = LinkState::Paused(Pause::Clone)),
-        Record::Quarantined { no, why, at: when } => with(rows, *no, |row| {
-            row.state = LinkState::Quarantined(why.clone());
-            row.trouble = Some(Trouble { last: why.clone(), since: *when });
-        }),
-        Record::DescriptorTaken { no, descriptor, at: when } => {
-            let descriptor =
-                Descriptor::open(descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
-            with(rows, *no, |row| {
-                row.partner_name = descriptor.body().name.clone();
-                row.descriptor = at;
-                row.retry = Retry::reset(*when);
-            })
-        }
-        Record::DeliveryFailed { no, attempt, next, why, at: when } => with(rows, *no, |row| {
-            row.retry = Retry { attempt: *attempt, next_at: *next };
-            let since = row.trouble.as_ref().map_or(*when, |trouble| trouble.since);
-            row.trouble = Some(Trouble { last: why.clone(), since });
-        }),
-        Record::DeliveryBack { no, at: when } => with(rows, *no, |row| {
-            row.retry = Retry::reset(*when);
-            row.trouble = None;
-        }),
-        _ => Err(contradiction("a record that is none of a link")),
-    }
-}
-
-fn go_on(rows: &mut Overlay, no: LinkNo, when: deskwire_proto::time::Timestamp) -> Result<()> {
+/// The link goes on: approved, active, or resumed by an operator.
+pub(super) fn go_on(rows: &mut Overlay, no: LinkNo, when: Timestamp) -> Result<()> {
     with(rows, no, |row| {
         row.state = LinkState::Active;
         row.reveal = None;
@@ -140,6 +98,53 @@ fn go_on(rows: &mut Overlay, no: LinkNo, when: deskwire_proto::time::Timestamp) 
     })
 }
 
-fn with(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut LinkRow)) -> Result<()> {
+pub(super) fn pause(rows: &mut Overlay, no: LinkNo, why: Pause) -> Result<()> {
+    with(rows, no, |row| row.state = LinkState::Paused(why))
+}
+
+pub(super) fn quarantine(rows: &mut Overlay, no: LinkNo, why: &Refused, since: Timestamp) -> Result<()> {
+    with(rows, no, |row| {
+        row.state = LinkState::Quarantined(why.clone());
+        row.trouble = Some(Trouble { last: why.clone(), since });
+    })
+}
+
+pub(super) fn described(
+    rows: &mut Overlay,
+    at: EntryRef,
+    no: LinkNo,
+    descriptor: &[u8],
+    when: Timestamp,
+) -> Result<()> {
+    let descriptor = Descriptor::open(descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
+    with(rows, no, |row| {
+        row.partner_name = descriptor.body().name.clone();
+        row.descriptor = at;
+        row.retry = Retry::reset(when);
+    })
+}
+
+pub(super) fn failed(
+    rows: &mut Overlay,
+    no: LinkNo,
+    (attempt, next_at): (u32, Timestamp),
+    why: &Refused,
+    when: Timestamp,
+) -> Result<()> {
+    with(rows, no, |row| {
+        row.retry = Retry { attempt, next_at };
+        let since = row.trouble.as_ref().map_or(when, |trouble| trouble.since);
+        row.trouble = Some(Trouble { last: why.clone(), since });
+    })
+}
+
+pub(super) fn back(rows: &mut Overlay, no: LinkNo, when: Timestamp) -> Result<()> {
+    with(rows, no, |row| {
+        row.retry = Retry::reset(when);
+        row.trouble = None;
+    })
+}
+
+pub(super) fn with(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut LinkRow)) -> Result<()> {
     change(rows, LINKS, &no, changes).map(drop)
 }

@@ -8,9 +8,10 @@ mod received;
 pub(crate) mod stream;
 mod ticket;
 
+use deskwire_proto::id::Hash;
 use deskwire_store::record::Record;
-use deskwire_store::row::{CounterRow, KeyedRow};
-use deskwire_store::table::{COUNTERS, KEYED, Key, RowsMut, Table};
+use deskwire_store::row::{CounterRow, ExchangeRow, FileState, InSession, KeyedRow, Pause, ThreadKind};
+use deskwire_store::table::{COUNTERS, EXCHANGES, INVITATIONS, KEYED, Key, RowsMut, Table};
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,43 +26,71 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
     match record {
         Record::Started { .. } => count(rows, |counters| counters.starts += 1),
         Record::Answered { key, request, reply, at: when } => {
-            let row = KeyedRow { request: *request, reply: reply.clone(), at: *when };
-            rows.put(KEYED, key, &row)
+            rows.put(KEYED, key, &KeyedRow { request: *request, reply: reply.clone(), at: *when })
         }
-        Record::InvitationMade { .. }
-        | Record::InvitationRevoked { .. }
-        | Record::LinkExpected { .. }
-        | Record::AskFailed { .. }
-        | Record::LinkAnswered { .. }
-        | Record::LinkOpened(_)
-        | Record::LinkApproved { .. }
-        | Record::LinkChecked { .. }
-        | Record::LinkActive { .. }
-        | Record::Forked { .. }
-        | Record::RecoveryNeeded { .. }
-        | Record::CloneFound { .. }
-        | Record::Quarantined { .. }
-        | Record::Resumed { .. }
-        | Record::DescriptorTaken { .. }
-        | Record::DeliveryFailed { .. }
-        | Record::DeliveryBack { .. } => link::project(rows, at, record),
-        Record::HelloSaid { .. }
-        | Record::Welcomed { .. }
-        | Record::HelloAnswered { .. }
-        | Record::SessionTaken { .. }
-        | Record::ItemMade(_)
-        | Record::Numbered { .. }
-        | Record::Dropped { .. }
-        | Record::Received(_)
-        | Record::ReceiptGiven { .. }
-        | Record::ReceiptTaken { .. } => stream::project(rows, at, record, text),
-        Record::TicketMade { .. }
-        | Record::TicketStatus { .. }
-        | Record::CommentMade { .. }
-        | Record::FileMade { .. }
-        | Record::BlobHere { .. }
-        | Record::BlobFailed { .. } => ticket::project(rows, at, record),
-        Record::Delegated { .. } => delegation::project(rows, at, record),
+        Record::InvitationMade { secret, expires, approved, terms: _, at: when } => {
+            link::invited(rows, at, secret, (*expires, *approved), *when)
+        }
+        Record::InvitationRevoked { secret, .. } => {
+            change(rows, INVITATIONS, secret, |row| row.revoked = true).map(drop)
+        }
+        Record::LinkExpected { desk, endpoint, name, terms: _, at: when } => {
+            link::expected(rows, at, desk, (endpoint.clone(), name.clone()), *when)
+        }
+        Record::AskFailed { desk, attempt, next, why, .. } => {
+            link::ask_failed(rows, desk, (*attempt, *next), why)
+        }
+        Record::LinkAnswered { answer, invitation, at: when, .. } => {
+            let row = ExchangeRow { entry: at, invitation: *invitation, link: None, at: *when };
+            rows.put(EXCHANGES, &Hash::of(answer), &row)
+        }
+        Record::LinkOpened(opened) => link::open(rows, at, opened),
+        Record::LinkApproved { no, at: when }
+        | Record::LinkActive { no, at: when }
+        | Record::Resumed { no, at: when } => link::go_on(rows, *no, *when),
+        Record::LinkChecked { no, matches, .. } => link::with(rows, *no, |row| row.verified = Some(*matches)),
+        Record::Forked { no, .. } => link::pause(rows, *no, Pause::Fork(at)),
+        Record::RecoveryNeeded { no, .. } => link::pause(rows, *no, Pause::Recovery),
+        Record::CloneFound { no, .. } => link::pause(rows, *no, Pause::Clone),
+        Record::Quarantined { no, why, at: when } => link::quarantine(rows, *no, why, *when),
+        Record::DescriptorTaken { no, descriptor, at: when } => {
+            link::described(rows, at, *no, descriptor, *when)
+        }
+        Record::DeliveryFailed { no, attempt, next, why, at: when } => {
+            link::failed(rows, *no, (*attempt, *next), why, *when)
+        }
+        Record::DeliveryBack { no, at: when } => link::back(rows, *no, *when),
+        Record::HelloSaid { no, nonce, length, .. } => {
+            stream::with(rows, *no, |row| row.hello = Some((*nonce, *length)))
+        }
+        Record::Welcomed { .. } => Ok(()),
+        Record::HelloAnswered { no, hello, session, instance, .. } => {
+            let hello = Hash::of(hello);
+            let pending = InSession { session: *session, instance: *instance, hello, entry: at };
+            stream::with(rows, *no, |row| row.pending = Some(pending))
+        }
+        Record::SessionTaken { no, .. } => stream::with(rows, *no, stream::take_session),
+        Record::TicketMade(made) => ticket::made(rows, at, made),
+        Record::TicketStatus { ticket, status, label, at: when } => {
+            ticket::status(rows, (*ticket, at), status, label.as_ref(), *when)
+        }
+        Record::CommentMade { ticket, audience, at: when, .. } => {
+            ticket::thread(rows, (*ticket, at), ThreadKind::Comment, audience.clone(), *when)
+        }
+        Record::FileMade(made) => ticket::file(rows, at, made),
+        Record::BlobHere { file, .. } => ticket::arrived(rows, *file, FileState::Here),
+        Record::BlobFailed { file, why, .. } => ticket::arrived(rows, *file, FileState::Failed(why.clone())),
+        Record::Delegated { delegation, no, id, ticket, at: when } => {
+            delegation::handed_over(rows, at, *delegation, (*no, *id, *ticket), *when)
+        }
+        Record::ItemMade(made) => stream::item(rows, at, made),
+        Record::Numbered { no, order, seq, hash, seen, .. } => {
+            stream::numbered(rows, at, (*no, *order), (*seq, *seen), *hash)
+        }
+        Record::Dropped { no, order, why, .. } => stream::dropped(rows, *no, *order, why),
+        Record::Received(message) => received::project(rows, at, message, text),
+        Record::ReceiptGiven { no, upto, .. } => stream::with(rows, *no, |row| row.given = *upto),
+        Record::ReceiptTaken { no, receipt, .. } => stream::receipt_taken(rows, at, *no, receipt),
     }
 }
 

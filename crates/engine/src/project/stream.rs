@@ -4,8 +4,8 @@ use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::receipt::Receipt;
 use deskwire_store::local::{LinkNo, Order};
-use deskwire_store::record::{ItemMade, Record};
-use deskwire_store::row::{InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
+use deskwire_store::record::ItemMade;
+use deskwire_store::row::{Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
 use deskwire_store::table::{GRANTS, RowsMut, SENT, STREAMS, THREADS, WAITING};
 use deskwire_store::{EntryRef, Result};
 
@@ -19,30 +19,6 @@ const RETIRED: usize = 8;
 /// Receipts whose promise is kept apart; older ones are subsumed.
 const PROMISES: usize = 8;
 
-pub(super) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: Option<&[u8]>) -> Result<()> {
-    match record {
-        Record::HelloSaid { no, nonce, length, .. } => {
-            with(rows, *no, |row| row.hello = Some((*nonce, *length)))
-        }
-        Record::Welcomed { .. } => Ok(()),
-        Record::HelloAnswered { no, hello, session, instance, .. } => {
-            let hello = deskwire_proto::id::Hash::of(hello);
-            let pending = InSession { session: *session, instance: *instance, hello, entry: at };
-            with(rows, *no, |row| row.pending = Some(pending))
-        }
-        Record::SessionTaken { no, .. } => with(rows, *no, take_session),
-        Record::ItemMade(made) => item(rows, at, made),
-        Record::Numbered { no, order, seq, hash, seen, .. } => {
-            numbered(rows, at, (*no, *order), (*seq, *seen), *hash)
-        }
-        Record::Dropped { no, order, why, .. } => dropped(rows, *no, *order, why),
-        Record::Received(received) => super::received::project(rows, at, received, text),
-        Record::ReceiptGiven { no, upto, .. } => with(rows, *no, |row| row.given = *upto),
-        Record::ReceiptTaken { no, receipt, .. } => receipt_taken(rows, at, *no, receipt),
-        _ => Err(contradiction("a record that is none of a stream")),
-    }
-}
-
 /// Length of the partner's stream that has been applied.
 pub(super) fn cursor(rows: &Overlay, no: LinkNo) -> Result<u64> {
     need(rows, STREAMS, &no).map(|row| row.in_length)
@@ -53,7 +29,7 @@ pub(super) fn with(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut Str
     change(rows, STREAMS, &no, changes).map(drop)
 }
 
-fn take_session(row: &mut StreamRow) {
+pub(super) fn take_session(row: &mut StreamRow) {
     let Some(pending) = row.pending.take() else { return };
     if let Some(former) = row.session.take()
         && former.instance != pending.instance
@@ -65,7 +41,7 @@ fn take_session(row: &mut StreamRow) {
     row.session = Some(pending);
 }
 
-fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<()> {
+pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<()> {
     with(rows, made.no, |row| {
         row.next_order = made.order.0 + 1;
         row.waiting += 1;
@@ -95,7 +71,7 @@ fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<()> {
     rows.put(WAITING, &(made.no, made.order), &row)
 }
 
-fn numbered(
+pub(super) fn numbered(
     rows: &mut Overlay,
     at: EntryRef,
     (no, order): (LinkNo, Order),
@@ -118,7 +94,7 @@ fn numbered(
     }
 }
 
-fn dropped(rows: &mut Overlay, no: LinkNo, order: Order, why: &Refused) -> Result<()> {
+pub(super) fn dropped(rows: &mut Overlay, no: LinkNo, order: Order, why: &Refused) -> Result<()> {
     let waiting = need(rows, WAITING, &(no, order))?;
     rows.delete(WAITING, &(no, order));
     with(rows, no, |row| row.waiting = row.waiting.saturating_sub(1))?;
@@ -146,7 +122,7 @@ fn mark(
     .map(drop)
 }
 
-fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &[u8]) -> Result<()> {
+pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &[u8]) -> Result<()> {
     let receipt = read_receipt(raw).ok_or_else(|| contradiction("a receipt"))?;
     let stream = need(rows, STREAMS, &no)?;
     for seq in stream.acked + 1..=receipt.upto {

@@ -123,7 +123,7 @@ type Names = (Option<String>, Option<String>, Option<Person>);
 fn names(lookup: &Lookup<'_>, row: &FileRow) -> Result<Names, Refusal> {
     let entry = lookup.reader.entry(row.entry)?;
     match Record::read(&entry)? {
-        Record::FileMade { .. } => {
+        Record::FileMade(_) => {
             let text: Option<FileText> = decode_text(&entry)?;
             Ok(text.map_or((None, None, None), |text| {
                 (Some(text.name.to_string()), text.media.map(String::from), Some(text.by))

@@ -172,7 +172,7 @@ fn last_entry(lookup: &Lookup<'_>, number: TicketNumber) -> Result<Option<Timest
 fn text(lookup: &Lookup<'_>, row: &TicketRow) -> Result<Option<TicketText>, Refusal> {
     let entry = lookup.reader.entry(row.body)?;
     match Record::read(&entry)? {
-        Record::TicketMade { .. } => Ok(decode_text(&entry)?),
+        Record::TicketMade(_) => Ok(decode_text(&entry)?),
         Record::Received(_) => Ok(match Message::read(lookup.reader, row.body)?.body() {
             Some(Body::Offer { text, .. }) => Some(offered(text)),
             Some(_) | None => None,

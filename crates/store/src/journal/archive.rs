@@ -37,7 +37,7 @@ impl LogArchive {
         let mut window = Window::new(old.clone(), number, extent.end);
         let mut erased = Vec::new();
         for at in entries {
-            if at.offset < SECTOR || at.offset + ENTRY_HEADER as u64 > extent.end {
+            if at.offset < SECTOR || at.offset > extent.end.saturating_sub(ENTRY_HEADER as u64) {
                 return Err(missing(at));
             }
             erased.extend(erased_entry(&mut window, Place { id: self.log.id(), at: *at })?);

@@ -19,6 +19,7 @@ struct Data {
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
     position: Option<Position>,
     undo: VecDeque<Undo>,
+    failed: bool,
 }
 
 /// What one batch replaced.
@@ -38,6 +39,15 @@ impl Rows {
             }
             data.position = undo.position;
         }
+    }
+
+    /// Lets every operation fail until the rows are cleared from outside.
+    pub(super) fn fail(&self) {
+        self.write().failed = true;
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.read().failed
     }
 
     pub(super) fn clear(&self) {
@@ -92,7 +102,11 @@ pub(super) struct MemoryView {
 
 impl MemoryView {
     fn alive(&self) -> Result<&Rows> {
-        if self.session.is_alive() { Ok(&self.rows) } else { Err(Error::Closed) }
+        match self.session.is_alive() {
+            false => Err(Error::Closed),
+            true if self.rows.has_failed() => Err(Error::ViewFailed("a simulated failure".into())),
+            true => Ok(&self.rows),
+        }
     }
 }
 

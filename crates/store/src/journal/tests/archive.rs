@@ -134,7 +134,9 @@ fn a_damaged_segment_is_not_rewritten() {
     assert!(matches!(journal.archive.erase(&refs[1..2]), Err(Error::Damaged(_))));
     let nowhere = EntryRef { offset: refs[0].offset + 8, ..refs[0] };
     assert!(journal.archive.erase(&[nowhere]).is_err());
-    assert!(journal.archive.erase(&[EntryRef { segment: 0, offset: 600 }]).is_err());
+    for (segment, offset) in [(0, 600), (1, 0), (1, u64::MAX), (1, refs[2].offset + 500)] {
+        assert!(journal.archive.erase(&[EntryRef { segment, offset }]).is_err());
+    }
     assert_eq!(segment(&disk, 1), bytes);
 }
 

@@ -4,6 +4,7 @@ mod archive;
 mod crash;
 mod damage;
 mod faults;
+mod garbage;
 mod layout;
 mod replay;
 mod stage;
