@@ -7,7 +7,7 @@
 mod backend;
 mod batch;
 mod blob;
-#[cfg(feature = "conformance")]
+#[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod disk;
 mod error;

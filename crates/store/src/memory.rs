@@ -122,7 +122,9 @@ impl MemoryStore {
             None => Some(RebuildReason::Missing),
             Some(found) if found != schema => Some(RebuildReason::Schema { found, wanted: schema }),
             Some(_) if state.power_was_cut && !state.clean => Some(RebuildReason::PowerCut),
-            Some(_) if self.rows.has_failed() => Some(RebuildReason::Unreadable("a simulated failure".into())),
+            Some(_) if self.rows.has_failed() => {
+                Some(RebuildReason::Unreadable("a simulated failure".into()))
+            }
             Some(_) => RebuildReason::of_position(journal, self.rows.position())?,
         };
         Ok(reason.map_or(ViewState::Intact, ViewState::NeedsRebuild))

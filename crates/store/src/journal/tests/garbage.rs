@@ -83,7 +83,7 @@ fn check(disk: &SimDisk, written: &[(EntryRef, Entry)], may_end_early: bool) -> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Bytes from the disk are not to be trusted: a desk must not die of them, nor show what nobody wrote.
     #[test]
