@@ -293,6 +293,17 @@ fn refused_words_do_not_stand() {
     assert_eq!((case.words(Principal), case.shared_words(Principal)), (&words("B"), &words("B")));
 }
 
+/// Words of a parked item are the newest once it leaves: that is the order in which the partner gets them.
+#[test]
+fn words_stand_in_the_order_of_the_stream() {
+    let mut case = accepted();
+    case.accept(2, said(TELL, "parked"), 1).unwrap();
+    case.accept(3, said(TELL, "first"), 1).unwrap();
+    case.number(3, 2, 1).unwrap();
+    case.number(2, 3, 1).unwrap();
+    assert_eq!(case.words(Principal), &words("parked"));
+}
+
 /// While a partner is away, a hundred changes of one's own status wait as one.
 #[test]
 fn a_waiting_status_is_replaced_by_a_newer_one() {

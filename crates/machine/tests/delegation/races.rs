@@ -1,7 +1,7 @@
 //! The races that the design names, played over a wire, and what each side sees while they last.
 
 use deskwire_machine::delegation::{
-    Certainty, Event, EventKind, Fate, Field, Fields, Place, Progress, Role, State, Turn, Versions,
+    Answer, Certainty, Event, EventKind, Fate, Field, Fields, Place, Progress, Role, State, Turn, Versions,
 };
 
 use crate::support::World;
@@ -195,6 +195,31 @@ fn other_traffic_settles_a_recall() {
     assert!(world.principal.view().provisional);
     world.deliver(Principal, false);
     ends_in(&world, State::Recalled);
+}
+
+/// A word of the contractor that has seen the recall settles it too, when the receipt came late and names more.
+#[test]
+fn a_later_word_settles_a_recall() {
+    let mut world = World::after(&[(Principal, OFFER), (Contractor, ACCEPT)]);
+    world.say(Principal, Event::Recall).unwrap();
+    world.deliver(Contractor, false);
+    world.say(Contractor, Event::Status { to: None }).unwrap();
+    world.deliver(Principal, false);
+    let desk = &mut world.principal;
+    assert!(desk.view().provisional, "it may have been refused");
+    desk.case.answer(2, Answer::Applied, 9, desk.cursor);
+    assert_eq!(desk.view().settled_state, State::Recalled);
+}
+
+/// What was proposed before the end is not open again after a reopen: nobody takes a price of long ago by accident.
+#[test]
+fn proposals_end_with_the_delegation() {
+    let end = [(Principal, price(0)), (Contractor, Event::Resolve), (Principal, Event::Confirm)];
+    let mut world = World::after(&[&[(Principal, OFFER), (Contractor, ACCEPT)], end.as_slice()].concat());
+    world.say(Principal, Event::Reopen).unwrap();
+    world.quiet();
+    let view = world.contractor.view();
+    assert_eq!((view.state, view.proposals.len(), view.versions.price), (State::InProgress, 0, 1));
 }
 
 /// A refused recall has no effect on either side, and later events are judged without it.
