@@ -8,7 +8,8 @@ use deskwire_proto::id::InstanceId;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::record::Record;
 use deskwire_store::{
-    Blobs, JournalReader, Keeper, Opened, Position, Replayed, Sink, Stage, View, ViewState, WriteError,
+    Blobs, JournalReader, Keeper, Opened, Position, Replayed, SealedGroup, Sink, Stage, View, ViewState,
+    WriteError,
 };
 
 use crate::Refusal;
@@ -27,7 +28,10 @@ pub struct Core {
     identity: Arc<Identity>,
     memory: Memory,
     stage: Stage,
-    sink: Box<dyn Sink>,
+    /// The group that is being synced, with what happens once it is durable.
+    syncing: Option<(Arc<SealedGroup>, BTreeSet<Effect>)>,
+    /// Taken by the thread that syncs, if there is one.
+    sink: Option<Box<dyn Sink>>,
     journal: Arc<dyn JournalReader>,
     view: Arc<dyn View>,
     blobs: Arc<dyn Blobs>,
@@ -66,7 +70,8 @@ impl Core {
             identity,
             memory: Memory::new(instance),
             stage,
-            sink,
+            syncing: None,
+            sink: Some(sink),
             journal: reader,
             overlay: Overlay::new(Arc::clone(&view)),
             view,
@@ -92,6 +97,7 @@ impl Core {
             memory: &mut self.memory,
             overlay: &mut self.overlay,
             stage: &mut self.stage,
+            syncing: self.syncing.as_ref().map(|(group, _)| group.as_ref()),
             journal: &self.journal,
             entropy: self.entropy.as_mut(),
             effects: BTreeSet::new(),
@@ -116,30 +122,72 @@ impl Core {
         self.stage.bytes()
     }
 
-    /// Makes the group durable, then visible. Returns the effects that may now be released.
+    /// Seals the group that was built, to be made durable while the next one is built over it. `None` if nothing was
+    /// recorded. The group before must have landed.
+    pub fn seal(&mut self) -> Option<Arc<SealedGroup>> {
+        let group = Arc::new(self.stage.seal()?);
+        self.overlay.seal();
+        self.syncing = Some((Arc::clone(&group), std::mem::take(&mut self.effects)));
+        Some(group)
+    }
+
+    /// What was written of the sealed group: makes it visible, and returns the effects that may now be released.
     ///
     /// # Errors
-    /// [`WriteError::Full`]: the group is gone and was never seen; the engine goes on.
+    /// [`WriteError::Full`]: that group is gone, and with it all that was built on it; the engine goes on.
     /// [`WriteError::Fatal`]: the process must end.
-    pub fn commit(&mut self) -> Result<BTreeSet<Effect>, WriteError> {
-        let batch = self.overlay.take();
-        let effects = std::mem::take(&mut self.effects);
-        let Some(group) = self.stage.seal() else {
-            return Ok(effects);
-        };
-        match self.sink.write(std::slice::from_ref(&group)) {
+    pub fn land(&mut self, written: Result<Position, WriteError>) -> Result<BTreeSet<Effect>, WriteError> {
+        match written {
             Ok(position) => {
+                let batch = self.overlay.land();
                 self.view.apply(&batch, &position).map_err(|error| WriteError::Fatal(error.to_string()))?;
-                Ok(effects)
+                Ok(self.syncing.take().map(|(_, effects)| effects).unwrap_or_default())
             }
             Err(WriteError::Full(why)) => {
+                self.overlay.clear();
+                self.syncing = None;
+                self.effects.clear();
                 self.stage.reset(self.journal.tail());
                 // What commands noted in memory may rest on the lost group: sessions are cheap to open again.
                 self.memory.sessions.clear();
+                self.memory.terms.clear();
                 Err(WriteError::Full(why))
             }
             Err(fatal @ WriteError::Fatal(_)) => Err(fatal),
         }
+    }
+
+    /// Makes the group durable, then visible, in one go. Returns the effects that may now be released.
+    ///
+    /// # Errors
+    /// As [`Core::land`].
+    pub fn commit(&mut self) -> Result<BTreeSet<Effect>, WriteError> {
+        let Some(group) = self.seal() else {
+            return Ok(std::mem::take(&mut self.effects));
+        };
+        let sink = self.sink.as_mut().ok_or_else(|| WriteError::Fatal("another thread syncs".into()))?;
+        let written = sink.write(std::slice::from_ref(group.as_ref()));
+        self.land(written)
+    }
+
+    /// Hands out what makes groups durable, for a thread of its own.
+    pub fn take_sink(&mut self) -> Option<Box<dyn Sink>> {
+        self.sink.take()
+    }
+
+    /// Effects of commands that recorded nothing, and which wait for nothing.
+    pub fn take_effects(&mut self) -> BTreeSet<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether anything was recorded since the last seal.
+    pub fn has_group(&self) -> bool {
+        self.stage.entries() > 0
+    }
+
+    /// Whether a group is being synced.
+    pub fn is_syncing(&self) -> bool {
+        self.syncing.is_some()
     }
 
     /// The committed rows.
@@ -192,8 +240,8 @@ fn replay(
                 if groups.is_multiple_of(1_000) {
                     progress(groups);
                 }
-                overlay.keep();
-                view.apply(&overlay.take(), &position)
+                overlay.seal();
+                view.apply(&overlay.land(), &position)
             }
         };
         match done {

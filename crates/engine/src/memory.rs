@@ -1,10 +1,12 @@
 //! What the engine keeps for as long as the process lives, and draws anew after a restart.
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use deskwire_proto::id::{InstanceId, SessionId};
+use deskwire_proto::terms::Terms;
 use deskwire_proto::time::Timestamp;
+use deskwire_store::EntryRef;
 use deskwire_store::local::LinkNo;
 
 use crate::reader::Contacts;
@@ -16,13 +18,15 @@ pub struct Memory {
     pub instance: InstanceId,
     /// The open sessions of our own streams.
     pub sessions: HashMap<LinkNo, SessionId>,
+    /// Terms by the record that holds them, which never changes.
+    pub(crate) terms: HashMap<EntryRef, Arc<Terms>>,
     /// When an authenticated word of each partner last came.
     pub(crate) contacts: Contacts,
 }
 
 impl Memory {
     pub(crate) fn new(instance: InstanceId) -> Self {
-        Self { instance, sessions: HashMap::new(), contacts: Contacts::default() }
+        Self { instance, sessions: HashMap::new(), terms: HashMap::new(), contacts: Contacts::default() }
     }
 
     /// Notes that an authenticated word of a partner came.

@@ -10,9 +10,11 @@ use deskwire_store::{Batch, Direction, Result, View};
 
 type Change = (Vec<u8>, Option<Vec<u8>>);
 
-/// The committed view with changes that are not committed yet.
+/// The committed view with changes that are not committed yet: those of the group that is being synced, and over them
+/// those of the group being built.
 pub struct Overlay {
     view: Arc<dyn View>,
+    syncing: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// What each changed key was before the job at work: `None` if the overlay did not hold it.
     undo: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
@@ -21,7 +23,7 @@ pub struct Overlay {
 impl Overlay {
     /// No changes yet.
     pub fn new(view: Arc<dyn View>) -> Self {
-        Self { view, changes: BTreeMap::new(), undo: Vec::new() }
+        Self { view, syncing: BTreeMap::new(), changes: BTreeMap::new(), undo: Vec::new() }
     }
 
     /// Keeps what the job has changed.
@@ -39,11 +41,17 @@ impl Overlay {
         }
     }
 
-    /// Takes out the changes of the whole group.
-    pub fn take(&mut self) -> Batch {
+    /// The group is sealed: its changes stay in sight while it is synced. The one before must have landed.
+    pub fn seal(&mut self) {
         self.undo.clear();
+        debug_assert!(self.syncing.is_empty(), "one group is synced at a time");
+        self.syncing = std::mem::take(&mut self.changes);
+    }
+
+    /// Takes out the changes of the sealed group, to be applied to the view.
+    pub fn land(&mut self) -> Batch {
         let mut batch = Batch::new();
-        for (key, value) in std::mem::take(&mut self.changes) {
+        for (key, value) in std::mem::take(&mut self.syncing) {
             match value {
                 Some(value) => batch.put(key, value),
                 None => batch.delete(key),
@@ -52,10 +60,11 @@ impl Overlay {
         batch
     }
 
-    /// Forgets the changes of the whole group.
+    /// Forgets everything that is not committed.
     pub fn clear(&mut self) {
         self.undo.clear();
         self.changes.clear();
+        self.syncing.clear();
     }
 
     fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
@@ -66,7 +75,7 @@ impl Overlay {
 
 impl Rows for Overlay {
     fn raw_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        match self.changes.get(key) {
+        match self.changes.get(key).or_else(|| self.syncing.get(key)) {
             Some(value) => Ok(value.clone()),
             None => self.view.get(key),
         }
@@ -82,8 +91,12 @@ impl Rows for Overlay {
         if start >= end {
             return Ok(());
         }
-        let range = self.changes.range::<[u8], _>((Bound::Included(start), Bound::Excluded(end)));
-        let mut own: Vec<Change> = range.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let within = (Bound::Included(start), Bound::Excluded(end));
+        let mut own = BTreeMap::new();
+        for layer in [&self.syncing, &self.changes] {
+            own.extend(layer.range::<[u8], _>(within).map(|(key, value)| (key.clone(), value.clone())));
+        }
+        let mut own: Vec<Change> = own.into_iter().collect();
         if direction == Direction::Forward {
             own.reverse();
         }

@@ -9,7 +9,7 @@ use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 use deskwire_store::row::CounterRow;
 use deskwire_store::table::{COUNTERS, Rows};
-use deskwire_store::{Entry, EntryRef, JournalReader, Stage};
+use deskwire_store::{Entry, EntryRef, JournalReader, SealedGroup, Stage};
 
 use crate::Refusal;
 use crate::identity::Identity;
@@ -29,6 +29,7 @@ pub struct Step<'a> {
     pub memory: &'a mut Memory,
     pub(crate) overlay: &'a mut Overlay,
     pub(crate) stage: &'a mut Stage,
+    pub(crate) syncing: Option<&'a SealedGroup>,
     pub(crate) journal: &'a Arc<dyn JournalReader>,
     pub(crate) entropy: &'a mut dyn Entropy,
     pub(crate) effects: BTreeSet<Effect>,
@@ -53,12 +54,13 @@ impl Step<'_> {
         Ok(at)
     }
 
-    /// An entry of the journal, also one that was recorded in this very group.
+    /// An entry of the journal, also one that is not on stable storage yet.
     ///
     /// # Errors
     /// When the store fails.
     pub fn entry(&self, at: EntryRef) -> Result<Entry, Refusal> {
-        match self.stage.get(at) {
+        let fresh = self.stage.get(at).or_else(|| self.syncing.and_then(|group| group.get(at)));
+        match fresh {
             Some(entry) => Ok(entry),
             None => Ok(self.journal.read(at)?),
         }

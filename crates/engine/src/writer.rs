@@ -1,11 +1,12 @@
-//! The writer's thread: takes what has queued up, runs it as one group, commits, and only then answers.
+//! The writer's threads: one builds the next group while the other makes the last one durable; answers wait for theirs.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use deskwire_proto::time::Timestamp;
-use deskwire_store::WriteError;
+use deskwire_store::{Position, SealedGroup, Sink, WriteError};
 use tokio::sync::oneshot;
 
 use crate::Refusal;
@@ -15,7 +16,7 @@ use crate::port::{Clock, Notifier};
 use crate::reader::Reader;
 use crate::step::Command;
 
-/// Most commands of one group, and the size at which a group is closed, bytes.
+/// Most commands of one group, and the size at which a group takes no more, bytes.
 const GROUP_COMMANDS: usize = 1_024;
 const GROUP_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -25,6 +26,8 @@ type Job = Box<dyn FnOnce(&mut Core, Timestamp) -> Release + Send>;
 
 enum Order {
     Run(Job),
+    /// The syncing thread is done with the group that it was given.
+    Landed(Result<Position, WriteError>),
     Stop,
 }
 
@@ -54,10 +57,22 @@ impl Engine {
     ) -> std::io::Result<(Self, Running)> {
         let (queue, orders) = mpsc::channel();
         let reader = Reader::new(&core);
-        let writer_clock = Arc::clone(&clock);
-        let thread = std::thread::Builder::new()
-            .name("writer".into())
-            .spawn(move || write(&mut core, &orders, writer_clock.as_ref(), notifier.as_ref()))?;
+        let sink = core.take_sink().ok_or_else(|| std::io::Error::other("this core has a writer already"))?;
+        let (groups, sealed) = mpsc::channel();
+        let landed = queue.clone();
+        std::thread::Builder::new().name("sync".into()).spawn(move || sync(sink, &sealed, &landed))?;
+        let mut writer = Writer {
+            core,
+            orders,
+            groups,
+            clock: Arc::clone(&clock),
+            notifier,
+            backlog: VecDeque::new(),
+            building: Vec::new(),
+            syncing: Vec::new(),
+            stopping: false,
+        };
+        let thread = std::thread::Builder::new().name("writer".into()).spawn(move || writer.run())?;
         Ok((Self { queue: queue.clone(), reader, clock }, Running { queue, thread }))
     }
 
@@ -115,51 +130,108 @@ impl Running {
     }
 }
 
-fn write(
-    core: &mut Core,
-    orders: &mpsc::Receiver<Order>,
-    clock: &dyn Clock,
-    notifier: &dyn Notifier,
-) -> Result<(), WriteError> {
-    while let Ok(Order::Run(first)) = orders.recv() {
-        let now = clock.now();
-        let mut releases = vec![first(core, now)];
-        let mut stop = false;
-        while releases.len() < GROUP_COMMANDS && core.group_bytes() < GROUP_BYTES {
-            match orders.try_recv() {
-                Ok(Order::Run(job)) => releases.push(job(core, now)),
-                Ok(Order::Stop) => {
-                    stop = true;
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
-        commit(core, releases, notifier)?;
-        if stop {
-            break;
+/// Makes groups durable, one after the other, and says so to the writer.
+fn sync(mut sink: Box<dyn Sink>, groups: &mpsc::Receiver<Arc<SealedGroup>>, landed: &mpsc::Sender<Order>) {
+    while let Ok(group) = groups.recv() {
+        let written = sink.write(std::slice::from_ref(group.as_ref()));
+        if landed.send(Order::Landed(written)).is_err() {
+            return;
         }
     }
-    close(core);
-    Ok(())
 }
 
-fn commit(core: &mut Core, releases: Vec<Release>, notifier: &dyn Notifier) -> Result<(), WriteError> {
-    match core.commit() {
-        Ok(effects) => {
+struct Writer {
+    core: Core,
+    orders: mpsc::Receiver<Order>,
+    groups: mpsc::Sender<Arc<SealedGroup>>,
+    clock: Arc<dyn Clock>,
+    notifier: Box<dyn Notifier>,
+    /// Jobs for which the group being built had no room.
+    backlog: VecDeque<Job>,
+    /// Answers of the group being built, and of the one being synced.
+    building: Vec<Release>,
+    syncing: Vec<Release>,
+    stopping: bool,
+}
+
+impl Writer {
+    fn run(&mut self) -> Result<(), WriteError> {
+        loop {
+            if !self.core.is_syncing() {
+                self.launch()?;
+                if self.stopping && !self.core.is_syncing() && self.backlog.is_empty() {
+                    break;
+                }
+            }
+            let Ok(order) = self.orders.recv() else { break };
+            self.take(order)?;
+            while self.has_room() {
+                match self.orders.try_recv() {
+                    Ok(order) => self.take(order)?,
+                    Err(_) => break,
+                }
+            }
+        }
+        close(&self.core);
+        Ok(())
+    }
+
+    fn take(&mut self, order: Order) -> Result<(), WriteError> {
+        match order {
+            Order::Run(job) if self.has_room() && self.backlog.is_empty() => self.step(job),
+            Order::Run(job) => self.backlog.push_back(job),
+            Order::Landed(written) => self.landed(written)?,
+            Order::Stop => self.stopping = true,
+        }
+        Ok(())
+    }
+
+    fn has_room(&self) -> bool {
+        self.building.len() < GROUP_COMMANDS && self.core.group_bytes() < GROUP_BYTES
+    }
+
+    fn step(&mut self, job: Job) {
+        let now = self.clock.now();
+        let release = job(&mut self.core, now);
+        self.building.push(release);
+    }
+
+    /// Sends the group that was built to be synced. What recorded nothing is answered at once: there is nothing that
+    /// it could rest on and that is not durable.
+    fn launch(&mut self) -> Result<(), WriteError> {
+        while self.has_room() {
+            let Some(job) = self.backlog.pop_front() else { break };
+            self.step(job);
+        }
+        let releases = std::mem::take(&mut self.building);
+        let Some(group) = self.core.seal() else {
+            let effects = self.core.take_effects();
             releases.into_iter().for_each(|release| release(Ok(())));
-            effects.iter().for_each(|effect| notifier.notify(effect));
-            Ok(())
-        }
-        Err(WriteError::Full(why)) => {
-            tracing::warn!(%why, "the disk is full: new work is refused");
-            releases.into_iter().for_each(|release| release(Err(Refusal::disk_full())));
-            Ok(())
-        }
-        Err(fatal @ WriteError::Fatal(_)) => {
-            // Nobody is answered: what is on the disk is unknown until the next start.
-            tracing::error!(error = %fatal, "the journal failed: the desk stops");
-            Err(fatal)
+            effects.iter().for_each(|effect| self.notifier.notify(effect));
+            return Ok(());
+        };
+        self.syncing = releases;
+        self.groups.send(group).map_err(|_| WriteError::Fatal("the syncing thread has ended".into()))
+    }
+
+    fn landed(&mut self, written: Result<Position, WriteError>) -> Result<(), WriteError> {
+        match self.core.land(written) {
+            Ok(effects) => {
+                self.syncing.drain(..).for_each(|release| release(Ok(())));
+                effects.iter().for_each(|effect| self.notifier.notify(effect));
+                Ok(())
+            }
+            Err(WriteError::Full(why)) => {
+                tracing::warn!(%why, "the disk is full: new work is refused");
+                let lost = self.syncing.drain(..).chain(self.building.drain(..));
+                lost.for_each(|release| release(Err(Refusal::disk_full())));
+                Ok(())
+            }
+            Err(fatal @ WriteError::Fatal(_)) => {
+                // Nobody is answered: what is on the disk is unknown until the next start.
+                tracing::error!(error = %fatal, "the journal failed: the desk stops");
+                Err(fatal)
+            }
         }
     }
 }

@@ -59,7 +59,8 @@ impl Command for Deliver {
             return Ok(Delivered::Refused(code));
         }
         let known = self.head.known;
-        let context = Context { no, link: &link, terms: &find::terms(step, &link)? };
+        let terms = find::terms(step, &link)?;
+        let context = Context { no, link: &link, terms: &terms };
         for message in self.messages {
             if let Some(ended) = one(step, &context, message)? {
                 return Ok(ended);

@@ -1,5 +1,7 @@
 //! Looking things up for a command, with the refusal that a person gets when there is no such thing.
 
+use std::sync::Arc;
+
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::terms::Terms;
 use deskwire_store::EntryRef;
@@ -30,11 +32,16 @@ pub(super) fn stream(step: &Step<'_>, link: LinkNo) -> Result<StreamRow, Refusal
     step.rows().get(STREAMS, &link)?.ok_or_else(|| Refusal::unknown("link", link, "deskwire link list"))
 }
 
-pub(super) fn terms(step: &Step<'_>, row: &LinkRow) -> Result<Terms, Refusal> {
-    match step.read(row.terms)? {
-        Record::LinkOpened(opened) => Ok(opened.terms),
-        _ => Err(broken("a link's terms are another record")),
+pub(super) fn terms(step: &mut Step<'_>, row: &LinkRow) -> Result<Arc<Terms>, Refusal> {
+    if let Some(terms) = step.memory.terms.get(&row.terms) {
+        return Ok(Arc::clone(terms));
     }
+    let Record::LinkOpened(opened) = step.read(row.terms)? else {
+        return Err(broken("a link's terms are another record"));
+    };
+    let terms = Arc::new(opened.terms);
+    step.memory.terms.insert(row.terms, Arc::clone(&terms));
+    Ok(terms)
 }
 
 pub(super) fn descriptor(step: &Step<'_>, at: EntryRef) -> Result<Descriptor, Refusal> {

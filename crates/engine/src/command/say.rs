@@ -32,13 +32,9 @@ impl Saying {
 pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal> {
     find::speakable(&find::link(step, saying.link)?)?;
     let stream = find::stream(step, saying.link)?;
-    let row = match saying.delegation {
-        Some((delegation, _)) => Some(find::delegation(step, delegation)?),
-        None => None,
-    };
     let event = said(&saying.body);
-    if let (Some(event), Some(row)) = (&event, &row) {
-        row.case.check(&event.event, stream.in_length)?;
+    if let (Some(event), Some((delegation, _))) = (&event, saying.delegation) {
+        find::delegation(step, delegation)?.case.check(&event.event, stream.in_length)?;
     }
     let salt = step.random::<SALT_BYTES>();
     let composed = compose(&saying.body, saying.delegation.map(|(_, id)| id), salt).map_err(|error| {

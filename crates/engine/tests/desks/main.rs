@@ -5,3 +5,4 @@ mod linking;
 mod order;
 mod rebuild;
 mod story;
+mod writer;
