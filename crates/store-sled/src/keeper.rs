@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use deskwire_store::{Error, Keeper, Result};
 
@@ -16,11 +17,12 @@ pub(crate) struct SledKeeper {
     reserve: Reserve,
     view: Arc<SledView>,
     schema: u32,
+    forgotten: AtomicBool,
 }
 
 impl SledKeeper {
     pub(crate) fn new(folder: &Path, reserve: Reserve, view: Arc<SledView>, schema: u32) -> Self {
-        Self { folder: folder.to_owned(), reserve, view, schema }
+        Self { folder: folder.to_owned(), reserve, view, schema, forgotten: AtomicBool::new(false) }
     }
 }
 
@@ -42,12 +44,17 @@ impl Keeper for SledKeeper {
         delete_set_aside(&self.folder)
     }
 
+    fn forget_view(&self) -> Result<()> {
+        self.forgotten.store(true, Ordering::Release);
+        self.view.marker().remove()
+    }
+
     fn close(&self) -> Result<()> {
-        if self.view.close()? {
+        if self.view.close()? && !self.forgotten.load(Ordering::Acquire) {
             let sum = sum_of(&self.folder.join(VIEW))
                 .map_err(|error| Error::io(format!("read {VIEW} in {}", self.folder.display()), error))?;
             self.view.marker().write_clean(self.schema, sum)?;
-        } else {
+        } else if !self.forgotten.load(Ordering::Acquire) {
             tracing::warn!(
                 "the view was still being read at the end; it is rebuilt if the power fails before the next start"
             );

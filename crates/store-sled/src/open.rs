@@ -17,7 +17,7 @@ use crate::folder::{FolderLock, Format, check_format, write_format};
 use crate::keeper::SledKeeper;
 use crate::marker::Marker;
 use crate::reserve::Reserve;
-use crate::room::{RoomySink, ViewRoom};
+use crate::room::RoomySink;
 use crate::view::{FOLDER, SledView};
 
 pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
@@ -40,11 +40,10 @@ pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
             opened
         }
     };
-    let room = ViewRoom::open(folder, options.view_room_bytes)?;
     let keeper = SledKeeper::new(folder, reserve, opened.view.clone(), options.schema);
     Ok(Opened {
         stage: opened.journal.stage,
-        sink: Box::new(RoomySink::new(opened.journal.sink, room)),
+        sink: Box::new(RoomySink::new(opened.journal.sink, opened.view.clone())),
         reader: opened.journal.reader,
         archive: opened.journal.archive,
         view: opened.view,
@@ -110,7 +109,7 @@ fn open_view(
 ) -> Result<(SledView, ViewState)> {
     let try_open = || {
         Marker::new(folder).write_in_use(options.schema)?;
-        SledView::open(folder, options.cache_bytes, lock.clone())
+        SledView::open(folder, options, lock.clone())
     };
     let reason = match Marker::new(folder).judge(options.schema, &folder.join(FOLDER))? {
         Some(reason) => reason,

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use deskwire_store::{Batch, Direction, Error, Position, Result, View, VisitRow};
 
+use crate::Options;
 use crate::disk::{create_private_folder, sync_folder};
 use crate::folder::FolderLock;
 use crate::marker::Marker;
+use crate::room::ViewRoom;
 
 /// The folder of the database.
 pub(crate) const FOLDER: &str = "view";
@@ -32,6 +34,7 @@ const TIDY_EVERY: Duration = Duration::from_millis(500);
 /// The rows in sled.
 pub(crate) struct SledView {
     folder: PathBuf,
+    room: ViewRoom,
     marker: Marker,
     /// `None` once closed.
     db: RwLock<Option<Arc<sled::Db>>>,
@@ -47,13 +50,13 @@ impl SledView {
     ///
     /// # Errors
     /// [`Error::Full`] when there is no room, [`Error::ViewFailed`] for everything else sled objects to.
-    pub(crate) fn open(store: &Path, cache_bytes: u64, lock: Arc<FolderLock>) -> Result<Self> {
+    pub(crate) fn open(store: &Path, options: Options, lock: Arc<FolderLock>) -> Result<Self> {
         let folder = store.join(FOLDER);
         create_private_folder(&folder)
             .map_err(|error| Error::io(format!("create {}", folder.display()), error))?;
         let config = sled::Config::new()
             .path(&folder)
-            .cache_capacity(cache_bytes)
+            .cache_capacity(options.cache_bytes)
             .flush_every_ms(Some(TIDY_EVERY.as_millis() as u64));
         let begin = Instant::now();
         let db = loop {
@@ -65,8 +68,10 @@ impl SledView {
                 Ok(db) => break db,
             }
         };
+        let room = ViewRoom::open(&folder, options.view_room_bytes)?;
         Ok(Self {
             folder,
+            room,
             marker: Marker::new(store),
             db: RwLock::new(Some(Arc::new(db))),
             failure: OnceLock::new(),
@@ -101,6 +106,11 @@ impl SledView {
         sync_tree(&self.folder)
             .map_err(|error| Error::io(format!("sync {}", self.folder.display()), error))?;
         Ok(true)
+    }
+
+    /// The room kept for the view.
+    pub(crate) fn room(&self) -> &ViewRoom {
+        &self.room
     }
 
     /// The marker beside the view.
@@ -184,6 +194,7 @@ impl View for SledView {
         }
         writes.insert(POSITION, position.to_bytes().as_slice());
         let db = self.db()?;
+        self.room.ensure_batch()?;
         self.guard(|| db.apply_batch(writes))
     }
 

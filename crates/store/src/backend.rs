@@ -254,6 +254,8 @@ pub trait View: Send + Sync {
     ///
     /// # Errors
     /// [`Error::BadRow`](crate::Error::BadRow) for a row outside the limits, with nothing applied;
+    /// [`Error::Full`](crate::Error::Full), with nothing applied, when there is no room, which a rebuild can meet:
+    /// after [`Sink::write`] has taken a group there is room for its rows;
     /// [`Error::ViewFailed`](crate::Error::ViewFailed) when the view is of no use any more.
     fn apply(&self, batch: &Batch, position: &Position) -> Result<()>;
 
@@ -281,6 +283,10 @@ pub trait Keeper: Send + Sync {
 
     /// Tells that a rebuild is complete: the views set aside are deleted.
     fn view_rebuilt(&self) -> Result<()>;
+
+    /// Lets the next opening rebuild the view, whatever else it finds: the end of an erasure, since a view keeps old
+    /// rows in its files for a while. The present view stays usable until then.
+    fn forget_view(&self) -> Result<()>;
 
     /// Ends the session: the view is made durable and marked clean, so that the next opening trusts it. Call it after
     /// the last write. Dropping the parts without this is a crash, and safe.

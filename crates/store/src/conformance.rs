@@ -54,6 +54,7 @@ macro_rules! conformance_tests {
             a_clean_stop_keeps_the_view,
             a_killed_process_leaves_a_view_to_catch_up,
             a_power_cut_costs_the_view_but_no_entry,
+            a_forgotten_view_is_rebuilt,
             a_view_of_another_schema_is_rebuilt,
             a_view_ahead_of_the_journal_is_rebuilt,
             a_fresh_store_has_no_view_yet,

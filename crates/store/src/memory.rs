@@ -166,6 +166,12 @@ impl Keeper for MemoryKeeper {
         self.alive()
     }
 
+    fn forget_view(&self) -> Result<()> {
+        self.alive()?;
+        self.store.state().schema = None;
+        Ok(())
+    }
+
     fn close(&self) -> Result<()> {
         self.alive()?;
         self.store.disk.kill();

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use deskwire_store::{Batch, BlobId, Opened, WriteError};
+use deskwire_store::{Batch, BlobId, Opened, Result, WriteError};
 
 use super::process::{child_folder, say};
 use super::{commit, entries, entry, options, row};
@@ -54,13 +54,13 @@ fn child_meets_a_full_disk() {
         taken = fill(&mut opened, &folder);
         check(&opened, taken);
     }
-    let tail = opened.reader.tail();
-    for number in 0..200u64 {
-        let mut batch = Batch::new();
-        batch.put([&[9][..], &number.to_be_bytes()].concat(), vec![7; 1000]);
-        opened.view.apply(&batch, &tail).expect("there is room for what was accepted");
-    }
-    opened.view.flush().expect("also on the disk");
+    let accepted = (0..100).try_for_each(|number| put(&opened, number));
+    accepted.expect("there is room for what was accepted");
+    let refused = (100..).find_map(|number| put(&opened, number).err()).unwrap();
+    assert!(refused.is_full(), "{refused}");
+    opened.view.flush().expect("what was applied has its room on the disk");
+    fs::remove_file(folder.join("ballast")).unwrap();
+    put(&opened, 7).expect("it goes on by itself");
     assert_eq!(opened.view.get(&[&[9][..], &7u64.to_be_bytes()].concat()).unwrap(), Some(vec![7; 1000]));
     drop(opened);
     while ballast(&folder) {}
@@ -71,6 +71,12 @@ fn child_meets_a_full_disk() {
     fs::remove_file(folder.join("ballast")).unwrap();
     assert!(opened.keeper.restore_reserve().unwrap());
     say("all held");
+}
+
+fn put(opened: &Opened, number: u64) -> Result<()> {
+    let mut batch = Batch::new();
+    batch.put([&[9][..], &number.to_be_bytes()].concat(), vec![7; 1000]);
+    opened.view.apply(&batch, &opened.reader.tail())
 }
 
 fn check(opened: &Opened, taken: u64) {

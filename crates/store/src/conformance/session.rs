@@ -61,6 +61,29 @@ pub fn a_power_cut_costs_the_view_but_no_entry(harness: &impl Harness) {
     assert_eq!(opened.view_state, ViewState::Intact, "a rebuilt view is as good as any");
 }
 
+/// After an erasure the old rows must be gone for good.
+pub fn a_forgotten_view_is_rebuilt(harness: &impl Harness) {
+    for clean in [true, false] {
+        let mut opened = reopened(harness, 1);
+        commit(&mut opened, &[1]);
+        opened.keeper.forget_view().expect("forgotten");
+        commit(&mut opened, &[2]);
+        if clean {
+            opened.keeper.close().expect("closed");
+        }
+        drop(opened);
+        harness.kill();
+        let opened = reopened(harness, 1);
+        assert_eq!(opened.view_state, ViewState::NeedsRebuild(RebuildReason::Missing), "closed: {clean}");
+        assert_eq!(dump(opened.view.as_ref()), []);
+        catch_up(&opened);
+        opened.keeper.close().expect("closed");
+        drop(opened);
+        assert_eq!(reopened(harness, 1).view_state, ViewState::Intact);
+        harness.kill();
+    }
+}
+
 /// Rows of an older program must not be read by a newer one.
 pub fn a_view_of_another_schema_is_rebuilt(harness: &impl Harness) {
     let mut opened = reopened(harness, 1);
