@@ -1,1 +1,0 @@
-//! Examples of using Deskwire from outside.
