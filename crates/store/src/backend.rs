@@ -156,8 +156,8 @@ pub trait JournalReader: Send + Sync {
     /// Reads one committed entry and checks it.
     ///
     /// # Errors
-    /// [`Error::NoEntry`](crate::Error::NoEntry) for an address at which none is committed, or whose segment was
-    /// dropped; [`Error::Damaged`](crate::Error::Damaged) when a checksum does not hold.
+    /// [`Error::NoEntry`] for an address at which none is committed, or whose segment was
+    /// dropped; [`Error::Damaged`] when a checksum does not hold.
     fn read(&self, at: EntryRef) -> Result<Entry>;
 
     /// Visits every entry after the given position (`None`: from the first one kept) up to the tail at the time of
@@ -166,8 +166,8 @@ pub trait JournalReader: Send + Sync {
     /// whole, or the start.
     ///
     /// # Errors
-    /// [`Error::NoPosition`](crate::Error::NoPosition) when this journal does not contain `after`;
-    /// [`Error::Damaged`](crate::Error::Damaged) at the first group that does not verify.
+    /// [`Error::NoPosition`] when this journal does not contain `after`;
+    /// [`Error::Damaged`] at the first group that does not verify.
     fn replay(
         &self,
         after: Option<Position>,
@@ -203,7 +203,7 @@ pub trait Archive: Send + Sync {
     /// readable through it. The files of all segments are a whole journal, which can be opened elsewhere.
     ///
     /// # Errors
-    /// [`Error::NoEntry`](crate::Error::NoEntry) when there is no such segment.
+    /// [`Error::NoEntry`] when there is no such segment.
     fn open_segment(&self, number: u64) -> Result<Arc<dyn BlobFile>>;
 
     /// Erases the texts of entries for ever and durably, at unchanged addresses and with an unchanged chain; entries
@@ -212,7 +212,7 @@ pub trait Archive: Send + Sync {
     /// again.
     ///
     /// # Errors
-    /// [`Error::SegmentOpen`](crate::Error::SegmentOpen) when an entry lies in the segment being written, with nothing
+    /// [`Error::SegmentOpen`] when an entry lies in the segment being written, with nothing
     /// erased: call [`Stage::begin_segment`](crate::Stage::begin_segment) and try again after the next group.
     fn erase(&self, entries: &[EntryRef]) -> Result<usize>;
 
@@ -253,10 +253,10 @@ pub trait View: Send + Sync {
     /// Applies all changes and the position they reflect, or nothing. Not durable by itself: the journal is.
     ///
     /// # Errors
-    /// [`Error::BadRow`](crate::Error::BadRow) for a row outside the limits, with nothing applied;
-    /// [`Error::Full`](crate::Error::Full), with nothing applied, when there is no room, which a rebuild can meet:
+    /// [`Error::BadRow`] for a row outside the limits, with nothing applied;
+    /// [`Error::Full`], with nothing applied, when there is no room, which a rebuild can meet:
     /// after [`Sink::write`] has taken a group there is room for its rows;
-    /// [`Error::ViewFailed`](crate::Error::ViewFailed) when the view is of no use any more.
+    /// [`Error::ViewFailed`] when the view is of no use any more.
     fn apply(&self, batch: &Batch, position: &Position) -> Result<()>;
 
     /// The position of the last batch applied; `None` for an empty view.

@@ -142,7 +142,7 @@ fn decide(
     }
 }
 
-/// What the partner says to have seen must fit what it has received and what its receipts say. proto-spec, section 8.5.
+/// What the partner says to have seen must fit what it has received and what its receipts say. proto-spec, section 8.4.
 fn seen(stream: &StreamRow, message: &Verified) -> Result<(), Stop> {
     let (seq, seen) = (message.head.seq, message.head.seen);
     if seen > stream.out_length {
@@ -178,10 +178,24 @@ fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body
         let outside = outside_update(facts, text, context.terms);
         within_terms(&outside)?;
     }
+    facts_fit(body, &row)?;
     let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
     row.case.check_peer(&said.event)?;
     let event = Some(FoldEvent(said.event, said.words));
     Ok(Consumed { refused: None, local: local(delegation, row.ticket, None), event })
+}
+
+/// What the shape of the facts alone does not say. proto-spec, sections 6.11, 6.15 and 6.19.
+fn facts_fit(body: &Body, row: &DelegationRow) -> Result<(), Stop> {
+    let ours = row.case.role();
+    match body {
+        Body::Status { facts, .. } if facts.state.is_some() && ours == delegation::Role::Contractor => {
+            Err(OutcomeCode::NotYourField.into())
+        }
+        Body::Accept { facts, .. } if facts.version.get() > row.version => Err(OutcomeCode::MalformedFacts.into()),
+        Body::Update { facts, .. } if facts.version.get() <= row.version => Err(OutcomeCode::MalformedFacts.into()),
+        _ => Ok(()),
+    }
 }
 
 fn offered(

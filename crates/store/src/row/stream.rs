@@ -79,7 +79,7 @@ impl StreamRow {
     }
 }
 
-/// A message of the partner beyond `length` must have seen at least `upto`. proto-spec, section 8.5.
+/// A message of the partner beyond `length` must have seen at least `upto`. proto-spec, section 8.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promise {
     /// Length of the partner's stream that the receipt names.
