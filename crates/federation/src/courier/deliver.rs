@@ -1,0 +1,207 @@
+//! Hello, welcome, and batches with up to four of them in flight. proto-spec, sections 5.3 and 5.4.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use deskwire_engine::command::link::TakeDescriptor;
+use deskwire_engine::command::receipt::TakeReceipt;
+use deskwire_engine::command::send::{Next, NextBatch};
+use deskwire_engine::command::session::{Opened, SayHello, TakeWelcome};
+use deskwire_engine::{Partner, Refusal};
+use deskwire_machine::retry::Failure;
+use deskwire_proto::code::{Class, Code};
+use deskwire_proto::receipt::Receipt;
+use deskwire_proto::session::Welcome;
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
+
+use super::{Courier, Setback};
+use crate::peer::{Call, Trouble};
+use crate::shared::Shared;
+use crate::verify;
+
+/// Batches of one stream in flight.
+const FLIGHTS: usize = 4;
+/// Times that the same request for a new hello is followed before it counts as a failure.
+const RESYNCS: u32 = 3;
+
+/// Batches on their way, and how far they go.
+struct Sky<'a> {
+    flights: FuturesUnordered<BoxFuture<'a, Result<Bytes, Trouble>>>,
+    /// Highest number in flight or covered; `None`: begin behind what is acknowledged.
+    after: Option<u64>,
+    /// There was nothing more to send.
+    exhausted: bool,
+    /// What ends this as soon as the others have landed.
+    setback: Option<Setback>,
+}
+
+impl Sky<'_> {
+    fn beginning(after: Option<u64>) -> Self {
+        Self { flights: FuturesUnordered::new(), after, exhausted: false, setback: None }
+    }
+
+    fn takes_more(&self) -> bool {
+        self.setback.is_none() && !self.exhausted && self.flights.len() < FLIGHTS
+    }
+}
+
+impl Courier {
+    /// Sends everything that there is to send.
+    pub(super) async fn deliver(&mut self, partner: &Arc<Partner>) -> Result<(), Setback> {
+        if partner.row.trouble.is_some() && !self.has_work()? {
+            // Only an answer of the partner ends the trouble.
+            self.session = None;
+        }
+        let mut resyncs = 0;
+        loop {
+            let opened = match self.session {
+                Some(opened) => opened,
+                None => self.hello(partner).await?,
+            };
+            let trouble = match self.push(opened).await {
+                Ok(()) => return Ok(()),
+                Err(Setback::Resync(trouble)) => trouble,
+                Err(setback) => return Err(setback),
+            };
+            self.session = None;
+            resyncs += 1;
+            tracing::debug!(link = %self.link, code = trouble.code, resyncs, "a new hello is needed");
+            if resyncs == RESYNCS {
+                return Err(Setback::Peer(trouble));
+            }
+        }
+    }
+
+    /// Opens a session.
+    pub(super) async fn hello(&mut self, partner: &Partner) -> Result<Opened, Setback> {
+        let hello = self.shared.engine.call(SayHello { link: self.link }).await?;
+        let call = Call::document("hello", hello);
+        let answer = self.shared.call(self.link, &call).await.map_err(Setback::Peer)?;
+        let welcome = verify::open::<Welcome>(&answer, partner, self.shared.us())
+            .map_err(|code| Setback::Peer(Trouble::unverified_answer("welcome", code)))?;
+        if let Some(descriptor) = welcome.descriptor {
+            self.shared.engine.call(TakeDescriptor { link: self.link, descriptor }).await?;
+        }
+        let taken = TakeWelcome { link: self.link, welcome: welcome.signed };
+        let opened = match self.shared.engine.call(taken).await? {
+            Ok(opened) => opened,
+            Err(Code::RecoveryNeeded) => {
+                tracing::warn!(link = %self.link, "the partner holds more of our stream than we do: the link pauses");
+                return Err(Setback::Halted);
+            }
+            Err(code) => return Err(Setback::Peer(Trouble::unverified_answer("welcome", code))),
+        };
+        self.contact().await?;
+        tracing::debug!(link = %self.link, held = opened.held, "a session is open");
+        self.session = Some(opened);
+        Ok(opened)
+    }
+
+    /// Sends batches until there is nothing more.
+    async fn push(&mut self, opened: Opened) -> Result<(), Setback> {
+        let shared = Arc::clone(&self.shared);
+        let mut covered = self.acknowledged()?;
+        // A partner that was restored holds less than it has acknowledged; the welcome is the truth.
+        let mut sky = Sky::beginning(Some(opened.held).filter(|held| *held < covered));
+        loop {
+            while sky.takes_more() && !self.stop.is_requested() {
+                self.launch(&shared, &mut sky, opened).await?;
+            }
+            if sky.flights.is_empty() {
+                match sky.setback.take() {
+                    Some(setback) => return Err(setback),
+                    None if !self.stop.is_requested() && self.is_behind(&mut sky, &mut covered)? => continue,
+                    None => {
+                        self.session = Some(Opened { held: u64::MAX, ..opened });
+                        return Ok(());
+                    }
+                }
+            }
+            tokio::select! {
+                Some(landed) = sky.flights.next() => self.land(&mut sky, landed).await?,
+                () = self.lane.wake.notified(), if sky.exhausted => sky.exhausted = false,
+            }
+        }
+    }
+
+    /// Sends one more batch off, if there is one.
+    async fn launch<'a>(&self, shared: &'a Shared, sky: &mut Sky<'a>, opened: Opened) -> Result<(), Setback> {
+        let link = self.link;
+        let next = NextBatch { link, session: opened.session, after: sky.after };
+        match shared.engine.call(next).await? {
+            Next::Batch { bytes, last, .. } => {
+                sky.after = Some(last);
+                shared.counters.batches_sent.one();
+                let call = Call::document("batch", bytes);
+                sky.flights.push(async move { shared.call(link, &call).await }.boxed());
+            }
+            Next::Idle => sky.exhausted = true,
+            Next::NoSession => {
+                let words = "The session with the partner has ended. Deskwire opens a new one.".to_owned();
+                let trouble = Trouble::new(Failure::Unreachable, "session-unknown", words);
+                sky.setback = Some(Setback::Resync(trouble));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the answer to one batch.
+    async fn land(&self, sky: &mut Sky<'_>, landed: Result<Bytes, Trouble>) -> Result<(), Setback> {
+        let taken = match landed {
+            Ok(answer) => self.receipt(&answer).await,
+            Err(trouble) => match trouble.wire().map(Code::class) {
+                Some(Class::Resync) => Err(Setback::Resync(trouble)),
+                Some(Class::Final | Class::Retry) | None => Err(Setback::Peer(trouble)),
+            },
+        };
+        match taken {
+            Ok(()) => {}
+            Err(setback @ (Setback::Own(_) | Setback::Halted)) => return Err(setback),
+            // The first one says why; the others fail because of it.
+            Err(setback) => sky.setback = sky.setback.take().or(Some(setback)),
+        }
+        Ok(())
+    }
+
+    async fn receipt(&self, answer: &[u8]) -> Result<(), Setback> {
+        let unverified = |code| Setback::Peer(Trouble::unverified_answer("receipt", code));
+        let Some(partner) = self.shared.partner(self.link)? else { return Ok(()) };
+        let opened = verify::open::<Receipt>(answer, &partner, self.shared.us()).map_err(unverified)?;
+        opened.signed.body().check().map_err(unverified)?;
+        let upto = opened.signed.body().upto;
+        self.shared.engine.call(TakeReceipt { link: self.link, receipt: opened.signed }).await?;
+        self.shared.counters.receipts_taken.one();
+        tracing::trace!(link = %self.link, upto, "took a receipt");
+        if partner.row.trouble.is_some() {
+            self.contact().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is more to do although all answers are there: new items, or messages that no receipt covers.
+    /// Those are sent again as long as that brings the stream forward.
+    fn is_behind(&self, sky: &mut Sky<'_>, covered: &mut u64) -> Result<bool, Setback> {
+        let before = std::mem::replace(covered, self.acknowledged()?);
+        let Some(last) = sky.after.take().filter(|last| *last > *covered) else { return Ok(!sky.exhausted) };
+        if *covered == before {
+            let words = format!(
+                "The partner's receipts stop at message {covered} although messages up to {last} were sent. \
+                 Deskwire goes on trying."
+            );
+            return Err(Setback::Peer(Trouble::new(Failure::Unreachable, "receipt-behind", words)));
+        }
+        sky.exhausted = false;
+        Ok(true)
+    }
+
+    fn acknowledged(&self) -> Result<u64, Setback> {
+        Ok(self.shared.engine.reader().stream(self.link).map_err(Refusal::from)?.acked)
+    }
+
+    fn has_work(&self) -> Result<bool, Setback> {
+        let stream = self.shared.engine.reader().stream(self.link).map_err(Refusal::from)?;
+        Ok(stream.waiting > 0 || stream.out_length > stream.acked)
+    }
+}

@@ -1,0 +1,92 @@
+//! `POST /deskwire/1/blob`: parts of files that were announced on the link. proto-spec, sections 10.3 and 10.5.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use deskwire_engine::{Partner, Refusal};
+use deskwire_proto::code::Code;
+use deskwire_proto::id::Hash;
+use deskwire_proto::transfer::{BlobRequest, Part};
+use deskwire_store::{BlobFile, BlobId};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::chunks::read_exact;
+use super::refuse::Refused;
+use super::{Answer, Endpoint, Shelf, body, open_link};
+use crate::verify;
+
+/// What is read from the disk at once.
+const PIECE: u64 = 256 * 1024;
+/// How long a request waits for a chunk list that is being computed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn blob(State(endpoint): Shelf, request: Request) -> Answer {
+    let bytes = body::document(request).await?;
+    let (partner, lane, _permit) = endpoint.door(&verify::link_of::<BlobRequest>(&bytes)?)?;
+    let opened = verify::open::<BlobRequest>(&bytes, &partner, endpoint.shared.us())?;
+    open_link(&partner.row.state)?;
+    let request = opened.signed.body();
+    lane.fresh(request.time).map_err(Refused::stale)?;
+    let download = Arc::clone(&lane.downloads).try_acquire_owned().map_err(|_| Code::Busy)?;
+    let file = endpoint.granted(&partner, &request.blob)?.ok_or(Code::BlobUnknown)?;
+    let range = request.part.range(file.size())?;
+    match request.part {
+        Part::ChunkList => {
+            let list = endpoint.chunk_lists.of(request.blob, &file);
+            let list = tokio::time::timeout(PATIENCE, list).await.map_err(|_elapsed| Code::Busy)??;
+            endpoint.shared.counters.bytes_served.more(list.len() as u64);
+            Ok(octets(list.len() as u64, Body::from(Bytes::from_owner(list))))
+        }
+        Part::Chunks { .. } => {
+            let size = range.end - range.start;
+            endpoint.shared.counters.bytes_served.more(size);
+            Ok(octets(size, stream(file, range, download)))
+        }
+    }
+}
+
+impl Endpoint {
+    /// A file that was announced on the link and is here. To know a hash is no right, and whether the file is
+    /// missing or not granted cannot be told apart.
+    fn granted(&self, partner: &Partner, blob: &Hash) -> Result<Option<Arc<dyn BlobFile>>, Refusal> {
+        let reader = self.shared.engine.reader();
+        if reader.granted(partner.no, blob)?.is_none() {
+            return Ok(None);
+        }
+        Ok(reader.blobs().open(&BlobId(*blob.as_bytes()))?)
+    }
+}
+
+fn octets(size: u64, body: Body) -> Response {
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_LENGTH, size.to_string()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, body).into_response()
+}
+
+/// Pieces of the file, read as the partner takes them.
+fn stream(file: Arc<dyn BlobFile>, range: std::ops::Range<u64>, download: OwnedSemaphorePermit) -> Body {
+    let start = (range, file, download);
+    Body::from_stream(futures_util::stream::try_unfold(start, async |(range, file, download)| {
+        if range.is_empty() {
+            return Ok::<_, std::io::Error>(None);
+        }
+        let length = usize::try_from(PIECE.min(range.end - range.start)).unwrap_or(0);
+        let reading = Arc::clone(&file);
+        let piece = tokio::task::spawn_blocking(move || {
+            let mut piece = vec![0; length];
+            read_exact(reading.as_ref(), &mut piece, range.start).map(|()| piece)
+        });
+        let piece = piece.await.map_err(std::io::Error::other)?;
+        let piece = piece.map_err(|code| std::io::Error::other(code.as_str()))?;
+        let rest = range.start + length as u64..range.end;
+        Ok(Some((Bytes::from(piece), (rest, file, download))))
+    }))
+}

@@ -1,0 +1,54 @@
+//! One file from its chunk list to its last chunk, each verified before it is written. Resumes with what is there.
+
+use deskwire_engine::Refusal;
+use deskwire_proto::transfer::{ChunkList, Part};
+use deskwire_store::row::FileRow;
+use tokio::time::Instant;
+
+use super::partial::{Partial, is_whole};
+use super::request::Stride;
+use super::{Ended, Fetcher, damaged};
+
+impl Fetcher {
+    /// Fetches one file.
+    pub(super) async fn fetch(&self, row: &FileRow) -> Ended {
+        match self.try_fetch(row).await {
+            Ok(()) => Ended::Here,
+            Err(ended) => ended,
+        }
+    }
+
+    async fn try_fetch(&self, row: &FileRow) -> Result<(), Ended> {
+        let blobs = self.shared.engine.reader().blobs();
+        if is_whole(blobs, row.blob).await? {
+            return Ok(());
+        }
+        let list = self.chunk_list(row).await?;
+        let mut partial = Partial::begin(blobs, row, list).await?;
+        tracing::debug!(link = %self.link, bytes = row.size, missing = partial.missing(), "fetching a file");
+        let mut stride = Stride::first();
+        while let Some(Part::Chunks { first, count }) = partial.next() {
+            if self.stop.is_requested() {
+                return Err(Refusal::stopping().into());
+            }
+            let begun = Instant::now();
+            let bytes = self.part(row.blob, row.size, stride.part(first, count)).await?;
+            stride.took(begun.elapsed());
+            let got = bytes.len() as u64;
+            partial = partial.store(first, bytes).await?;
+            self.shared.counters.bytes_fetched.more(got);
+        }
+        partial.finish().await
+    }
+
+    /// The chunk list; a wrong one is asked for once more.
+    async fn chunk_list(&self, row: &FileRow) -> Result<ChunkList, Ended> {
+        for _ in 0..2 {
+            let bytes = self.part(row.blob, row.size, Part::ChunkList).await?;
+            if let Ok(list) = ChunkList::decode(&bytes, row.size, row.chunks) {
+                return Ok(list);
+            }
+        }
+        Err(damaged("its list of chunks does not fit"))
+    }
+}

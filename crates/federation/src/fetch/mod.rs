@@ -1,0 +1,142 @@
+//! Fetching the files that a partner announced, beside its messages: a large file never delays a comment.
+//! proto-spec, section 10.3.
+
+mod file;
+mod partial;
+mod request;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskwire_engine::Refusal;
+use deskwire_engine::command::file::{BlobFailed, BlobHere};
+use deskwire_http::server::Shutdown;
+use deskwire_machine::retry::{Failure, Retry};
+use deskwire_store::local::{FileNo, LinkNo};
+use deskwire_store::row::{FileRow, LinkState};
+use tokio::time::sleep;
+
+use crate::lane::Lane;
+use crate::peer::Trouble;
+use crate::shared::Shared;
+
+/// How fetching one file ended.
+enum Ended {
+    /// It is here.
+    Here,
+    /// It cannot be had: a code, and words for the ticket.
+    Failed(&'static str, String),
+    /// Not now; the partner or the way to it is the reason.
+    Later(Trouble),
+    /// Not now; this desk is the reason.
+    Own(Refusal),
+}
+
+impl From<Trouble> for Ended {
+    fn from(trouble: Trouble) -> Self {
+        Self::Later(trouble)
+    }
+}
+
+impl From<Refusal> for Ended {
+    fn from(refusal: Refusal) -> Self {
+        Self::Own(refusal)
+    }
+}
+
+/// What the partner serves is not what it announced.
+fn damaged(how: &str) -> Ended {
+    let words = format!("The file is damaged at the partner: {how}. Ask the partner to send it again.");
+    Ended::Failed("blob-mismatch", words)
+}
+
+/// The announcement itself cannot be true.
+fn announced_wrong(why: &str) -> Ended {
+    let words = format!("The partner announced the file wrongly ({why}). Ask the partner to send it again.");
+    Ended::Failed("file-announced-wrongly", words)
+}
+
+/// Fetches the files of one link, one after the other.
+pub(crate) struct Fetcher {
+    shared: Arc<Shared>,
+    link: LinkNo,
+    lane: Arc<Lane>,
+    stop: Shutdown,
+    /// The schedule of the link; begins again at each contact.
+    retry: Retry,
+}
+
+impl Fetcher {
+    pub(crate) fn new(shared: &Arc<Shared>, link: LinkNo, stop: Shutdown) -> Self {
+        let retry = Retry::reset(shared.engine.now());
+        Self { shared: Arc::clone(shared), link, lane: shared.lanes.of(link), stop, retry }
+    }
+
+    /// Works until the stop, or until the link is gone.
+    pub(crate) async fn run(mut self) {
+        while !self.stop.is_requested() {
+            let pause = match self.round().await {
+                Ok(Some(pause)) => pause,
+                Ok(None) => return,
+                Err(refusal) => {
+                    tracing::warn!(link = %self.link, code = refusal.code, "files cannot be fetched now");
+                    Some(Duration::from_secs(60))
+                }
+            };
+            tokio::select! {
+                () = self.stop.requested() => return,
+                () = self.lane.fetch.notified() => self.retry = Retry::reset(self.shared.engine.now()),
+                () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+            }
+        }
+    }
+
+    /// Fetches what there is to fetch. How long to wait then: `Some(None)` is "until there is more", `None` is "the
+    /// link is gone".
+    async fn round(&mut self) -> Result<Option<Option<Duration>>, Refusal> {
+        let Some(partner) = self.shared.partner(self.link)? else { return Ok(None) };
+        if partner.row.state != LinkState::Active || partner.endpoints().is_empty() {
+            return Ok(Some(None));
+        }
+        for (no, row) in self.shared.engine.reader().fetching(self.link)? {
+            if self.stop.is_requested() {
+                break;
+            }
+            match self.fetch(&row).await {
+                Ended::Here => self.here(no, &row).await?,
+                Ended::Failed(code, words) => self.failed(no, code, words).await?,
+                Ended::Later(trouble) => return Ok(Some(Some(self.pause(&trouble)))),
+                Ended::Own(refusal) => return Err(refusal),
+            }
+        }
+        Ok(Some(None))
+    }
+
+    async fn here(&mut self, file: FileNo, row: &FileRow) -> Result<(), Refusal> {
+        self.retry = Retry::reset(self.shared.engine.now());
+        tracing::info!(link = %self.link, %file, bytes = row.size, "fetched a file");
+        self.shared.engine.call(BlobHere { file }).await
+    }
+
+    async fn failed(&self, file: FileNo, code: &'static str, words: String) -> Result<(), Refusal> {
+        tracing::info!(link = %self.link, %file, code, "a file cannot be fetched");
+        self.shared.engine.call(BlobFailed { file, code: code.to_owned(), words }).await
+    }
+
+    fn pause(&mut self, trouble: &Trouble) -> Duration {
+        tracing::debug!(link = %self.link, code = trouble.code, "a file has to wait");
+        let now = self.shared.engine.now();
+        let jitter = jitter();
+        self.retry = match trouble.failure {
+            Failure::Busy { retry_after } => self.retry.busy(now, retry_after, jitter),
+            Failure::Unreachable | Failure::Refused => self.retry.failed(now, jitter),
+        };
+        Duration::from_millis(self.retry.next_at.since(now))
+    }
+}
+
+/// Good enough to keep many desks from coming back at the same instant.
+fn jitter() -> u16 {
+    use std::hash::{BuildHasher, RandomState};
+    (RandomState::new().hash_one(0u8) & 0xffff) as u16
+}

@@ -1,0 +1,125 @@
+//! What all couriers, fetchers and requests share, and the one way to call a partner.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use deskwire_engine::command::link::TakeDescriptor;
+use deskwire_engine::{Engine, Partner, Refusal};
+use deskwire_http::address::AddressPolicy;
+use deskwire_machine::retry::Failure;
+use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::id::DeskId;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::LinkNo;
+
+use crate::ask::Askers;
+use crate::lane::Lanes;
+use crate::numbers::Counters;
+use crate::peer::{Call, Cause, Peer, Trouble, endpoints, read_descriptor};
+
+/// One per daemon.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) policy: Arc<AddressPolicy>,
+    pub(crate) lanes: Lanes,
+    pub(crate) counters: Counters,
+    pub(crate) askers: Askers,
+    peers: Mutex<HashMap<LinkNo, Known>>,
+}
+
+/// A client made for one version of a partner's descriptor.
+struct Known {
+    version: Timestamp,
+    peer: Arc<Peer>,
+}
+
+impl Shared {
+    pub(crate) fn new(engine: Engine, policy: AddressPolicy) -> Self {
+        Self {
+            engine,
+            policy: Arc::new(policy),
+            lanes: Lanes::default(),
+            counters: Counters::default(),
+            askers: Askers::default(),
+            peers: Mutex::default(),
+        }
+    }
+
+    /// This desk.
+    pub(crate) fn us(&self) -> DeskId {
+        self.engine.identity().desk()
+    }
+
+    /// The link as it stands.
+    ///
+    /// # Errors
+    /// When the store fails; `None` is a link that is not there.
+    pub(crate) fn partner(&self, link: LinkNo) -> Result<Option<Arc<Partner>>, Refusal> {
+        Ok(self.engine.reader().partner(link)?)
+    }
+
+    /// Calls a partner. If its server shows a TLS key that is not known, its newest descriptor is read, and if that
+    /// one vouches for the key, the call is made again, once.
+    ///
+    /// # Errors
+    /// Why there is no usable answer.
+    pub(crate) async fn call(&self, link: LinkNo, call: &Call) -> Result<Bytes, Trouble> {
+        let partner = self.known(link)?;
+        match self.peer(&partner)?.call(call).await {
+            Err(trouble) if trouble.cause == Cause::OtherKey => {
+                self.renew(&partner, trouble).await?;
+                let renewed = self.known(link)?;
+                self.peer(&renewed)?.call(call).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn known(&self, link: LinkNo) -> Result<Arc<Partner>, Trouble> {
+        let gone = || Trouble::new(Failure::Unreachable, "unknown-link", "The link is gone.".into());
+        self.partner(link).map_err(|refusal| Self::not_ours(&refusal))?.ok_or_else(gone)
+    }
+
+    /// A failure of this desk in the middle of a call: the partner is not to blame, the schedule goes on.
+    fn not_ours(refusal: &Refusal) -> Trouble {
+        tracing::warn!(code = refusal.code, "a call to a partner failed on this side");
+        Trouble::new(Failure::Unreachable, "internal", refusal.words.clone())
+    }
+
+    /// The client for a partner's newest descriptor.
+    fn peer(&self, partner: &Partner) -> Result<Arc<Peer>, Trouble> {
+        let version = partner.descriptor.body().version;
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = peers.get(&partner.no).filter(|known| known.version == version) {
+            return Ok(Arc::clone(&known.peer));
+        }
+        let pins = partner.tls().iter().map(|spki| *spki.as_bytes());
+        let peer = Arc::new(Peer::new(&self.policy, endpoints(partner.endpoints()), pins)?);
+        peers.insert(partner.no, Known { version, peer: Arc::clone(&peer) });
+        Ok(peer)
+    }
+
+    /// Reads the descriptor at the partner's endpoints and takes it if it may be taken and vouches for the key met.
+    async fn renew(&self, partner: &Partner, trouble: Trouble) -> Result<(), Trouble> {
+        for endpoint in endpoints(partner.endpoints()) {
+            let Ok((descriptor, key)) = read_descriptor(&self.policy, &endpoint).await else { continue };
+            let vouched = descriptor.body().tls.iter().any(|spki| *spki.as_bytes() == key);
+            if !vouched || !is_newer(&descriptor, partner) {
+                continue;
+            }
+            let take = TakeDescriptor { link: partner.no, descriptor };
+            self.engine.call(take).await.map_err(|refusal| Self::not_ours(&refusal))?;
+            tracing::info!(link = %partner.no, "the partner announced a new TLS key; its descriptor was taken");
+            return Ok(());
+        }
+        Err(trouble)
+    }
+}
+
+/// Whether a descriptor is one that takes the place of the partner's known one. proto-spec, section 2.4.
+pub(crate) fn is_newer(descriptor: &Descriptor, partner: &Partner) -> bool {
+    descriptor.desk() == partner.desk()
+        && descriptor.keys().continues(partner.keys())
+        && descriptor.body().version > partner.descriptor.body().version
+}

@@ -1,0 +1,71 @@
+//! What people write arrives, once, in order, in both directions, also when a side was away.
+
+use deskwire_engine::command::act::Action;
+use deskwire_machine::retry::Retry;
+use deskwire_store::row::LinkState;
+
+use crate::support::{LINK, linked, until};
+
+/// The work of two help desks: an offer, its acceptance, comments to and fro, each with a receipt.
+#[tokio::test]
+async fn an_offer_and_comments_flow_both_ways() {
+    let (shop, acme) = linked().await;
+    let ticket = shop.ticket("Printer").await;
+    shop.delegate(ticket, Vec::new()).await;
+    until("the offer arrives", || acme.received().is_some()).await;
+    let (theirs, delegation) = acme.received().unwrap();
+    acme.act(delegation, Action::Accept).await;
+    shop.comment(ticket, "It smokes.").await;
+    acme.comment(theirs, "Switch it off.").await;
+    until("both have both comments", || shop.comments(ticket) == 2 && acme.comments(theirs) == 2).await;
+    until("both have receipts", || shop.is_settled() && acme.is_settled()).await;
+    let (sent, taken) = (shop.federation.numbers(), acme.federation.numbers());
+    assert!(sent.receipts_taken > 0 && taken.batches_taken > 0, "{sent:?} {taken:?}");
+}
+
+/// A burst of many messages must come through several batches in flight, none lost and none doubled.
+#[tokio::test]
+async fn a_burst_larger_than_one_batch_arrives_whole() {
+    let (shop, acme) = linked().await;
+    let ticket = shop.ticket("Printer").await;
+    shop.delegate(ticket, Vec::new()).await;
+    for n in 0..600 {
+        shop.comment(ticket, &format!("Line {n}")).await;
+    }
+    until("everything has a receipt", || shop.is_settled() && shop.stream().acked == 601).await;
+    assert_eq!(acme.stream().in_length, 601);
+    assert_eq!(acme.stream().in_head, shop.stream().out_head);
+}
+
+/// A partner that was away must get what waited within seconds of coming back: it says hello, and that is heard.
+#[tokio::test]
+async fn a_partner_that_comes_back_gets_what_waited() {
+    let (shop, acme) = linked().await;
+    let site = acme.stop().await;
+    let ticket = shop.ticket("Printer").await;
+    shop.delegate(ticket, Vec::new()).await;
+    until("the trouble is told", || shop.trouble().as_deref() == Some("connection-refused")).await;
+    let row = shop.link().unwrap().row.clone();
+    assert!(row.retry.attempt > 0 && row.state == LinkState::Active, "unreachable is not refused");
+    let acme = site.start().await;
+    until("the offer arrived", || acme.received().is_some() && shop.is_settled()).await;
+    assert_eq!(shop.trouble(), None);
+    let Retry { attempt, .. } = shop.link().unwrap().row.retry;
+    assert_eq!(attempt, 0, "the schedule began again");
+}
+
+/// A partner that does not know the link any more must stop the sending at once, and the operator must see why.
+#[tokio::test]
+async fn a_refusal_quarantines_and_the_next_hello_of_the_partner_ends_it() {
+    let (shop, acme) = linked().await;
+    let site = acme.stop().await;
+    let stranger = site.without_its_store().start().await;
+    let ticket = shop.ticket("Printer").await;
+    shop.delegate(ticket, Vec::new()).await;
+    let quarantined = || matches!(shop.link().unwrap().row.state, LinkState::Quarantined(_));
+    until("the link is quarantined", quarantined).await;
+    assert_eq!(shop.trouble().as_deref(), Some("unknown-link"));
+    let acme = stranger.stop().await.with_its_store_again().start().await;
+    until("the hello of the real desk ended it", || acme.received().is_some() && shop.is_settled()).await;
+    assert_eq!(shop.engine.reader().partner(LINK).unwrap().unwrap().row.state, LinkState::Active);
+}

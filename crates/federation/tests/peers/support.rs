@@ -1,0 +1,321 @@
+//! A desk with its listener and couriers, that can be stopped and started again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use deskwire_engine::command::act::{Act, Action};
+use deskwire_engine::command::comment::AddComment;
+use deskwire_engine::command::delegate::Delegate;
+use deskwire_engine::command::link::{Approve, MakeInvitation, invitation_text};
+use deskwire_engine::command::ticket::NewTicket;
+use deskwire_engine::identity::{Face, Identity};
+use deskwire_engine::port::{Clock, SystemClock, SystemEntropy};
+use deskwire_engine::{Command, Core, Engine, Partner, Refusal, Running};
+use deskwire_federation::{Config, Federation, bell};
+use deskwire_http::server::{Drained, Limits, Listener, ShutdownTrigger, Transport};
+use deskwire_http::tls::{SelfSigned, ServerTls, SpkiHash};
+use deskwire_machine::disclosure::Choice;
+use deskwire_proto::id::{DeskId, Hash, LinkId, Spki};
+use deskwire_proto::key::SecretKey;
+use deskwire_proto::keylog::KeyLog;
+use deskwire_proto::message::common::{Person, Priority};
+use deskwire_proto::terms::Terms;
+use deskwire_proto::text::{Label, Line, Prose, Url};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
+use deskwire_store::memory::MemoryStore;
+use deskwire_store::row::{Audience, LinkState, StreamRow, ThreadKind};
+use deskwire_store::table::{DELEGATIONS, Rows, SCHEMA, THREADS};
+use tokio::task::JoinHandle;
+
+/// The one link of each desk here.
+pub(crate) const LINK: LinkNo = LinkNo(1);
+/// Only a failing test waits so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What outlives a stop.
+pub(crate) struct Site {
+    name: &'static str,
+    seed: u8,
+    store: MemoryStore,
+    /// Put away by [`Site::without_its_store`].
+    put_away: Option<MemoryStore>,
+    pub(crate) tls: SelfSigned,
+    /// Further TLS keys that the descriptor announces.
+    pub(crate) announced: Vec<SpkiHash>,
+    address: SocketAddr,
+}
+
+/// A running desk.
+pub(crate) struct Desk {
+    pub(crate) engine: Engine,
+    pub(crate) federation: Federation,
+    running: Running,
+    trigger: ShutdownTrigger,
+    server: JoinHandle<Drained>,
+    site: Site,
+}
+
+/// Somebody in between.
+pub(crate) struct Impostor {
+    posts: Arc<AtomicU64>,
+    trigger: ShutdownTrigger,
+    server: JoinHandle<Drained>,
+}
+
+impl Impostor {
+    pub(crate) fn posts(&self) -> u64 {
+        self.posts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn stop(self) {
+        self.trigger.request();
+        self.server.await.unwrap();
+    }
+}
+
+pub(crate) fn certificate() -> SelfSigned {
+    SelfSigned::generate(&["127.0.0.1".to_owned()]).unwrap()
+}
+
+impl Site {
+    fn new(name: &'static str, seed: u8) -> Self {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let (store, tls) = (MemoryStore::new(u64::from(seed)), certificate());
+        Self { name, seed, store, put_away: None, tls, announced: Vec::new(), address }
+    }
+
+    fn identity(&self) -> Identity {
+        static VERSION: AtomicU64 = AtomicU64::new(0);
+        let key = SecretKey::from_seed(&[self.seed; 32]);
+        let next = SecretKey::from_seed(&[self.seed ^ 0xff; 32]);
+        let keys = KeyLog::incept(&key, &next.public());
+        let pins = std::iter::once(self.tls.spki()).chain(self.announced.iter().copied());
+        let face = Face {
+            name: Label::new(self.name).unwrap(),
+            prefix: self.name.to_uppercase(),
+            endpoints: vec![self.endpoint()],
+            tls: pins.map(Spki::new).collect(),
+            file_bytes: 1 << 30,
+        };
+        let version = SystemClock.now().plus(VERSION.fetch_add(1, Ordering::Relaxed));
+        Identity::new(keys, key, face, version).unwrap()
+    }
+
+    pub(crate) fn endpoint(&self) -> Url {
+        Url::new(format!("https://{}", self.address)).unwrap()
+    }
+
+    fn core(&self) -> Core {
+        let opened = self.store.open(SCHEMA).unwrap();
+        let identity = Arc::new(self.identity());
+        Core::open(opened, identity, Box::new(SystemEntropy), SystemClock.now(), &mut |_| {}).unwrap()
+    }
+
+    pub(crate) async fn start(mut self) -> Desk {
+        let listener = Listener::bind(self.address).await.unwrap();
+        self.address = listener.local_addr();
+        let (bell, effects) = bell();
+        let (engine, running) = Engine::start(self.core(), Arc::new(SystemClock), Box::new(bell)).unwrap();
+        let allowed_ranges = vec!["127.0.0.0/8".parse().unwrap()];
+        let config = Config { allowed_ranges, grace: Duration::from_millis(200) };
+        let federation = Federation::start(engine.clone(), effects, config);
+        let trigger = ShutdownTrigger::new();
+        let transport = Transport::Tls(ServerTls::new(&self.tls.identity().unwrap()));
+        let limits = Limits { drain: Duration::from_millis(200), ..Limits::default() };
+        let server =
+            tokio::spawn(listener.serve(federation.router(), transport, limits, trigger.subscribe()));
+        Desk { engine, federation, running, trigger, server, site: self }
+    }
+
+    /// The same desk with the memory of a newborn.
+    pub(crate) fn without_its_store(mut self) -> Self {
+        let empty = MemoryStore::new(u64::from(self.seed) + 1_000);
+        self.put_away = Some(std::mem::replace(&mut self.store, empty));
+        self
+    }
+
+    pub(crate) fn with_its_store_again(mut self) -> Self {
+        self.store = self.put_away.take().unwrap();
+        self
+    }
+
+    /// A server at this desk's address with a TLS key of its own, which shows this desk's old descriptor and counts
+    /// what else is asked of it.
+    pub(crate) async fn impostor(self) -> (Self, Impostor) {
+        let listener = Listener::bind(self.address).await.unwrap();
+        let (descriptor, posts) = (self.identity().descriptor().raw().to_vec(), Arc::new(AtomicU64::new(0)));
+        let counted = Arc::clone(&posts);
+        let router = axum::Router::new()
+            .route(
+                "/.well-known/deskwire",
+                axum::routing::get(async || ([("content-type", "application/deskwire+cbor")], descriptor)),
+            )
+            .fallback(async move || {
+                counted.fetch_add(1, Ordering::Relaxed);
+            });
+        let transport = Transport::Tls(ServerTls::new(&certificate().identity().unwrap()));
+        let trigger = ShutdownTrigger::new();
+        let limits = Limits { drain: Duration::from_millis(200), ..Limits::default() };
+        let server = tokio::spawn(listener.serve(router, transport, limits, trigger.subscribe()));
+        (self, Impostor { posts, trigger, server })
+    }
+
+    /// The engine alone, whose messages the test carries itself.
+    pub(crate) fn start_engine(self) -> (Engine, Running) {
+        let (bell, _unheard) = bell();
+        Engine::start(self.core(), Arc::new(SystemClock), Box::new(bell)).unwrap()
+    }
+}
+
+impl Desk {
+    pub(crate) async fn new(name: &'static str, seed: u8) -> Self {
+        Site::new(name, seed).start().await
+    }
+
+    pub(crate) async fn stop(self) -> Site {
+        self.trigger.request();
+        self.server.await.unwrap();
+        self.federation.stop().await;
+        drop(self.engine);
+        self.running.stop().unwrap();
+        self.site
+    }
+
+    pub(crate) async fn run<C: Command>(&self, command: C) -> Result<C::Reply, Refusal> {
+        self.engine.call(command).await
+    }
+
+    pub(crate) fn id(&self) -> DeskId {
+        self.engine.identity().desk()
+    }
+
+    pub(crate) fn pin(&self) -> SpkiHash {
+        self.site.tls.spki()
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.site.endpoint())
+    }
+
+    pub(crate) fn endpoint(&self) -> Url {
+        self.site.endpoint()
+    }
+
+    pub(crate) fn link(&self) -> Option<Arc<Partner>> {
+        self.engine.reader().partner(LINK).unwrap()
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.link().is_some_and(|partner| partner.row.state == LinkState::Active)
+    }
+
+    pub(crate) fn stream(&self) -> StreamRow {
+        self.engine.reader().stream(LINK).unwrap()
+    }
+
+    /// Everything that was said is covered by receipts, and nothing waits.
+    pub(crate) fn is_settled(&self) -> bool {
+        let stream = self.stream();
+        stream.waiting == 0 && stream.out_length > 0 && stream.acked == stream.out_length
+    }
+
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.link()?.row.trouble.as_ref().map(|trouble| trouble.last.code.as_str().to_owned())
+    }
+
+    /// Makes an invitation; its text.
+    pub(crate) async fn invite(&self, approved: bool, life_ms: Option<u64>) -> String {
+        static DRAWN: AtomicU64 = AtomicU64::new(0);
+        let draw = Hash::of(&DRAWN.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let terms = Terms::default();
+        let made = MakeInvitation { draw, life_ms, terms: terms.clone(), approved };
+        let made = self.run(made).await.unwrap();
+        invitation_text(self.engine.identity(), &made, &draw, &terms).unwrap()
+    }
+
+    pub(crate) async fn accept(&self, invitation: &str) -> Result<LinkId, Refusal> {
+        self.federation.linker().accept(invitation.to_owned(), None).await
+    }
+
+    pub(crate) async fn approve(&self) {
+        self.run(Approve { link: LINK }).await.unwrap();
+    }
+
+    pub(crate) async fn ticket(&self, title: &str) -> TicketNumber {
+        self.run(new_ticket(title)).await.unwrap()
+    }
+
+    pub(crate) async fn delegate(&self, ticket: TicketNumber, files: Vec<FileNo>) -> DelegationNo {
+        self.run(hand_over(ticket, files)).await.unwrap()
+    }
+
+    pub(crate) async fn act(&self, delegation: DelegationNo, action: Action) {
+        self.run(Act { delegation, action, by: person() }).await.unwrap();
+    }
+
+    pub(crate) async fn comment(&self, ticket: TicketNumber, body: &str) {
+        let body = Prose::new(body).unwrap();
+        self.run(AddComment { ticket, body, audience: Audience::Thread, by: person() }).await.unwrap();
+    }
+
+    /// The ticket and the delegation that came over the link.
+    pub(crate) fn received(&self) -> Option<(TicketNumber, DelegationNo)> {
+        let rows = self.engine.reader().rows().list(DELEGATIONS, &(), 1).unwrap();
+        rows.into_iter().next().map(|(no, row)| (row.ticket, no))
+    }
+
+    pub(crate) fn comments(&self, ticket: TicketNumber) -> usize {
+        let rows = self.engine.reader().rows().list(THREADS, &ticket, 1_000).unwrap();
+        rows.iter().filter(|(_, row)| row.kind == ThreadKind::Comment).count()
+    }
+}
+
+pub(crate) fn person() -> Person {
+    Person { name: Some(Label::new("Anna").unwrap()), function: None }
+}
+
+pub(crate) fn new_ticket(title: &str) -> NewTicket {
+    NewTicket {
+        title: Line::new(title).unwrap(),
+        description: Some(Prose::new("It does not start.").unwrap()),
+        priority: Priority::High,
+        category: None,
+        requester: None,
+        company: None,
+        object: None,
+        equipment: None,
+        agreement: None,
+        custom: Vec::new(),
+        by: person(),
+    }
+}
+
+pub(crate) fn hand_over(ticket: TicketNumber, files: Vec<FileNo>) -> Delegate {
+    Delegate { ticket, link: LINK, choice: Choice::default(), files, by: person() }
+}
+
+/// Two desks with an active link.
+pub(crate) async fn linked() -> (Desk, Desk) {
+    let (shop, acme) = (Desk::new("Shop", 1).await, Desk::new("Acme", 2).await);
+    let invitation = shop.invite(true, None).await;
+    acme.accept(&invitation).await.unwrap();
+    until("both links are active", || shop.is_active() && acme.is_active()).await;
+    (shop, acme)
+}
+
+/// Waits for a condition.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "never: {what}");
+}
+
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
