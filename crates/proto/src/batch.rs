@@ -76,7 +76,7 @@ mod tests {
     fn batch(count: usize) -> Batch {
         let link = LinkId::new([1; 32]);
         let head = BatchHead { v: V1, link, known: 300, session: SessionId::new(*Hash::of(b"s").as_bytes()) };
-        let delivery = |n: usize| Delivery::new(vec![7; 20 + n], (n % 2 == 0).then(|| vec![8; n]));
+        let delivery = |n: usize| Delivery::new(vec![7; 20 + n], n.is_multiple_of(2).then(|| vec![8; n]));
         Batch { head, deliveries: (0..count).map(delivery).collect() }
     }
 

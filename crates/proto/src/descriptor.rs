@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::code::Code;
-use crate::cose::Purpose;
+use crate::cose::{Purpose, Sign1};
 use crate::document::{Document, Signed, V1};
 use crate::endpoint::Endpoint;
 use crate::id::{DeskId, Spki};
-use crate::key::SecretKey;
+use crate::key::{self, SecretKey};
 use crate::keylog::KeyLog;
 use crate::limits::{BATCH_BYTES, MESSAGE_BYTES};
 use crate::text::{Code as Word, Label, Url};
@@ -53,6 +53,8 @@ impl DescriptorBody {
             && self.endpoints.iter().all(|url| Endpoint::try_from(url).is_ok())
             && (1..=8).contains(&self.protocols.len())
             && self.protocols.is_sorted_by(|one, other| one < other)
+            && self.limits.batch >= BATCH_BYTES as u64
+            && self.limits.message >= MESSAGE_BYTES as u64
     }
 }
 
@@ -97,6 +99,7 @@ impl Descriptor {
     /// # Errors
     /// The [`Code`] to answer with.
     pub fn open(bytes: &[u8]) -> Result<Self, Code> {
+        let signer = Sign1::parse(bytes)?.key_id();
         let mut found = None;
         let signed = Signed::open_with(bytes, |body: &DescriptorBody| {
             let keys = KeyLog::verify(&body.keys)?;
@@ -106,7 +109,7 @@ impl Descriptor {
             if !body.protocols.contains(&1) {
                 return Err(Code::UnsupportedVersion);
             }
-            let key = *keys.current();
+            let key = *key::signer(keys.keys(), signer)?;
             found = Some(keys);
             Ok(key)
         })?;

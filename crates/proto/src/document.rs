@@ -84,7 +84,7 @@ impl<T: Document> Signed<T> {
 }
 
 /// How a decoding failure is told to the peer.
-pub(crate) fn code_of(error: &cbor::CborError) -> Code {
+pub fn code_of(error: &cbor::CborError) -> Code {
     match error {
         cbor::CborError::Strict(_) => Code::NotDeterministic,
         cbor::CborError::Shape(words) if words.contains(VERSION_WORDS) => Code::UnsupportedVersion,

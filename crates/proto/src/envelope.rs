@@ -223,8 +223,8 @@ fn envelope(payload: &[u8], stream: &Stream) -> Result<Head, Code> {
 /// The second strict check: behind a good envelope, a failure here harms this message alone.
 fn body(head: &Head, text: Option<&[u8]>) -> Result<Body, OutcomeCode> {
     let kind = Kind::from_name(head.kind.as_str()).ok_or(OutcomeCode::UnsupportedKind)?;
-    if head.must.is_some() {
-        // This version defines no optional fact that must be understood, so whatever is listed is unknown to it.
+    let known = kind.fact_keys();
+    if head.must.iter().flatten().any(|key| !known.contains(&key.as_str())) {
         return Err(OutcomeCode::UnsupportedKey);
     }
     let part = match (head.text, text) {

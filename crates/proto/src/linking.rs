@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::code::Code;
-use crate::cose::Purpose;
+use crate::cose::{Purpose, Sign1};
 use crate::descriptor::Descriptor;
 use crate::document::{Document, Signed, V1};
 use crate::id::{DeskId, Hash, LinkId, Nonce};
 use crate::invitation::Secret;
+use crate::key;
 use crate::terms::Terms;
 use crate::time::Timestamp;
 
@@ -87,6 +88,7 @@ fn open<T: Document>(
     bytes: &[u8],
     carried: impl Fn(&T) -> (&ByteBuf, DeskId),
 ) -> Result<(Signed<T>, Descriptor), Code> {
+    let signer = Sign1::parse(bytes)?.key_id();
     let mut found = None;
     let signed = Signed::open_with(bytes, |body: &T| {
         let (descriptor, from) = carried(body);
@@ -94,7 +96,7 @@ fn open<T: Document>(
         if descriptor.desk() != from {
             return Err(Code::WrongDesk);
         }
-        let key = *descriptor.keys().current();
+        let key = *key::signer(descriptor.keys().keys(), signer)?;
         found = Some(descriptor);
         Ok(key)
     })?;

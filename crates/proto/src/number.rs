@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::limits::{FILE_BYTES, SEQ_MAX};
+use crate::limits::SEQ_MAX;
 
 /// A number outside its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -96,8 +96,8 @@ number! {
     Hops: 0, 8;
     /// A rating.
     Stars: 1, 5;
-    /// Bytes of a file.
-    FileSize: 0, FILE_BYTES;
+    /// Bytes of a file, as announced; a size above [`crate::limits::FILE_BYTES`] is refused as too large, not as malformed.
+    FileSize: 0, SEQ_MAX;
     /// How many chunks a request asks for.
     ChunkCount: 1, crate::limits::CHUNKS_PER_REQUEST;
 }

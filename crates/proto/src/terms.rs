@@ -343,7 +343,8 @@ mod tests {
         let number = CustomField { r#type: FieldType::Number, ..choice.clone() };
         let deadline = Deadline { resolve: 2, respond: 1, priority: Priority::High };
         let hours = |from, to| Interval(Timestamp(from), Timestamp(to));
-        let wrong: Vec<Box<dyn Fn(&mut Terms)>> = vec![
+        type Spoil = Box<dyn Fn(&mut Terms)>;
+        let wrong: Vec<Spoil> = vec![
             Box::new(|terms| terms.fields.swap(0, 1)),
             Box::new(|terms| terms.fields[1] = terms.fields[0]),
             Box::new(|terms| terms.principals = List::new(vec![Side::Accepter, Side::Inviter]).unwrap()),

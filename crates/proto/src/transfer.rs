@@ -225,7 +225,8 @@ impl Upload {
             return Err(Code::TooLarge);
         }
         let (put, rest) = cbor::split(body, Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
-        let (bytes, rest) = take_bytes(rest)?;
+        let (item, rest) = cbor::split(rest, Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
+        let (bytes, _) = take_bytes(item)?;
         if !rest.is_empty() {
             return Err(Code::Malformed);
         }

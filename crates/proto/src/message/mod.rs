@@ -107,7 +107,6 @@ macro_rules! kinds {
 
         /// The decoded content of a message: facts, and what persons wrote.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "lives while one message is handled, never in bulk")]
         pub enum Body {
             $($(#[$doc])* $variant {
                 /// What folds, clocks and statements need.
@@ -152,7 +151,6 @@ macro_rules! kinds {
 
         /// The facts of a message alone: all that is left when its text has been erased.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "lives while one message is handled, never in bulk")]
         pub enum Facts {
             $($(#[$doc])* $variant($module::Facts),)*
         }
