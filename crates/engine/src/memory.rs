@@ -1,6 +1,6 @@
 //! What the engine keeps for as long as the process lives, and draws anew after a restart.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use deskwire_proto::id::{InstanceId, SessionId};
@@ -18,6 +18,8 @@ pub struct Memory {
     pub instance: InstanceId,
     /// The open sessions of our own streams.
     pub sessions: HashMap<LinkNo, SessionId>,
+    /// Links whose partner has our descriptor of this start.
+    pub(crate) greeted: HashSet<LinkNo>,
     /// Terms by the record that holds them, which never changes.
     pub(crate) terms: HashMap<EntryRef, Arc<Terms>>,
     /// When an authenticated word of each partner last came.
@@ -26,7 +28,13 @@ pub struct Memory {
 
 impl Memory {
     pub(crate) fn new(instance: InstanceId) -> Self {
-        Self { instance, sessions: HashMap::new(), terms: HashMap::new(), contacts: Contacts::default() }
+        Self {
+            instance,
+            sessions: HashMap::new(),
+            greeted: HashSet::new(),
+            terms: HashMap::new(),
+            contacts: Contacts::default(),
+        }
     }
 
     /// Notes that an authenticated word of a partner came.

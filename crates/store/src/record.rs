@@ -35,7 +35,16 @@ pub enum Record {
     /// Delivery of our own request to a desk added by hand failed.
     AskFailed { desk: DeskId, attempt: u32, next: Timestamp, why: Refused, at: Timestamp },
     /// A linking request was answered.
-    LinkAnswered { request: ByteBuf, answer: ByteBuf, invitation: Option<Hash>, terms: Terms, at: Timestamp },
+    LinkAnswered {
+        desk: DeskId,
+        request: ByteBuf,
+        answer: ByteBuf,
+        invitation: Option<Hash>,
+        terms: Terms,
+        at: Timestamp,
+    },
+    /// A link ended on this side.
+    LinkClosed { no: LinkNo, at: Timestamp },
     /// A link came into being on this side.
     LinkOpened(Box<LinkOpened>),
     /// An operator approved a link.
@@ -72,9 +81,10 @@ pub enum Record {
         welcome: ByteBuf,
         session: SessionId,
         instance: InstanceId,
+        short: bool,
         at: Timestamp,
     },
-    /// The partner's new session brought its first new message.
+    /// The partner's new session brought its first batch.
     SessionTaken { no: LinkNo, session: SessionId, at: Timestamp },
 
     /// A ticket. Text: [`TicketText`].

@@ -52,6 +52,8 @@ tables! {
     LINK_IDS = b'L', LinkId => LinkNo;
     /// Where both streams of a link stand.
     STREAMS = b's', LinkNo => StreamRow;
+    /// The hellos of a partner that were answered, by hash: one that comes again later is old.
+    HELLOS = b'H', (LinkNo, Hash) => ();
     /// Items accepted and not yet numbered.
     WAITING = b'w', (LinkNo, Order) => WaitingRow;
     /// Our numbered messages.

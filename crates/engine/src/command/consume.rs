@@ -192,8 +192,12 @@ fn facts_fit(body: &Body, row: &DelegationRow) -> Result<(), Stop> {
         Body::Status { facts, .. } if facts.state.is_some() && ours == delegation::Role::Contractor => {
             Err(OutcomeCode::NotYourField.into())
         }
-        Body::Accept { facts, .. } if facts.version.get() > row.version => Err(OutcomeCode::MalformedFacts.into()),
-        Body::Update { facts, .. } if facts.version.get() <= row.version => Err(OutcomeCode::MalformedFacts.into()),
+        Body::Accept { facts, .. } if facts.version.get() > row.version => {
+            Err(OutcomeCode::MalformedFacts.into())
+        }
+        Body::Update { facts, .. } if facts.version.get() <= row.version => {
+            Err(OutcomeCode::MalformedFacts.into())
+        }
         _ => Ok(()),
     }
 }

@@ -55,10 +55,14 @@ impl Command for Deliver {
         if news.is_some_and(|message| message.head.seq > stream.in_length + 1) {
             return Ok(Delivered::Gap { cursor: stream.in_length });
         }
-        if let Err(code) = session(step, no, &self.head, &stream, news.is_some())? {
+        if let Err(code) = session(step, no, &self.head, &stream)? {
             return Ok(Delivered::Refused(code));
         }
         let known = self.head.known;
+        if known > stream.in_length {
+            // The author has receipts of ours for more than we hold: it is we who have lost something.
+            return Ok(Delivered::Refused(Code::Busy));
+        }
         let terms = find::terms(step, &link)?;
         let context = Context { no, link: &link, terms: &terms };
         for message in self.messages {
@@ -81,25 +85,24 @@ fn closed(state: &LinkState) -> Option<Code> {
     }
 }
 
-/// Whether the batch belongs to the partner's session. A welcomed session takes over with its first new message; an
-/// instance that another one has replaced is a clone.
+/// Whether the batch belongs to the partner's session. A welcomed session takes over with its first batch; an instance
+/// that another one has replaced is a clone; one that has lost messages has to recover them first.
 fn session(
     step: &mut Step<'_>,
     no: LinkNo,
     head: &BatchHead,
     stream: &StreamRow,
-    news: bool,
 ) -> Result<Result<(), Code>, Refusal> {
     if stream.session.as_ref().is_some_and(|current| current.session == head.session) {
         return Ok(Ok(()));
     }
-    let Some(pending) = stream.pending.as_ref().filter(|pending| pending.session == head.session) else {
+    let Some(pending) = stream.pending.iter().find(|pending| pending.session == head.session) else {
         return Ok(Err(Code::SessionUnknown));
     };
-    if !news {
-        return Ok(Ok(()));
-    }
     let at = step.now;
+    if pending.short {
+        return Ok(Err(Code::RecoveryNeeded));
+    }
     if stream.retired.contains(&pending.instance) {
         step.record(&Record::CloneFound { no, instance: pending.instance, at }, None)?;
         step.wake(no);

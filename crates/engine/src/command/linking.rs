@@ -13,7 +13,7 @@ use deskwire_proto::terms::{Side, Terms};
 use deskwire_proto::text::Label;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{LinkOpened, Record};
-use deskwire_store::row::{ExchangeRow, LinkState};
+use deskwire_store::row::{ExchangeRow, LinkRow, LinkState};
 use deskwire_store::table::{EXCHANGES, EXPECTED, INVITATIONS, LINK_IDS, LINKS, Rows};
 use serde_bytes::ByteBuf;
 
@@ -83,8 +83,17 @@ impl Command for AnswerRequest {
         if body.from == step.identity.desk() {
             return Err(link::own_desk());
         }
+        if let Some(answer) = answered_before(step, body.secret.as_ref(), self.request.hash())? {
+            return Ok(answer);
+        }
+        if let Some((no, row)) = link::open_link_with(step, body.from)?
+            && !gives_way(step, body.from, body.secret.is_none(), &row)
+        {
+            tracing::info!(link = %no, "a desk that is linked already asks to be linked");
+            return Err(Code::AlreadyLinked.into());
+        }
         let (terms, invitation) = match &body.secret {
-            Some(secret) => invited(step, secret)?,
+            Some(secret) => invited(step, secret, body.from)?,
             None => (expected(step, body.from)?, None),
         };
         if terms != body.terms {
@@ -102,6 +111,7 @@ impl Command for AnswerRequest {
         };
         let answer = Signed::seal(answer, step.identity.secret()).into_parts().0;
         let record = Record::LinkAnswered {
+            desk: body.from,
             request: ByteBuf::from(self.request.raw()),
             answer: ByteBuf::from(answer.clone()),
             invitation,
@@ -113,10 +123,34 @@ impl Command for AnswerRequest {
     }
 }
 
-fn invited(step: &Step<'_>, secret: &Secret) -> Result<(Terms, Option<Hash>), Refusal> {
+/// The same signed request gets the same signed answer.
+fn answered_before(
+    step: &Step<'_>,
+    secret: Option<&Secret>,
+    request: Hash,
+) -> Result<Option<Vec<u8>>, Refusal> {
+    let Some(secret) = secret else { return Ok(None) };
+    let row = step.rows().get(INVITATIONS, &secret.stored_hash())?;
+    let Some((_, _, answer)) = row.and_then(|row| row.asked).filter(|(_, asked, _)| *asked == request) else {
+        return Ok(None);
+    };
+    let exchange =
+        step.rows().get(EXCHANGES, &answer)?.ok_or_else(|| find::broken("an answer without a row"))?;
+    match step.read(exchange.entry)? {
+        Record::LinkAnswered { answer, .. } => Ok(Some(answer.into_vec())),
+        _ => Err(find::broken("an exchange that is another record")),
+    }
+}
+
+/// How often the desk that an invitation is bound to may begin the exchange again: each time is one more try for
+/// somebody between who looks for matching words.
+const EXCHANGES_PER_INVITATION: u8 = 16;
+
+fn invited(step: &Step<'_>, secret: &Secret, desk: DeskId) -> Result<(Terms, Option<Hash>), Refusal> {
     let hash = secret.stored_hash();
     let row = step.rows().get(INVITATIONS, &hash)?.ok_or(Code::InvitationUnknown)?;
-    if row.used.is_some() {
+    let often = row.asked.is_some_and(|(times, ..)| times >= EXCHANGES_PER_INVITATION);
+    if row.used.is_some() || often || row.desk.is_some_and(|bound| bound != desk) {
         return Err(Code::InvitationUsed.into());
     }
     if row.revoked || row.expires < step.now {
@@ -131,7 +165,8 @@ fn invited(step: &Step<'_>, secret: &Secret) -> Result<(Terms, Option<Hash>), Re
 /// A desk that an operator added may ask. If both ask at once, the request of the smaller desk id stands.
 fn expected(step: &Step<'_>, desk: DeskId) -> Result<Terms, Refusal> {
     let row = step.rows().get(EXPECTED, &desk)?.ok_or(Code::NotExpected)?;
-    if row.endpoint.is_some() && step.identity.desk() < desk {
+    let asking = row.endpoint.is_some() && row.trouble.is_none();
+    if asking && step.identity.desk() < desk {
         return Err(Code::LinkCrossed.into());
     }
     match step.read(row.entry)? {
@@ -203,7 +238,9 @@ fn open(step: &mut Step<'_>, exchange: &ExchangeRow, reveal: &LinkReveal) -> Res
     let mut waiting = false;
     if let Some(secret) = &invitation {
         let row = step.rows().get(INVITATIONS, secret)?.ok_or(Code::InvitationUnknown)?;
-        if row.used.is_some() {
+        // Only the exchange that was answered last can end in a link.
+        let last = row.asked.is_some_and(|(_, _, last)| last == reveal.answer);
+        if row.used.is_some() || !last {
             return Err(Code::InvitationUsed.into());
         }
         if row.revoked {
@@ -307,6 +344,12 @@ impl Command for Accepted {
     }
 }
 
+/// Of two requests by hand that crossed, the one of the desk with the smaller id stands: the other desk drops the link
+/// that its own request began. proto-spec, section 3.9.
+fn gives_way(step: &Step<'_>, partner: DeskId, by_hand: bool, former: &LinkRow) -> bool {
+    by_hand && former.state == LinkState::WaitingPartner && partner < step.identity.desk()
+}
+
 /// A link about to be recorded.
 struct Opening {
     link: LinkId,
@@ -325,8 +368,13 @@ impl Opening {
         if let Some(no) = step.rows().get(LINK_IDS, &self.link)? {
             return Ok((no, self.link));
         }
-        if link::open_link_with(step, self.descriptor.desk())?.is_some() {
-            return Err(Code::AlreadyLinked.into());
+        if let Some((former, row)) = link::open_link_with(step, self.descriptor.desk())? {
+            let answering = self.reveal.is_none();
+            let by_hand = answering && self.invitation.is_none();
+            if !gives_way(step, self.descriptor.desk(), by_hand, &row) {
+                return Err(Code::AlreadyLinked.into());
+            }
+            step.record(&Record::LinkClosed { no: former, at: step.now }, None)?;
         }
         let no = LinkNo(step.counters()?.link);
         let wanted = self.name.as_ref().unwrap_or(&self.descriptor.body().name);

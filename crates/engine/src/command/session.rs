@@ -1,13 +1,15 @@
 //! Hello and welcome, on both sides. proto-spec, section 5.3.
 
 use deskwire_proto::code::Code;
+use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::id::{Hash, Nonce, SessionId};
 use deskwire_proto::session::{Hello, Welcome};
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 use deskwire_store::row::{LinkRow, LinkState, StreamRow};
-use deskwire_store::table::{Rows, SENT};
+use deskwire_store::table::{HELLOS, RECEIVED, Rows, SENT};
+use serde_bytes::ByteBuf;
 
 use super::find;
 use crate::{Command, Refusal, Step};
@@ -26,6 +28,8 @@ impl Command for SayHello {
         let link = find::link(step, self.link)?;
         let stream = find::stream(step, self.link)?;
         step.memory.sessions.remove(&self.link);
+        let greeted = step.memory.greeted.contains(&self.link);
+        let descriptor = (!greeted).then(|| ByteBuf::from(step.identity.descriptor().raw()));
         let hello = Hello {
             v: V1,
             to: link.partner,
@@ -38,7 +42,7 @@ impl Command for SayHello {
             change: None,
             length: stream.out_length,
             instance: step.memory.instance,
-            descriptor: None,
+            descriptor,
         };
         let nonce = hello.nonce;
         let raw = Signed::seal(hello, step.identity.secret()).into_parts().0;
@@ -89,12 +93,22 @@ impl Command for TakeWelcome {
             return Ok(Err(Code::SessionUnknown));
         }
         let (no, at) = (self.link, step.now);
-        if !ours(step, no, &link, &stream, &welcome)? {
+        if let Some(raw) = &welcome.descriptor {
+            take_descriptor(step, no, &link, raw)?;
+        }
+        if welcome.length > stream.out_length || welcome.known > stream.in_length {
             step.record(&Record::RecoveryNeeded { no, welcome: raw.into(), at }, None)?;
             step.wake(no);
             return Ok(Err(Code::RecoveryNeeded));
         }
+        if sent_hash(step, no, &link, welcome.length)? != welcome.head {
+            let held = sent_bytes(step, no, welcome.length)?;
+            step.record(&Record::Forked { no, held, other: raw.into(), at }, None)?;
+            step.wake(no);
+            return Ok(Err(Code::Fork));
+        }
         step.record(&Record::Welcomed { no, welcome: raw.into(), at }, None)?;
+        step.memory.greeted.insert(no);
         let session = SessionId::of(&welcome.hello, &welcome.nonce);
         step.memory.sessions.insert(no, session);
         step.memory.heard(no, at);
@@ -102,18 +116,29 @@ impl Command for TakeWelcome {
     }
 }
 
-/// Whether what the partner holds is a beginning of our stream as we know it.
-fn ours(
-    step: &Step<'_>,
-    no: LinkNo,
-    link: &LinkRow,
-    stream: &StreamRow,
-    welcome: &Welcome,
-) -> Result<bool, Refusal> {
-    if welcome.length > stream.out_length {
-        return Ok(false);
+/// Our own signed message with this number; nothing for 0.
+fn sent_bytes(step: &Step<'_>, no: LinkNo, seq: u64) -> Result<ByteBuf, Refusal> {
+    let Some(row) = step.rows().get(SENT, &(no, seq))? else { return Ok(ByteBuf::new()) };
+    match step.read(row.signed)? {
+        Record::Numbered { signed, .. } => Ok(signed),
+        _ => Err(find::broken("a sent message that is another record")),
     }
-    Ok(sent_hash(step, no, link, welcome.length)? == welcome.head)
+}
+
+/// Takes a descriptor that came in a hello or a welcome, if it is newer and of the same desk.
+fn take_descriptor(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, raw: &[u8]) -> Result<(), Refusal> {
+    let known = find::descriptor(step, link.descriptor)?;
+    if known.raw() == raw {
+        return Ok(());
+    }
+    let Ok(newer) = Descriptor::open(raw) else { return Ok(()) };
+    let same = newer.desk() == link.partner && newer.keys().continues(known.keys());
+    if same && newer.body().version > known.body().version {
+        let descriptor = ByteBuf::from(raw);
+        step.record(&Record::DescriptorTaken { no, descriptor, at: step.now }, None)?;
+        step.wake(no);
+    }
+    Ok(())
 }
 
 /// Hash of our own message with this number; the link id for 0.
@@ -150,24 +175,62 @@ impl Command for AnswerHello {
         if hello.to != step.identity.desk() || hello.from != link.partner {
             return Ok(Err(Code::WrongDesk));
         }
+        if let Some(raw) = &hello.descriptor {
+            take_descriptor(step, self.link, &link, raw)?;
+        }
+        let known = find::link(step, self.link)?;
+        if find::descriptor(step, known.descriptor)?.keys().head() != hello.keys {
+            return Ok(Err(Code::KeyUnknown));
+        }
         if let Err(code) = welcome_back(step, self.link, &link)? {
             return Ok(Err(code));
         }
         step.memory.heard(self.link, step.now);
         let stream = find::stream(step, self.link)?;
         let hash = self.hello.hash();
-        let known =
-            [&stream.pending, &stream.session].into_iter().flatten().find(|session| session.hello == hash);
-        match known {
-            Some(session) => welcome_of(step, session.entry).map(Ok),
-            None => self.welcome(step, &link, &stream).map(Ok),
+        let mut open = stream.pending.iter().chain(&stream.session);
+        if let Some(session) = open.find(|session| session.hello == hash) {
+            return welcome_of(step, session.entry).map(Ok);
         }
+        if step.rows().get(HELLOS, &(self.link, hash))?.is_some() {
+            return Ok(Err(Code::SessionUnknown));
+        }
+        if !is_held(step, self.link, &link, &stream, self.hello.body())? {
+            let other = ByteBuf::from(self.hello.raw());
+            step.record(&Record::Forked { no: self.link, held: ByteBuf::new(), other, at: step.now }, None)?;
+            step.wake(self.link);
+            return Ok(Err(Code::Fork));
+        }
+        self.welcome(step, &link, &stream).map(Ok)
     }
+}
+
+/// Whether the end of the author's stream, as far as we hold it, is what we hold.
+fn is_held(
+    step: &Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    stream: &StreamRow,
+    hello: &Hello,
+) -> Result<bool, Refusal> {
+    if hello.length > stream.in_length {
+        return Ok(true);
+    }
+    let held = match hello.length {
+        0 => link.link.into(),
+        length => {
+            let row = step.rows().get(RECEIVED, &(no, length))?;
+            row.ok_or_else(|| find::broken("a received message without a row"))?.hash
+        }
+    };
+    Ok(held == hello.head)
 }
 
 impl AnswerHello {
     fn welcome(self, step: &mut Step<'_>, link: &LinkRow, stream: &StreamRow) -> Result<Vec<u8>, Refusal> {
         let (raw, hello) = self.hello.into_parts();
+        let known = stream.session.as_ref().is_some_and(|session| session.instance == hello.instance);
+        let descriptor = (!known).then(|| ByteBuf::from(step.identity.descriptor().raw()));
         let welcome = Welcome {
             v: V1,
             to: link.partner,
@@ -179,7 +242,7 @@ impl AnswerHello {
             known: stream.acked,
             nonce: Nonce::new(step.random()),
             length: stream.in_length,
-            descriptor: None,
+            descriptor,
         };
         let session = SessionId::of(&hello.nonce, &welcome.nonce);
         let answer = Signed::seal(welcome, step.identity.secret()).into_parts().0;
@@ -189,6 +252,7 @@ impl AnswerHello {
             welcome: answer.clone().into(),
             session,
             instance: hello.instance,
+            short: hello.length < stream.in_length,
             at: step.now,
         };
         step.record(&record, None)?;

@@ -8,7 +8,7 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::LinkOpened;
 use deskwire_store::row::{
-    ExpectedRow, InvitationRow, LinkRow, LinkState, Pause, Refused, StreamRow, Trouble,
+    ExchangeRow, ExpectedRow, InvitationRow, LinkRow, LinkState, Pause, Refused, StreamRow, Trouble,
 };
 use deskwire_store::table::{EXCHANGES, EXPECTED, INVITATIONS, LINK_IDS, LINKS, Rows, RowsMut, STREAMS};
 use deskwire_store::{EntryRef, Result};
@@ -23,8 +23,34 @@ pub(super) fn invited(
     (expires, approved): (Timestamp, bool),
     created: Timestamp,
 ) -> Result<()> {
-    let row = InvitationRow { expires, approved, entry: at, used: None, revoked: false, created };
+    let row = InvitationRow {
+        expires,
+        approved,
+        entry: at,
+        desk: None,
+        asked: None,
+        used: None,
+        revoked: false,
+        created,
+    };
     rows.put(INVITATIONS, secret, &row)
+}
+
+/// A request was answered. The invitation is bound to the desk that used it first, and its last exchange counts.
+pub(super) fn answered(
+    rows: &mut Overlay,
+    desk: DeskId,
+    (request, answer): (Hash, Hash),
+    exchange: &ExchangeRow,
+) -> Result<()> {
+    if let Some(secret) = &exchange.invitation {
+        change(rows, INVITATIONS, secret, |row| {
+            let times = row.asked.map_or(0, |(times, ..)| times);
+            row.desk = Some(desk);
+            row.asked = Some((times.saturating_add(1), request, answer));
+        })?;
+    }
+    rows.put(EXCHANGES, &answer, exchange)
 }
 
 pub(super) fn expected(

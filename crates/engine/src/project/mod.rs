@@ -10,8 +10,10 @@ mod ticket;
 
 use deskwire_proto::id::Hash;
 use deskwire_store::record::Record;
-use deskwire_store::row::{CounterRow, ExchangeRow, FileState, InSession, KeyedRow, Pause, ThreadKind};
-use deskwire_store::table::{COUNTERS, EXCHANGES, INVITATIONS, KEYED, Key, RowsMut, Table};
+use deskwire_store::row::{
+    CounterRow, ExchangeRow, FileState, InSession, KeyedRow, LinkState, Pause, ThreadKind,
+};
+use deskwire_store::table::{COUNTERS, INVITATIONS, KEYED, Key, RowsMut, Table};
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,10 +42,11 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::AskFailed { desk, attempt, next, why, .. } => {
             link::ask_failed(rows, desk, (*attempt, *next), why)
         }
-        Record::LinkAnswered { answer, invitation, at: when, .. } => {
+        Record::LinkAnswered { desk, request, answer, invitation, at: when, .. } => {
             let row = ExchangeRow { entry: at, invitation: *invitation, link: None, at: *when };
-            rows.put(EXCHANGES, &Hash::of(answer), &row)
+            link::answered(rows, *desk, (Hash::of(request), Hash::of(answer)), &row)
         }
+        Record::LinkClosed { no, .. } => link::with(rows, *no, |row| row.state = LinkState::Closed),
         Record::LinkOpened(opened) => link::open(rows, at, opened),
         Record::LinkApproved { no, at: when }
         | Record::LinkActive { no, at: when }
@@ -64,12 +67,15 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
             stream::with(rows, *no, |row| row.hello = Some((*nonce, *length)))
         }
         Record::Welcomed { .. } => Ok(()),
-        Record::HelloAnswered { no, hello, session, instance, .. } => {
+        Record::HelloAnswered { no, hello, session, instance, short, .. } => {
             let hello = Hash::of(hello);
-            let pending = InSession { session: *session, instance: *instance, hello, entry: at };
-            stream::with(rows, *no, |row| row.pending = Some(pending))
+            let pending =
+                InSession { session: *session, instance: *instance, hello, short: *short, entry: at };
+            stream::welcomed(rows, *no, pending)
         }
-        Record::SessionTaken { no, .. } => stream::with(rows, *no, stream::take_session),
+        Record::SessionTaken { no, session, .. } => {
+            stream::with(rows, *no, |row| stream::take_session(row, *session))
+        }
         Record::TicketMade(made) => ticket::made(rows, at, made),
         Record::TicketStatus { ticket, status, label, at: when } => {
             ticket::status(rows, (*ticket, at), status, label.as_ref(), *when)

@@ -2,11 +2,12 @@
 
 use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::cose::Sign1;
+use deskwire_proto::id::SessionId;
 use deskwire_proto::receipt::Receipt;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::ItemMade;
-use deskwire_store::row::{Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
-use deskwire_store::table::{GRANTS, RowsMut, SENT, STREAMS, THREADS, WAITING};
+use deskwire_store::row::{InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
+use deskwire_store::table::{GRANTS, HELLOS, RowsMut, SENT, STREAMS, THREADS, WAITING};
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{self, Entering};
@@ -16,6 +17,8 @@ use crate::refusal::refused;
 
 /// Instances of a partner that are remembered after they were replaced.
 const RETIRED: usize = 8;
+/// Sessions that may wait for their first batch.
+const PENDING: usize = 4;
 /// Receipts whose promise is kept apart; older ones are subsumed.
 const PROMISES: usize = 8;
 
@@ -29,8 +32,20 @@ pub(super) fn with(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut Str
     change(rows, STREAMS, &no, changes).map(drop)
 }
 
-pub(super) fn take_session(row: &mut StreamRow) {
-    let Some(pending) = row.pending.take() else { return };
+/// A hello was answered: its session waits for its first batch.
+pub(super) fn welcomed(rows: &mut Overlay, no: LinkNo, pending: InSession) -> Result<()> {
+    rows.put(HELLOS, &(no, pending.hello), &())?;
+    with(rows, no, |row| {
+        row.pending.push(pending);
+        let surplus = row.pending.len().saturating_sub(PENDING);
+        row.pending.drain(..surplus);
+    })
+}
+
+/// A welcomed session becomes the current one; it and all that are older no longer wait.
+pub(super) fn take_session(row: &mut StreamRow, session: SessionId) {
+    let Some(place) = row.pending.iter().position(|pending| pending.session == session) else { return };
+    let Some(pending) = row.pending.drain(..=place).next_back() else { return };
     if let Some(former) = row.session.take()
         && former.instance != pending.instance
     {

@@ -16,9 +16,6 @@ mod ticket;
 mod timeline;
 mod verify;
 
-#[cfg(test)]
-mod tests;
-
 pub use delegation::{Delegation, DelegationFilter, delegation, delegations, find_delegation};
 pub use delivery::{Delivery, DeliveryState};
 pub use file::{File, file, find_file};

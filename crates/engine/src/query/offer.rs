@@ -73,7 +73,8 @@ pub(super) fn current(
     view: &View,
 ) -> Result<(Offer, Option<PendingChange>), Refusal> {
     let mut offer = original(lookup, row.offer)?;
-    let updates = updates(lookup, no, row)?;
+    // Without a later version there is no update to look for.
+    let updates = if view.version > 1 { updates(lookup, no, row)? } else { Vec::new() };
     for update in &updates {
         offer.change(update, view);
     }
@@ -100,9 +101,6 @@ fn original(lookup: &Lookup<'_>, at: EntryRef) -> Result<Offer, Refusal> {
 /// The updates that have effect, in the order in which they were stored.
 fn updates(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<Vec<Update>, Refusal> {
     let mut updates = Vec::new();
-    if row.version <= 1 {
-        return Ok(updates);
-    }
     let events = lookup.reader.rows().list(DELEGATION_EVENTS, &no, usize::MAX)?;
     // Own updates get their versions one behind the other as they are numbered, whatever becomes of them.
     let mut own = 1;

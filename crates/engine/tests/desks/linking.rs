@@ -1,7 +1,7 @@
 //! A link must join exactly the two desks whose operators wanted it.
 
 use deskwire_engine::command::link::{Approve, MakeInvitation, RevokeInvitation, invitation_text};
-use deskwire_engine::command::linking::{Accepted, AnswerRequest, ComposeRequest};
+use deskwire_engine::command::linking::{Accepted, AnswerRequest, ComposeRequest, TakeReveal};
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::Signed;
 use deskwire_proto::id::Hash;
@@ -45,19 +45,11 @@ fn an_invitation_used_expired_revoked_or_unknown_links_nobody() {
     let (mut shop, mut acme, mut thief) = (Desk::new("Shop", 1), Desk::new("Acme", 2), Desk::new("Thief", 3));
     let (id, invitation) = invite(&mut shop, None);
     let (request, nonce, answer) = ask(&mut shop, &mut acme, &invitation).unwrap();
-    // A second request with the same secret, answered before the first came to its end.
-    let late = ask(&mut shop, &mut thief, &invitation).unwrap();
-    let descriptor = shop.identity.descriptor().clone();
-    acme.run(Accepted { request, answer, nonce, descriptor: descriptor.clone(), name: None, by_hand: false })
-        .unwrap();
-    reveal(&mut shop, &mut acme);
+    // Whoever else has the secret comes too late, though the exchange has not come to its end.
     assert_eq!(ask(&mut shop, &mut thief, &invitation).unwrap_err().code, "invitation-used");
-    let (request, nonce, answer) = late;
-    thief.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false }).unwrap();
-    let raw = row(&thief).reveal.unwrap();
-    let stale = Signed::open(&raw, thief.identity.keys().current()).unwrap();
-    let refused = shop.run(deskwire_engine::command::linking::TakeReveal { reveal: stale }).unwrap_err();
-    assert_eq!(refused.code, "invitation-used");
+    let descriptor = shop.identity.descriptor().clone();
+    acme.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false }).unwrap();
+    reveal(&mut shop, &mut acme);
     assert!(shop.run(RevokeInvitation { id }).is_ok());
 
     let mut other = Desk::new("Other", 4);
@@ -120,8 +112,65 @@ fn a_desk_is_linked_with_another_only_once() {
     let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
     link(&mut shop, &mut acme, Terms::default());
     let (_, invitation) = invite(&mut shop, None);
+    assert_eq!(ask(&mut shop, &mut acme, &invitation).unwrap_err().code, "already-linked");
+}
+
+#[test]
+fn a_lost_answer_is_repeated_and_an_exchange_begun_anew_replaces_the_former() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    let (_, invitation) = invite(&mut shop, None);
     let (request, nonce, answer) = ask(&mut shop, &mut acme, &invitation).unwrap();
+    let again = Signed::<LinkRequest>::open(&request, acme.identity.keys().current()).unwrap();
+    let descriptor = Descriptor::open(&again.body().descriptor).unwrap();
+    assert_eq!(shop.run(AnswerRequest { request: again, descriptor }).unwrap(), answer);
+    // The accepter lost its memory and begins again: the first exchange is void.
+    let second = ask(&mut shop, &mut acme, &invitation).unwrap();
     let descriptor = shop.identity.descriptor().clone();
-    let again = acme.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false });
-    assert_eq!(again.unwrap_err().code, "already-linked");
+    let first = Accepted { request, answer, nonce, descriptor, name: None, by_hand: false };
+    let mut copy = Desk::new("Acme", 2);
+    copy.run(first.clone()).unwrap();
+    let stale = row(&copy).reveal.unwrap();
+    let reveal_of = |raw: &[u8], desk: &Desk| Signed::open(raw, desk.identity.keys().current()).unwrap();
+    let stale = TakeReveal { reveal: reveal_of(&stale, &copy) };
+    assert_eq!(shop.run(stale).unwrap_err().code, "invitation-used");
+    let (request, nonce, answer) = second;
+    acme.run(Accepted { request, answer, nonce, ..first }).unwrap();
+    reveal(&mut shop, &mut acme);
+    assert_eq!(row(&shop).link, row(&acme).link);
+}
+
+/// Both operators add each other; both daemons ask at the same time, and both answers arrive.
+#[test]
+fn requests_by_hand_that_cross_end_in_one_link() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    let (shop_id, acme_id) = (shop.identity.desk(), acme.identity.desk());
+    shop.run(expect(acme_id)).unwrap();
+    acme.run(expect(shop_id)).unwrap();
+    let (small, large) = if shop_id < acme_id { (&mut shop, &mut acme) } else { (&mut acme, &mut shop) };
+    let (request, _, answer) = by_hand(large, small);
+    assert_eq!(answer.unwrap_err().code, "link-crossed", "its own request stands");
+    assert!(!request.is_empty());
+    let (request, nonce, answer) = by_hand(small, large);
+    let descriptor = large.identity.descriptor().clone();
+    let answer = answer.unwrap();
+    small.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: true }).unwrap();
+    reveal(large, small);
+    assert_eq!(row(small).link, row(large).link);
+    assert_eq!((row(small).state, row(large).state), (LinkState::Active, LinkState::Active));
+    assert_eq!(row(small).side, deskwire_proto::terms::Side::Inviter);
+}
+
+fn expect(desk: deskwire_proto::id::DeskId) -> deskwire_engine::command::link::Expect {
+    let endpoint = Some(deskwire_proto::text::Url::new("https://other.example:8441").unwrap());
+    deskwire_engine::command::link::Expect { desk, endpoint, name: None, terms: Terms::default() }
+}
+
+type Answered = Result<Vec<u8>, deskwire_engine::Refusal>;
+
+fn by_hand(asking: &mut Desk, asked: &mut Desk) -> (Vec<u8>, deskwire_proto::id::Nonce, Answered) {
+    let to = asked.identity.desk();
+    let composed = asking.run(ComposeRequest { to, terms: Terms::default(), secret: None }).unwrap();
+    let request = Signed::<LinkRequest>::open(&composed.raw, asking.identity.keys().current()).unwrap();
+    let descriptor = Descriptor::open(&request.body().descriptor).unwrap();
+    (composed.raw, composed.nonce, asked.run(AnswerRequest { request, descriptor }))
 }

@@ -89,6 +89,10 @@ pub struct InvitationRow {
     pub approved: bool,
     /// The record with the terms offered.
     pub entry: EntryRef,
+    /// The desk that used it first; no other may.
+    pub desk: Option<DeskId>,
+    /// How often that desk has asked, and the hashes of its last request and our answer.
+    pub asked: Option<(u8, Hash, Hash)>,
     /// The link that came of it.
     pub used: Option<LinkNo>,
     /// Whether an operator took it back.

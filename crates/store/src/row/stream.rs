@@ -48,8 +48,8 @@ pub struct StreamRow {
     pub given: u64,
     /// The partner's session.
     pub session: Option<InSession>,
-    /// A session that was welcomed and has not brought a batch yet.
-    pub pending: Option<InSession>,
+    /// Sessions that were welcomed and have not brought a batch yet, newest last, at most four.
+    pub pending: Vec<InSession>,
     /// Instances of the partner that a later one has replaced, newest last, at most eight.
     pub retired: Vec<InstanceId>,
 }
@@ -73,7 +73,7 @@ impl StreamRow {
             in_seen: 0,
             given: 0,
             session: None,
-            pending: None,
+            pending: Vec::new(),
             retired: Vec::new(),
         }
     }
@@ -97,6 +97,8 @@ pub struct InSession {
     pub instance: InstanceId,
     /// Hash of the signed hello.
     pub hello: Hash,
+    /// Whether the author had lost messages that we hold: it has to recover before it says anything new.
+    pub short: bool,
     /// The record with hello and welcome.
     pub entry: EntryRef,
 }
