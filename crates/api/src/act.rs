@@ -1,0 +1,187 @@
+//! `/v1/delegations/{id}/{action}`: what a desk does in a delegation.
+
+use axum::Json;
+use axum::extract::State;
+use deskwire_api_types as api;
+use deskwire_engine::command::act::Action;
+use deskwire_engine::query::find_delegation;
+use deskwire_engine::{Fault, Refusal};
+use deskwire_machine::disclosure::{Changes, Requester};
+use deskwire_proto::message::status::Progress;
+use deskwire_proto::text::{Code, Label};
+
+use crate::delegation::shown;
+use crate::error::ApiError;
+use crate::idempotency::Change;
+use crate::parse;
+use crate::perform::Perform;
+use crate::request::{Document, Named};
+use crate::state::Api;
+
+type Answer = Result<Json<api::Delegation>, ApiError>;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident, $path:literal, $body:ty, $parse:expr;)*) => {
+        $($(#[$doc])*
+        #[utoipa::path(
+            post, path = $path, tag = "delegations", request_body = $body,
+            params(("id" = String, Path, description = "Its id, 32 hexadecimal digits, or this desk's number of it.")),
+            responses((status = 200, description = "The delegation as it stands now.", body = api::Delegation)),
+        )]
+        pub(crate) async fn $name(
+            State(api): State<Api>,
+            Named(id): Named,
+            change: Change,
+            Document { value, bytes }: Document<$body>,
+        ) -> Answer {
+            let parse: fn(&$body) -> Result<Wish, Refusal> = $parse;
+            perform(&api, id, &change, &bytes, parse(&value)?).await
+        })*
+    };
+}
+
+actions! {
+    /// Contractor: takes the offer.
+    accept, "/v1/delegations/{id}/accept", api::AcceptOffer, |body| {
+        let status = own(body.status.as_ref(), body.label.as_ref(), Some("open"))?;
+        Ok(Wish { read: body.version, status, ..Wish::of(Action::Accept) })
+    };
+    /// Contractor: does not take the offer.
+    decline, "/v1/delegations/{id}/decline", api::Reason, |body| {
+        no_code(body.code.as_ref())?;
+        Ok(Wish::of(Action::Decline { reason: parse::needed("reason", &body.reason)? }))
+    };
+    /// Either: tells the partner this desk's own status; the contractor also the state of the work.
+    status, "/v1/delegations/{id}/status", api::StatusChange, |body| {
+        let status = own(body.status.as_ref(), body.label.as_ref(), None)?;
+        if body.state.is_none() && status.is_none() {
+            return Err(Refusal::invalid("status", "there is neither a status nor a state of the work"));
+        }
+        Ok(Wish::of(Action::Status { state: body.state.map(progress), status }))
+    };
+    /// Contractor: the work is done.
+    resolve, "/v1/delegations/{id}/resolve", api::Resolve, |body| {
+        no_code(body.code.as_ref())?;
+        let solution = parse::maybe_prose("solution", body.solution.as_ref())?;
+        let status = own(body.status.as_ref(), body.label.as_ref(), Some("solved"))?;
+        Ok(Wish { status, ..Wish::of(Action::Resolve { solution }) })
+    };
+    /// Principal: agrees that the work is done.
+    confirm, "/v1/delegations/{id}/confirm", api::Confirm, |body| {
+        let status = own(body.status.as_ref(), body.label.as_ref(), None)?;
+        Ok(Wish { status, ..Wish::of(Action::Confirm) })
+    };
+    /// Principal: the work is not done.
+    reopen, "/v1/delegations/{id}/reopen", api::Reason, |body| {
+        no_code(body.code.as_ref())?;
+        Ok(Wish::of(Action::Reopen { reason: parse::needed("reason", &body.reason)? }))
+    };
+    /// Contractor: gives the work back.
+    return_back, "/v1/delegations/{id}/return", api::Reason, |body| {
+        no_code(body.code.as_ref())?;
+        Ok(Wish::of(Action::Return { reason: parse::needed("reason", &body.reason)? }))
+    };
+    /// Principal: takes the work back.
+    recall, "/v1/delegations/{id}/recall", api::Reason, |body| {
+        no_code(body.code.as_ref())?;
+        Ok(Wish::of(Action::Recall { reason: parse::needed("reason", &body.reason)? }))
+    };
+    /// Principal: changes the offer; what is absent stays.
+    update, "/v1/delegations/{id}/update", api::OfferUpdate, |body| {
+        let changes = changes(body)?;
+        if changes == Changes::default() {
+            return Err(Refusal::invalid("update", "nothing is changed"));
+        }
+        Ok(Wish::of(Action::Update(Box::new(changes))))
+    };
+    /// Contractor: takes a change of what binds.
+    change_take, "/v1/delegations/{id}/change-take", api::ChangeTake, |_| Err(not_yet("taking a change"));
+    /// Contractor: does not take a change of what binds.
+    change_decline, "/v1/delegations/{id}/change-decline", api::ChangeDecline, |_| Err(not_yet("declining a change"));
+    /// Contractor: asks the principal, and waits.
+    ask, "/v1/delegations/{id}/ask", api::Ask, |body| {
+        Ok(Wish::of(Action::Ask { question: parse::needed("question", &body.question)? }))
+    };
+    /// Principal: answers.
+    answer, "/v1/delegations/{id}/answer", api::Answer, |body| {
+        let answer = parse::needed("answer", &body.answer)?;
+        Ok(Wish::of(Action::Answer { answer, needed: body.needed }))
+    };
+}
+
+/// What a caller wants done.
+struct Wish {
+    action: Action,
+    read: Option<u64>,
+    status: Option<(Code, Option<Label>)>,
+}
+
+impl Wish {
+    const fn of(action: Action) -> Self {
+        Self { action, read: None, status: None }
+    }
+}
+
+async fn perform(api: &Api, id: String, change: &Change, body: &[u8], wish: Wish) -> Answer {
+    let delegation = api.read(move |reader| find_delegation(reader, &id)).await?;
+    let Wish { action, read, status } = wish;
+    let command = Perform { delegation, action, by: change.by.clone(), read, status };
+    api.state.engine.call(change.keyed(body, command)).await?;
+    shown(api, delegation).await
+}
+
+/// This desk's own status: as said, or the usual one for the action.
+fn own(
+    status: Option<&String>,
+    label: Option<&String>,
+    usual: Option<&str>,
+) -> Result<Option<(Code, Option<Label>)>, Refusal> {
+    let label = parse::maybe("label", label)?;
+    match (status.map(String::as_str).or(usual), label) {
+        (Some(status), label) => Ok(Some((parse::text("status", status)?, label))),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(Refusal::invalid("label", "it stands without a status")),
+    }
+}
+
+/// Codes for reasons and solutions come with the vocabulary of a link; until then none is taken, rather than lost.
+fn no_code(code: Option<&String>) -> Result<(), Refusal> {
+    match code {
+        Some(_) => Err(Refusal::invalid("code", "no vocabulary of codes is agreed on this link; use words")),
+        None => Ok(()),
+    }
+}
+
+fn not_yet(what: &str) -> Refusal {
+    Refusal::new(
+        Fault::Forbidden,
+        "not-offered",
+        format!("This version does not offer {what}."),
+        "Write a comment to the partner instead.",
+    )
+}
+
+const fn progress(state: api::WorkState) -> Progress {
+    match state {
+        api::WorkState::InProgress => Progress::InProgress,
+        api::WorkState::WaitingThird => Progress::WaitingThird,
+    }
+}
+
+fn changes(body: &api::OfferUpdate) -> Result<Changes, Refusal> {
+    Ok(Changes {
+        title: parse::maybe("title", body.title.as_ref())?,
+        description: parse::maybe_prose("description", body.description.as_ref())?,
+        category: parse::maybe("category", body.category.as_ref())?,
+        priority: body.priority.map(parse::priority),
+        respond: parse::time("respond_by", body.respond_by)?,
+        resolve: parse::time("resolve_by", body.resolve_by)?,
+        price: body.price.as_ref().map(parse::money).transpose()?,
+        requester: body.contact.as_ref().map(parse::contact).transpose()?.map(Requester::Own),
+        company: parse::maybe("company", body.company.as_ref())?,
+        object: body.object.as_ref().map(parse::object).transpose()?,
+        equipment: body.equipment.as_ref().map(parse::equipment).transpose()?,
+        agreement: parse::maybe("agreement", body.agreement.as_ref())?,
+        custom: Vec::new(),
+    })
+}

@@ -1,0 +1,176 @@
+//! Every endpoint, once: the router and the OpenAPI document are made from the same list.
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+use deskwire_api_types as api;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{Modify, OpenApi};
+
+use crate::error::ApiError;
+use crate::guard::guard;
+use crate::state::{Api, ApiState, Shared};
+use crate::{act, comment, delegation, desk, file, invitation, link, log, ticket, upload, verify};
+
+macro_rules! endpoints {
+    ($($method:ident $path:literal => $module:ident::$handler:ident;)*) => {
+        /// Method and path of every endpoint.
+        #[cfg(test)]
+        pub(crate) const ENDPOINTS: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        fn routes() -> Router<Api> {
+            Router::new()$(.route($path, $method($module::$handler)))*
+        }
+
+        #[derive(OpenApi)]
+        #[openapi(
+            info(
+                title = "Deskwire operator API",
+                description = "For the operator's own programs on the machine of the daemon. Every changing call takes \
+                               an `Idempotency-Key`; every refusal is a problem document (RFC 9457).",
+                license(name = "Apache-2.0 OR MIT"),
+            ),
+            paths($($module::$handler),*),
+            components(schemas(api::Problem)),
+            modifiers(&Common),
+        )]
+        struct Description;
+    };
+}
+
+endpoints! {
+    get "/healthz" => desk::health;
+    get "/readyz" => desk::ready;
+    get "/v1/openapi.json" => desk::description;
+    get "/v1/desk" => desk::show_desk;
+    post "/v1/verify" => verify::run;
+    get "/v1/tickets" => ticket::list;
+    post "/v1/tickets" => ticket::create;
+    get "/v1/tickets/{number}" => ticket::detail;
+    post "/v1/tickets/{number}/status" => ticket::set_status;
+    post "/v1/tickets/{number}/comments" => comment::add;
+    post "/v1/tickets/{number}/files" => upload::attach;
+    post "/v1/tickets/{number}/delegations" => delegation::create;
+    post "/v1/tickets/{number}/delegations/preview" => delegation::preview;
+    get "/v1/files/{id}" => file::info;
+    get "/v1/files/{id}/content" => file::content;
+    get "/v1/delegations" => delegation::list;
+    get "/v1/delegations/{id}" => delegation::detail;
+    post "/v1/delegations/{id}/accept" => act::accept;
+    post "/v1/delegations/{id}/decline" => act::decline;
+    post "/v1/delegations/{id}/status" => act::status;
+    post "/v1/delegations/{id}/resolve" => act::resolve;
+    post "/v1/delegations/{id}/confirm" => act::confirm;
+    post "/v1/delegations/{id}/reopen" => act::reopen;
+    post "/v1/delegations/{id}/return" => act::return_back;
+    post "/v1/delegations/{id}/recall" => act::recall;
+    post "/v1/delegations/{id}/update" => act::update;
+    post "/v1/delegations/{id}/change-take" => act::change_take;
+    post "/v1/delegations/{id}/change-decline" => act::change_decline;
+    post "/v1/delegations/{id}/ask" => act::ask;
+    post "/v1/delegations/{id}/answer" => act::answer;
+    get "/v1/links" => link::list;
+    get "/v1/links/invitations" => invitation::list;
+    post "/v1/links/invitations" => invitation::create;
+    delete "/v1/links/invitations/{id}" => invitation::withdraw;
+    post "/v1/links/accept" => invitation::accept;
+    post "/v1/links/add" => link::add;
+    get "/v1/links/{link}" => link::detail;
+    post "/v1/links/{link}/approve" => link::approve;
+    post "/v1/links/{link}/verify" => link::verify;
+    post "/v1/links/{link}/resume" => link::resume;
+    get "/v1/links/{link}/log" => log::page;
+}
+
+/// The whole API, to be served on a loopback address.
+pub fn router(state: ApiState) -> Router {
+    let shared = Shared::new(state);
+    routes()
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Api::clone(&shared), guard))
+        .with_state(shared)
+}
+
+/// The description of the API.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}
+
+/// Calls that change something take a key; questions that come as `POST` do not.
+const QUESTIONS: [&str; 2] = ["/v1/verify", "/v1/tickets/{number}/delegations/preview"];
+
+async fn unknown_path(uri: Uri) -> ApiError {
+    let shown: String = uri.path().chars().take(100).collect();
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "unknown-path",
+        format!("This API has nothing at {shown}."),
+        "See /v1/openapi.json for what there is.",
+    )
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    let shown: String = uri.path().chars().take(100).collect();
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        format!("{shown} does not take {method}."),
+        "See /v1/openapi.json for what it takes.",
+    )
+}
+
+/// What all operations have in common.
+struct Common;
+
+impl Modify for Common {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        if let Some(components) = &mut document.components {
+            let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+            components.add_security_scheme("token", scheme);
+        }
+        for (path, item) in &mut document.paths.paths {
+            for operation in [&mut item.get, &mut item.delete].into_iter().flatten() {
+                complete(operation, path, false);
+            }
+            if let Some(operation) = &mut item.post {
+                complete(operation, path, !QUESTIONS.contains(&path.as_str()));
+            }
+            if let Some(operation) = &mut item.delete {
+                add_key(operation);
+            }
+        }
+    }
+}
+
+fn complete(operation: &mut Operation, path: &str, changes: bool) {
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let refused = ResponseBuilder::new().description("Refused.").content(api::PROBLEM_MEDIA, problem).build();
+    operation.responses.responses.insert("default".to_owned(), RefOr::T(refused));
+    if path.starts_with(api::PREFIX) {
+        operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    }
+    if changes {
+        add_key(operation);
+    }
+}
+
+fn add_key(operation: &mut Operation) {
+    use utoipa::openapi::Required;
+    use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+    use utoipa::openapi::schema::{ObjectBuilder, Type};
+    let schema =
+        ObjectBuilder::new().schema_type(Type::String).max_length(Some(128)).min_length(Some(1)).build();
+    let key = ParameterBuilder::new()
+        .name(api::IDEMPOTENCY_KEY)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::True)
+        .description(Some("Drawn anew for each change, and repeated with a call that got no answer."))
+        .schema(Some(schema))
+        .build();
+    operation.parameters.get_or_insert_default().push(key.into());
+}

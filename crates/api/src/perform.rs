@@ -1,0 +1,54 @@
+//! An action on a delegation with what the caller says beside it: the version of the offer that was read, and the
+//! desk's own status. All of it happens in one step of the writer, or nothing.
+
+use deskwire_engine::command::act::{Act, Action};
+use deskwire_engine::{Command, Fault, Refusal, Step};
+use deskwire_proto::message::common::Person;
+use deskwire_proto::text::{Code, Label};
+use deskwire_store::local::DelegationNo;
+use deskwire_store::record::{ActorText, Record, encode_text};
+use deskwire_store::row::DelegationRow;
+use deskwire_store::table::{DELEGATIONS, Rows, STREAMS};
+
+/// An action, and what goes with it.
+pub(crate) struct Perform {
+    pub(crate) delegation: DelegationNo,
+    pub(crate) action: Action,
+    pub(crate) by: Person,
+    /// The version of the offer that the caller has read.
+    pub(crate) read: Option<u64>,
+    /// This desk's own status, as it shall be from now on.
+    pub(crate) status: Option<(Code, Option<Label>)>,
+}
+
+impl Command for Perform {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let Self { delegation, action, by, read, status } = self;
+        if let Some(row) = step.rows().get(DELEGATIONS, &delegation)? {
+            check_version(step, &row, read)?;
+            if let Some((status, label)) = status {
+                let text = encode_text(&ActorText { by: by.clone() })?;
+                let record = Record::TicketStatus { ticket: row.ticket, status, label, at: step.now };
+                step.record(&record, Some(text))?;
+            }
+        }
+        Act { delegation, action, by }.run(step)
+    }
+}
+
+fn check_version(step: &Step<'_>, row: &DelegationRow, read: Option<u64>) -> Result<(), Refusal> {
+    let Some(read) = read else { return Ok(()) };
+    let cursor = step.rows().get(STREAMS, &row.link)?.map_or(0, |stream| stream.in_length);
+    let newest = row.case.view(cursor).version;
+    if read == newest {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Fault::Conflict,
+        "offer-changed",
+        format!("Version {read} of the offer was read; the newest is {newest}."),
+        "Look at the offer again, then accept or decline it.",
+    ))
+}

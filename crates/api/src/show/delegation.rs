@@ -1,0 +1,193 @@
+//! Delegations: state, both sides, offer, timeline.
+
+use deskwire_api_types as api;
+use deskwire_engine::identity::Identity;
+use deskwire_engine::query::{Delegation, Fate, Offer, PendingChange, TimelineEvent};
+use deskwire_machine::delegation::{EventKind, Role, State, Turn, WaitingOn, Words};
+
+use super::{contact, equipment, object, person, priority, string, time};
+
+/// A delegation with its timeline.
+pub(crate) fn delegation(identity: &Identity, delegation: &Delegation) -> api::Delegation {
+    let timeline = delegation.timeline.iter().map(event).collect();
+    api::Delegation { timeline, ..brief(identity, delegation) }
+}
+
+/// A delegation as lists show it.
+pub(crate) fn brief(identity: &Identity, delegation: &Delegation) -> api::Delegation {
+    let view = &delegation.view;
+    api::Delegation {
+        id: delegation.id.to_string(),
+        role: role(delegation.role),
+        link: delegation.partner.row.name.to_string(),
+        state: state(view.state),
+        settled_state: state(view.settled_state),
+        provisional: view.provisional,
+        waiting_for: waiting_for(view.state),
+        turn: turn(view.turn, delegation.role),
+        own: own_side(identity, delegation),
+        partner: partner_side(delegation),
+        offer: offer(&delegation.offer),
+        version: view.version,
+        change: delegation.change.as_ref().map(change),
+        question: string(delegation.question.as_ref()),
+        actions: actions(&delegation.allowed),
+        created: time(delegation.created),
+        updated: time(delegation.updated),
+        undelivered: delegation
+            .undelivered
+            .map(|(items, since)| api::Undelivered { items, since: time(since) }),
+        timeline: Vec::new(),
+    }
+}
+
+/// The action of the API by which an event is said; nothing for what people do not say here.
+const fn action(kind: EventKind) -> Option<api::Action> {
+    match kind {
+        EventKind::Accept => Some(api::Action::Accept),
+        EventKind::Decline => Some(api::Action::Decline),
+        EventKind::Return => Some(api::Action::Return),
+        EventKind::Recall => Some(api::Action::Recall),
+        EventKind::Status | EventKind::StatusInProgress | EventKind::StatusWaitingThird => {
+            Some(api::Action::Status)
+        }
+        EventKind::Resolve => Some(api::Action::Resolve),
+        EventKind::Confirm => Some(api::Action::Confirm),
+        EventKind::Reopen => Some(api::Action::Reopen),
+        EventKind::Update => Some(api::Action::Update),
+        EventKind::ChangeTake => Some(api::Action::ChangeTake),
+        EventKind::ChangeDecline => Some(api::Action::ChangeDecline),
+        EventKind::Ask => Some(api::Action::Ask),
+        EventKind::Answer | EventKind::AnswerNotNeeded => Some(api::Action::Answer),
+        EventKind::Offer | EventKind::Rate | EventKind::LinkClose => None,
+    }
+}
+
+fn actions(allowed: &[EventKind]) -> Vec<api::Action> {
+    let said: Vec<_> = allowed.iter().filter_map(|kind| action(*kind)).collect();
+    api::Action::ALL.into_iter().filter(|action| said.contains(action)).collect()
+}
+
+const fn role(role: Role) -> api::Role {
+    match role {
+        Role::Principal => api::Role::Principal,
+        Role::Contractor => api::Role::Contractor,
+    }
+}
+
+/// An offer that the partner's desk refused has not come about: the work was not taken.
+const fn state(state: State) -> api::DelegationState {
+    match state {
+        State::Offered => api::DelegationState::Offered,
+        State::Accepted => api::DelegationState::Accepted,
+        State::InProgress => api::DelegationState::InProgress,
+        State::Waiting { on: WaitingOn::Principal | WaitingOn::ThirdParty } => api::DelegationState::Waiting,
+        State::Resolved => api::DelegationState::Resolved,
+        State::Confirmed => api::DelegationState::Confirmed,
+        State::Unoffered | State::Declined => api::DelegationState::Declined,
+        State::Returned => api::DelegationState::Returned,
+        State::Recalled => api::DelegationState::Recalled,
+    }
+}
+
+const fn waiting_for(state: State) -> Option<api::WaitingFor> {
+    match state {
+        State::Waiting { on: WaitingOn::Principal } => Some(api::WaitingFor::Principal),
+        State::Waiting { on: WaitingOn::ThirdParty } => Some(api::WaitingFor::Third),
+        State::Unoffered | State::Offered | State::Accepted | State::InProgress | State::Resolved => None,
+        State::Confirmed | State::Declined | State::Returned | State::Recalled => None,
+    }
+}
+
+const fn turn(turn: Turn, ours: Role) -> api::Turn {
+    match (turn, ours) {
+        (Turn::Nobody, Role::Principal | Role::Contractor) => api::Turn::Nobody,
+        (Turn::Principal, Role::Principal) | (Turn::Contractor, Role::Contractor) => api::Turn::Own,
+        (Turn::Principal, Role::Contractor) | (Turn::Contractor, Role::Principal) => api::Turn::Partner,
+    }
+}
+
+fn words_of(delegation: &Delegation, role: Role) -> &Words {
+    match role {
+        Role::Principal => &delegation.view.principal,
+        Role::Contractor => &delegation.view.contractor,
+    }
+}
+
+fn own_side(identity: &Identity, delegation: &Delegation) -> api::OwnSide {
+    let words = words_of(delegation, delegation.role);
+    api::OwnSide {
+        ticket: identity.ticket_label(delegation.ticket).to_string(),
+        status: said(&words.status),
+        label: said(&words.label),
+    }
+}
+
+fn partner_side(delegation: &Delegation) -> api::PartnerSide {
+    let words = words_of(delegation, delegation.role.other());
+    api::PartnerSide {
+        name: delegation.partner.row.partner_name.to_string(),
+        desk: delegation.partner.desk().to_string(),
+        ticket: said(&words.ticket),
+        status: said(&words.status),
+        label: said(&words.label),
+    }
+}
+
+fn said(words: &str) -> Option<String> {
+    (!words.is_empty()).then(|| words.to_owned())
+}
+
+fn change(change: &PendingChange) -> api::PendingChange {
+    api::PendingChange { version: change.version, fields: offer(&change.fields) }
+}
+
+fn offer(offer: &Offer) -> api::OfferFields {
+    let custom = offer
+        .custom
+        .iter()
+        .map(|(key, value)| api::Custom { key: key.to_string(), value: value.to_string() });
+    api::OfferFields {
+        title: string(offer.title.as_ref()),
+        description: string(offer.description.as_ref()),
+        category: string(offer.category.as_ref()),
+        priority: offer.priority.map(priority),
+        respond_by: offer.respond.map(time),
+        resolve_by: offer.resolve.map(time),
+        contact: offer.contact.as_ref().map(contact),
+        company: string(offer.company.as_ref()),
+        object: offer.object.as_ref().map(object),
+        equipment: offer.equipment.as_ref().map(equipment),
+        agreement: string(offer.agreement.as_ref()),
+        price: offer
+            .price
+            .as_ref()
+            .map(|price| api::Money { amount: price.0.to_string(), currency: price.1.to_string() }),
+        custom: custom.collect(),
+        test: offer.test,
+        hops: u8::try_from(offer.hops).unwrap_or(u8::MAX),
+    }
+}
+
+fn event(event: &TimelineEvent) -> api::TimelineEvent {
+    let (effect, why) = match &event.fate {
+        Fate::Applied => (api::Effect::Applied, None),
+        Fate::Provisional => (api::Effect::Provisional, None),
+        Fate::Waiting => (api::Effect::Waiting, None),
+        Fate::Superseded(why) => (api::Effect::Superseded, Some(why)),
+        Fate::Refused(why) => (api::Effect::Refused, Some(why)),
+        Fate::Unsupported(why) => (api::Effect::Unsupported, Some(why)),
+    };
+    api::TimelineEvent {
+        item: event.item.to_string(),
+        kind: event.kind.to_string(),
+        from: role(event.from),
+        by: person(event.by.as_ref()),
+        time: time(event.time),
+        effect,
+        code: why.map(|why| why.code.to_string()),
+        words: why.map(|why| why.words.to_string()),
+        reason: string(event.words.as_ref()),
+        state: event.state.map(state),
+    }
+}

@@ -1,0 +1,42 @@
+//! Tickets.
+
+use deskwire_api_types as api;
+use deskwire_engine::identity::Identity;
+use deskwire_engine::query::{Ticket, TicketDetail};
+
+use super::{contact, delegation_brief, equipment, object, person, priority, string, thread, time};
+
+/// A ticket; in lists without its description.
+pub(crate) fn ticket(identity: &Identity, ticket: &Ticket, whole: bool) -> api::Ticket {
+    let text = ticket.text.as_ref();
+    api::Ticket {
+        number: identity.ticket_label(ticket.number).to_string(),
+        title: ticket.row.title.to_string(),
+        description: text.filter(|_| whole).and_then(|text| string(text.description.as_ref())),
+        category: string(ticket.row.category.as_ref()),
+        priority: priority(ticket.row.priority),
+        status: ticket.row.status.to_string(),
+        label: string(ticket.row.status_label.as_ref()),
+        requester: text.and_then(|text| text.requester.as_ref()).map(contact),
+        company: text.and_then(|text| string(text.company.as_ref())),
+        object: text.and_then(|text| text.object.as_ref()).map(object),
+        equipment: text.and_then(|text| text.equipment.as_ref()).map(equipment),
+        agreement: text.and_then(|text| string(text.agreement.as_ref())),
+        due: None,
+        created: time(ticket.row.created),
+        updated: time(ticket.updated),
+        by: person(text.map(|text| &text.by)),
+        origin: ticket.origin.as_ref().map(|(id, _)| id.to_string()),
+        origin_partner: ticket.origin.as_ref().map(|(_, partner)| partner.to_string()),
+    }
+}
+
+/// A ticket with everything on it.
+pub(crate) fn detail(identity: &Identity, detail: &TicketDetail) -> api::TicketDetail {
+    let number = identity.ticket_label(detail.ticket.number);
+    api::TicketDetail {
+        ticket: ticket(identity, &detail.ticket, true),
+        thread: detail.thread.iter().map(|entry| thread::entry(&number, entry)).collect(),
+        delegations: detail.delegations.iter().map(|one| delegation_brief(identity, one)).collect(),
+    }
+}

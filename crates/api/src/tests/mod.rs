@@ -1,0 +1,10 @@
+//! What a program on the operator's machine, and the person behind it, would lose if these failed.
+
+mod delegation;
+mod desks;
+mod document;
+mod file;
+mod guard;
+mod idempotency;
+mod link;
+mod ticket;
