@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use deskwire_http::address::AllowedRange;
 use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::limits::FILE_BYTES;
+use deskwire_proto::terms::{FieldName, PersonRule, Redelegate};
 use deskwire_proto::text::Label;
 
 pub use declare::{Section, Setting};
@@ -64,6 +65,16 @@ settings! {
         /// The address listened on. With port 0 a free one is taken; the file api.addr in this folder names it while the
         /// daemon runs.
         listen: Loopback = Some(Loopback::free_port());
+    }
+
+    /// What is offered to new partners where `deskwire link` is given nothing else. Terms agreed to stay as they are.
+    terms: TermsOffered {
+        /// Optional fields of a ticket that may travel.
+        fields: List<FieldName, 11> = Some(List(FieldName::ALL.to_vec()));
+        /// What of an acting person travels: the name and function, the function alone, or nothing.
+        person: PersonRule = Some(PersonRule::Name);
+        /// Whether work may be handed on: not at all, yes, or yes and to whom is told.
+        redelegate: Redelegate = Some(Redelegate::Allowed);
     }
 
     /// Files on tickets.

@@ -5,7 +5,7 @@ use std::path::Path;
 use data_encoding::BASE32_NOPAD;
 use deskwire_proto::id::Hash;
 use deskwire_proto::text::Label;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
 use crate::error::StartError;
@@ -27,15 +27,18 @@ pub(crate) struct TokenEntry {
     /// What the person does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) function: Option<Label>,
-    /// SHA-256 of the token, hexadecimal.
-    sha256: String,
+    /// SHA-256 of the token; 64 hexadecimal digits in the file.
+    #[serde(serialize_with = "write_hex", deserialize_with = "read_hex")]
+    pub(crate) sha256: Hash,
 }
 
-impl TokenEntry {
-    /// SHA-256 of the token.
-    pub(crate) fn hash(&self) -> Option<Hash> {
-        Hash::from_hex(&self.sha256)
-    }
+fn write_hex<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hash.to_hex())
+}
+
+fn read_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Hash::from_hex(&text).ok_or_else(|| de::Error::custom("a sha256 has 64 hexadecimal digits"))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,7 +56,7 @@ const HEAD: &str = "\
 /// Draws a token of 256 bits. `tr` and a double click take it whole: letters and digits alone.
 pub(crate) fn draw(person: Label, random: &[u8; 32]) -> Drawn {
     let line = Zeroizing::new(format!("dw{}", BASE32_NOPAD.encode(random).to_lowercase()));
-    let sha256 = Hash::of(line.as_bytes()).to_hex();
+    let sha256 = Hash::of(line.as_bytes());
     Drawn { line, entry: TokenEntry { person, function: None, sha256 } }
 }
 
@@ -66,21 +69,14 @@ pub(crate) fn encode(tokens: Vec<TokenEntry>) -> String {
 /// Reads `tokens.toml`.
 pub(crate) fn load(path: &Path) -> Result<Vec<TokenEntry>, StartError> {
     let text = std::fs::read_to_string(path).map_err(|error| StartError::file("read", path, &error))?;
-    let bad = |why: String| {
-        let next = "Each entry has a person and the sha256 of a token as 64 hexadecimal digits.";
-        StartError::new("tokens-unreadable", format!("{}: {why}.", path.display()), next)
-    };
     let file: TokenFile = toml::from_str(&text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
-        bad(format!("line {line}: {}", error.message().trim_end_matches('.')))
+        let why = error.message().trim_end_matches('.');
+        let next = "Each entry has a person and the sha256 of a token as 64 hexadecimal digits.";
+        StartError::new("tokens-unreadable", format!("{}, line {line}: {why}.", path.display()), next)
     })?;
-    match file.token.iter().find(|token| token.hash().is_none()) {
-        Some(token) => {
-            Err(bad(format!("the sha256 of the token of {} has not 64 hexadecimal digits", token.person)))
-        }
-        None => Ok(file.token),
-    }
+    Ok(file.token)
 }
 
 #[cfg(test)]
@@ -98,7 +94,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let read = load(&path).unwrap();
         assert_eq!(read, [drawn.entry]);
-        assert_eq!(read[0].hash(), Some(Hash::of(drawn.line.as_bytes())));
+        assert_eq!(read[0].sha256, Hash::of(drawn.line.as_bytes()));
     }
 
     #[test]
@@ -107,7 +103,7 @@ mod tests {
         let path = folder.path().join("tokens.toml");
         for (text, words) in [
             ("[[token]]\nperson = \"A\"\nsha265 = \"00\"\n", "line 3"),
-            ("[[token]]\nperson = \"A\"\nsha256 = \"00\"\n", "64 hexadecimal digits"),
+            ("[[token]]\nperson = \"A\"\nsha256 = \"00\"\n", "line 3: a sha256 has 64"),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = load(&path).unwrap_err();

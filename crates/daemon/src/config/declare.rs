@@ -24,7 +24,8 @@ pub struct Setting {
     pub takes: fn() -> String,
     /// Its default as it would stand in the file; none when it must be set.
     pub default: fn() -> Option<String>,
-    pub(super) shape: super::value::Shape,
+    /// How it is written.
+    pub shape: super::value::Shape,
 }
 
 impl Setting {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use deskwire_http::address::AllowedRange;
 use deskwire_proto::endpoint::Endpoint;
+use deskwire_proto::terms::{FieldName, PersonRule, Redelegate};
 use deskwire_proto::text::Label;
 
 /// A value as it was written, before its meaning is known.
@@ -115,8 +116,73 @@ text_values! {
     Endpoint: "an address such as \"https://desk.example.com:8441\"", ToString::to_string;
     AllowedRange: "a range of addresses such as \"10.20.0.0/16\"", ToString::to_string;
     PathBuf: "the path of a file", |path| path.display().to_string();
-    LogFormat: "\"readable\" or \"json\"", |format| format.word().to_owned();
     Filter: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"", |filter| filter.text.clone();
+}
+
+/// Values that are one of a few words.
+macro_rules! word_values {
+    ($($kind:ty { $($variant:ident => $word:literal,)+ })+) => {$(
+        impl Value for $kind {
+            const SHAPE: Shape = Shape::Text;
+
+            fn takes() -> String {
+                either(&[$($word),+])
+            }
+
+            fn read(raw: &Raw) -> Result<Self, String> {
+                let Raw::Text(text) = raw else { return Err(String::new()) };
+                match text.as_str() {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(String::new()),
+                }
+            }
+
+            fn literal(&self) -> String {
+                quoted(match self {
+                    $(Self::$variant => $word,)+
+                })
+            }
+        }
+    )+};
+}
+
+word_values! {
+    LogFormat {
+        Readable => "readable",
+        Json => "json",
+    }
+    PersonRule {
+        Name => "name",
+        Function => "function",
+        Nothing => "nothing",
+    }
+    Redelegate {
+        Forbidden => "forbidden",
+        Allowed => "allowed",
+        Named => "named",
+    }
+    FieldName {
+        Company => "company",
+        Contact => "contact",
+        Custom => "custom",
+        Equipment => "equipment",
+        Agreement => "agreement",
+        Category => "category",
+        Object => "object",
+        Priority => "priority",
+        Deadline => "deadline",
+        Status => "status",
+        Price => "price",
+    }
+}
+
+/// The words in quotation marks, as a choice.
+fn either(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
 }
 
 /// Reading from a text with a reason that can follow a colon.
@@ -231,25 +297,6 @@ pub enum LogFormat {
     Readable,
     /// One JSON object a line.
     Json,
-}
-
-impl LogFormat {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Readable => "readable",
-            Self::Json => "json",
-        }
-    }
-}
-
-impl FromText for LogFormat {
-    fn from_text(text: &str) -> Result<Self, String> {
-        match text {
-            "readable" => Ok(Self::Readable),
-            "json" => Ok(Self::Json),
-            _ => Err(String::new()),
-        }
-    }
 }
 
 /// How much is logged: a level for the whole program, and others for parts of it.

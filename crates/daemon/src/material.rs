@@ -1,0 +1,60 @@
+//! What a desk needs besides its settings and its store, read from its folder: keys, TLS, tokens.
+
+use std::fs;
+use std::path::Path;
+
+use deskwire_api::Token;
+use deskwire_http::tls::{PemFiles, ServerIdentity};
+use deskwire_proto::key::SecretKey;
+use deskwire_proto::keylog::KeyLog;
+use deskwire_proto::message::common::Person;
+
+use crate::config::Config;
+use crate::error::StartError;
+use crate::folder::{Folder, Readers, check_secret};
+use crate::{signing_key, token};
+
+/// Everything secret that the daemon works with, and what vouches for it.
+pub(crate) struct Material {
+    pub(crate) keys: KeyLog,
+    pub(crate) secret: SecretKey,
+    pub(crate) tls: ServerIdentity,
+    pub(crate) tokens: Vec<Token>,
+}
+
+impl Material {
+    /// Reads all of it, and refuses secret files that others may read.
+    pub(crate) fn load(folder: &Folder, config: &Config) -> Result<Self, StartError> {
+        let secret = signing_key::load(&folder.signing_key())?;
+        let keys = key_log(&folder.key_log())?;
+        let tls = tls(folder, config)?;
+        if folder.token().exists() {
+            check_secret(&folder.token(), Readers::None)?;
+        }
+        let tokens = token::load(&folder.tokens())?;
+        Ok(Self { keys, secret, tls, tokens: tokens.into_iter().map(token).collect() })
+    }
+}
+
+fn key_log(path: &Path) -> Result<KeyLog, StartError> {
+    let bytes = fs::read(path).map_err(|error| StartError::file("read", path, &error))?;
+    KeyLog::decode(&bytes).map_err(|code| {
+        let words = format!("{} is not a whole key log ({code}).", path.display());
+        StartError::new("key-log-unreadable", words, "Restore it from a backup: it says who this desk is.")
+    })
+}
+
+fn tls(folder: &Folder, config: &Config) -> Result<ServerIdentity, StartError> {
+    let files = PemFiles {
+        certificate: folder.resolve(&config.peer.certificate),
+        key: folder.resolve(&config.peer.key),
+    };
+    // A key of elsewhere may be shared with other servers through a group.
+    let readers = if folder.holds(&files.key) { Readers::None } else { Readers::Group };
+    check_secret(&files.key, readers)?;
+    Ok(ServerIdentity::load(&files)?)
+}
+
+fn token(entry: token::TokenEntry) -> Token {
+    Token { sha256: entry.sha256, person: Person { name: Some(entry.person), function: entry.function } }
+}
