@@ -67,12 +67,18 @@ pub struct Composed {
     pub delegation: Option<DelegationId>,
 }
 
-/// A message that does not fit into one: longer texts travel as files.
+/// Why a body cannot become a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the message would have {size} bytes; {MESSAGE_BYTES} is the most: send long text as a file")]
-pub struct TooLong {
-    /// Size of the composed message in bytes.
-    pub size: usize,
+pub enum ComposeError {
+    /// It does not fit into one message: longer texts travel as files.
+    #[error("the message would have {size} bytes; {MESSAGE_BYTES} is the most: send long text as a file")]
+    TooLong {
+        /// Size of the composed message in bytes.
+        size: usize,
+    },
+    /// The reader would refuse it: a reason of white space, a number that no message can carry.
+    #[error("the partner would refuse this message: {0}")]
+    Refused(OutcomeCode),
 }
 
 /// Room for the head and the signature around facts and text.
@@ -81,17 +87,18 @@ const HEAD_ROOM: usize = 640;
 /// Fixes the content of an item. `salt` are fresh random bytes, so that nobody can guess an erased text by its hash.
 ///
 /// # Errors
-/// [`TooLong`].
+/// [`ComposeError`]: what the reader's own check would refuse is refused here.
 pub fn compose(
     body: &Body,
     delegation: Option<DelegationId>,
     salt: [u8; SALT_BYTES],
-) -> Result<Composed, TooLong> {
+) -> Result<Composed, ComposeError> {
     let (facts, text_body) = body.encode();
+    Body::decode(body.kind(), &facts, text_body.as_deref()).map_err(ComposeError::Refused)?;
     let text = text_body.map(|body| text_part(&salt, &body));
     let size = facts.len() + text.as_ref().map_or(0, Vec::len) + HEAD_ROOM;
     if size > MESSAGE_BYTES {
-        return Err(TooLong { size });
+        return Err(ComposeError::TooLong { size });
     }
     let kind = KindName::new(body.kind().name()).expect("names of kinds are kind names");
     Ok(Composed { kind, facts: ByteBuf::from(facts), text: text.map(ByteBuf::from), delegation })
@@ -250,5 +257,75 @@ impl Verified {
     /// [`CborError`] if they are not CBOR.
     pub fn facts_json(&self) -> Result<String, CborError> {
         cbor::to_json_text(&self.head.facts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What leaves this desk is what the reader takes; what it would refuse never leaves.
+    use super::*;
+    use crate::list::List;
+    use crate::message::common::{NoText, ReasonText};
+    use crate::message::{link_suspend, terms_propose};
+    use crate::terms::{CustomField, FieldType, Terms};
+    use crate::text::{Label, Prose};
+
+    fn suspend(reason: &str, until: u64) -> Body {
+        let text = ReasonText { by: None, reason: Prose::new(reason).unwrap() };
+        Body::LinkSuspend { facts: link_suspend::Facts { until: Some(Timestamp(until)) }, text }
+    }
+
+    fn stream() -> Stream {
+        let (from, to) = (DeskId::new([1; 32]), DeskId::new([2; 32]));
+        Stream { link: LinkId::new([3; 32]), from, to }
+    }
+
+    fn sealed(body: &Body) -> (Delivery, SecretKey) {
+        let key = SecretKey::from_seed(&[4; 32]);
+        let content = compose(body, None, [5; SALT_BYTES]).unwrap();
+        let place = Place { seq: 1, prev: Hash::from(stream().link), seen: 0, time: Timestamp(7) };
+        (seal(&stream(), place, ItemId::new([6; 16]), &content, &key).unwrap(), key)
+    }
+
+    #[test]
+    fn the_reader_takes_what_the_author_sealed() {
+        let body = suspend("Server moves.", 9);
+        let (delivery, key) = sealed(&body);
+        let verified = accept(delivery.clone(), &stream(), &key.public()).unwrap();
+        assert_eq!(verified.body, Ok(body));
+        assert_eq!(verified.hash, delivery.hash());
+        assert_eq!(read_head(delivery.signed()).unwrap(), verified.head);
+    }
+
+    #[test]
+    fn erasing_the_text_leaves_the_signed_bytes_verifiable() {
+        let (delivery, key) = sealed(&suspend("Server moves.", 9));
+        let erased = Delivery::new(delivery.signed().to_vec(), None);
+        let verified = accept(erased, &stream(), &key.public()).unwrap();
+        assert_eq!(verified.hash, delivery.hash());
+        assert_eq!(verified.body, Err(OutcomeCode::TextMissing));
+        assert!(crate::message::Facts::decode(Kind::LinkSuspend, &verified.head.facts).is_ok());
+    }
+
+    #[test]
+    fn what_the_reader_would_refuse_is_not_composed() {
+        let refused = |body: &Body| compose(body, None, [5; SALT_BYTES]);
+        let blank = refused(&suspend(" \n", 9));
+        assert_eq!(blank, Err(ComposeError::Refused(OutcomeCode::ReasonMissing)));
+        let wide = refused(&suspend("x", 1 << 53));
+        assert_eq!(wide, Err(ComposeError::Refused(OutcomeCode::MalformedFacts)));
+        let choices = (0..64).map(|n| Label::new(format!("{n:02} {}", "x".repeat(110))).unwrap()).collect();
+        let field = |n: usize| CustomField {
+            key: Word::new(format!("k{n}")).unwrap(),
+            name: Label::new("Choice").unwrap(),
+            r#type: FieldType::Choice,
+            choices: Some(List::new(choices).unwrap()),
+        };
+        let custom = std::iter::repeat_n(field(0), 16)
+            .enumerate()
+            .map(|(n, field)| CustomField { key: Word::new(format!("k{n}")).unwrap(), ..field });
+        let terms = Terms { custom: Some(List::new(custom.collect()).unwrap()), ..Terms::default() };
+        let long = Body::TermsPropose { facts: terms_propose::Facts { terms }, text: NoText };
+        assert!(matches!(refused(&long), Err(ComposeError::TooLong { size }) if size > MESSAGE_BYTES));
     }
 }

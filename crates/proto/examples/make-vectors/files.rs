@@ -142,7 +142,7 @@ fn puts(cases: &mut Cases) {
 }
 
 fn uploads(cases: &mut Cases) {
-    let group = Group::new("blob", "10.4", "blob-upload", "blob-upload").keys(&[B.key_hex(0)]);
+    let group = Group::new("blob", "10.4", "blob-put", "blob-upload").keys(&[B.key_hex(0)]);
     let put = seal("blob-put", &put_body(), 3);
     let list = bstr(&chunk_list());
     let good = [&put[..], &list].concat();

@@ -247,6 +247,3 @@ kinds! {
     /// The texts of these items are erased.
     EraseDone, erase_done, "privacy.erased", "6.38", Desk;
 }
-
-#[cfg(test)]
-mod tests;

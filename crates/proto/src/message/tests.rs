@@ -1,1 +1,0 @@
-//! Every kind survives the wire, and what does not belong there is told apart.
