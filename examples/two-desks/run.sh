@@ -28,15 +28,15 @@ done
 
 invitation="$("$deskwire" link invite --data acme)"
 "$deskwire" link accept --data kassa "$invitation"
-"$deskwire" link verify --data acme kassa-systems --matches
+"$deskwire" link verify --data acme kassa-systems --yes
 "$deskwire" link approve --data acme kassa-systems
 until "$deskwire" link show --data kassa acme-service --json | grep -q '"state": *"active"'; do :; done
 
-"$deskwire" ticket new --data acme --title "Dead cash register" --description "It does not start."
-"$deskwire" ticket delegate --data acme 1 --to kassa-systems --yes
+"$deskwire" ticket new --data acme "Dead cash register" --description "It does not start."
+"$deskwire" ticket delegate --data acme ACME-1 kassa-systems --yes
 until "$deskwire" delegation list --data kassa --json | grep -q '"state": *"offered"'; do :; done
-"$deskwire" delegation accept --data kassa 1
-"$deskwire" delegation resolve --data kassa 1 --solution "New power supply."
+"$deskwire" delegation accept --data kassa KASSA-1
+"$deskwire" delegation resolve --data kassa KASSA-1 --solution "New power supply."
 until "$deskwire" delegation list --data acme --json | grep -q '"state": *"resolved"'; do :; done
-"$deskwire" delegation confirm --data acme 1
-"$deskwire" ticket show --data acme 1
+"$deskwire" delegation confirm --data acme ACME-1
+"$deskwire" ticket show --data acme ACME-1

@@ -212,7 +212,7 @@ impl Command for Approve {
     }
 }
 
-/// An operator has compared the verification words.
+/// An operator has compared the verification words. If they differ, the link ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Verify {
     /// The link.
@@ -226,7 +226,13 @@ impl Command for Verify {
 
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         find::link(step, self.link)?;
-        step.record(&Record::LinkChecked { no: self.link, matches: self.matches, at: step.now }, None)?;
+        let (no, at) = (self.link, step.now);
+        step.record(&Record::LinkChecked { no, matches: self.matches, at }, None)?;
+        if !self.matches {
+            // Somebody stands between: nothing more may go over this link, and a new one can be made.
+            step.record(&Record::LinkClosed { no, at }, None)?;
+            step.wake(no);
+        }
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// They match; do not ask.
     #[arg(long, conflicts_with = "mismatch")]
     yes: bool,
-    /// They do not match: pause the link.
+    /// They do not match: end the link.
     #[arg(long, conflicts_with = "words")]
     mismatch: bool,
 }
