@@ -20,6 +20,7 @@ pub(crate) fn make(cases: &mut Cases) {
     cose_lax(cases);
     cose_signatures(cases);
     cose_curve(cases);
+    weak_keys(cases);
 }
 
 fn cbor_group() -> Group<'static> {
@@ -347,8 +348,7 @@ fn cose_curve(cases: &mut Cases) {
             "bad-signature",
         )
         .section("2.1");
-    let mut other_form = [0xff; 32];
-    (other_form[0], other_form[31]) = (0xee, 0x7f);
+    let other_form = neutral_again();
     let small = forge(&other_form, &bytes, Scalar::ZERO);
     cases
         .add(
@@ -371,7 +371,13 @@ fn cose_curve(cases: &mut Cases) {
             "bad-signature",
         )
         .section("2.1");
+}
 
+/// Keys with which anybody could sign, and keys of two spellings.
+fn weak_keys(cases: &mut Cases) {
+    let group = cose_group();
+    let payload = payload();
+    let other_form = neutral_again();
     let neutral = EIGHT_TORSION[0].compress().to_bytes();
     for (name, description, weak) in [
         (
@@ -393,6 +399,13 @@ fn cose_curve(cases: &mut Cases) {
         let bytes = cose(&header, &[0xa0], &payload, &signature);
         cases.add(&group, name, description, &bytes, "weak-key").section("2.1").keys(&[hex(&weak)]);
     }
+}
+
+/// The neutral point in its second encoding: y is p + 1.
+fn neutral_again() -> [u8; 32] {
+    let mut bytes = [0xff; 32];
+    (bytes[0], bytes[31]) = (0xee, 0x7f);
+    bytes
 }
 
 /// A signature with this R, by the key of seed 1: S = r + k a.

@@ -12,6 +12,7 @@ pub(crate) fn make(cases: &mut Cases) {
     rotations(cases);
     logs(cases);
     descriptors(cases);
+    foreign_descriptors(cases);
     descriptor_rules(cases);
 }
 
@@ -248,15 +249,11 @@ fn descriptors(cases: &mut Cases) {
     let group = descriptor_group();
     let body = A.descriptor_body();
     cases.add(&group, "good", "A desk with an endpoint.", &A.descriptor(), "ok");
-    let rotated = with(
-        &body,
-        &[("keys", json!([h(&A.first_event()), h(&A.second_event())])), ("version", json!(NOW + 1))],
-    );
     cases.add(
         &group,
         "rotated",
         "After a rotation, signed with the newest key.",
-        &seal("descriptor", &rotated, 2),
+        &seal("descriptor", &rotated(), 2),
         "ok",
     );
     let least = with(&body, &[("endpoints", json!([])), ("features", json!([]))]);
@@ -295,8 +292,18 @@ fn descriptors(cases: &mut Cases) {
     cases
         .add(&group, "unknown-members", "Members that a reader ignores.", &seal("descriptor", &more, 1), "ok")
         .unknown();
+}
 
-    let by_old = seal("descriptor", &rotated, 1);
+/// The body after a rotation.
+fn rotated() -> Value {
+    let keys = json!([h(&A.first_event()), h(&A.second_event())]);
+    with(&A.descriptor_body(), &[("keys", keys), ("version", json!(NOW + 1))])
+}
+
+fn foreign_descriptors(cases: &mut Cases) {
+    let group = descriptor_group();
+    let body = A.descriptor_body();
+    let by_old = seal("descriptor", &rotated(), 1);
     cases.add(
         &group,
         "signed-by-retired",

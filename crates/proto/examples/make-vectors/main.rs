@@ -14,6 +14,7 @@ mod identity;
 mod kinds;
 mod linking;
 mod messages;
+mod receipts;
 mod stream;
 mod value;
 #[path = "../../tests/vectors/verdict.rs"]
@@ -33,6 +34,7 @@ fn main() {
     messages::make(&mut cases);
     kinds::make(&mut cases);
     stream::make(&mut cases);
+    receipts::make(&mut cases);
     files::make(&mut cases);
     let wrong = misjudged(&cases);
     assert!(wrong.is_empty(), "not as expected:\n{wrong}");

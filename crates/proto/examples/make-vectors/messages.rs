@@ -10,6 +10,7 @@ use crate::world::{A, B, NOW, array, link, seal, sha, sign};
 pub(crate) fn make(cases: &mut Cases) {
     examples(cases);
     head_shapes(cases);
+    head_forms(cases);
     head_lax(cases);
     addresses(cases);
     signatures(cases);
@@ -158,6 +159,10 @@ fn head_shapes(cases: &mut Cases) {
     ] {
         cases.add(&group(), name, description, &seal("message", &with(&head, &[change]), 3), "malformed");
     }
+}
+
+fn head_forms(cases: &mut Cases) {
+    let head = resume().head();
     for version in [0, 2] {
         let bytes = seal("message", &with(&head, &[("v", json!(version))]), 3);
         let name = format!("version-{version}");
