@@ -6,9 +6,11 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use deskwire_store::table::{Rows, RowsMut};
-use deskwire_store::{Batch, Direction, Result, View};
+use deskwire_store::{Batch, Direction, Result, View, VisitRow};
 
 type Change = (Vec<u8>, Option<Vec<u8>>);
+/// What the overlay held for a key: nothing, a deletion, or a value.
+type Before = Option<Option<Vec<u8>>>;
 
 /// The committed view with changes that are not committed yet: those of the group that is being synced, and over them
 /// those of the group being built.
@@ -17,7 +19,7 @@ pub struct Overlay {
     syncing: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// What each changed key was before the job at work: `None` if the overlay did not hold it.
-    undo: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
+    undo: Vec<(Vec<u8>, Before)>,
 }
 
 impl Overlay {
@@ -86,7 +88,7 @@ impl Rows for Overlay {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitRow<'_>,
     ) -> Result<()> {
         if start >= end {
             return Ok(());
@@ -118,14 +120,14 @@ impl RowsMut for Overlay {
 }
 
 /// Merges committed rows with the overlay's own, which lie with the next one last.
-struct Merge<'a> {
+struct Merge<'a, 'v> {
     own: Vec<Change>,
     direction: Direction,
-    visit: &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: &'a mut VisitRow<'v>,
     ended: bool,
 }
 
-impl Merge<'_> {
+impl Merge<'_, '_> {
     fn committed(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
         while let Some((next, _)) = self.own.last() {
             let order = match self.direction {

@@ -39,6 +39,7 @@ impl Clock for SystemClock {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that draws random bytes")]
     fn fill(&mut self, buffer: &mut [u8]) {
         getrandom::fill(buffer).expect("the kernel gives random bytes");
     }

@@ -14,7 +14,7 @@ use crate::row::{
     CounterRow, DelegationEventRow, DelegationRow, ExchangeRow, ExpectedRow, FileRow, InvitationRow,
     KeyedRow, LinkRow, ReceivedRow, SentRow, StreamRow, ThreadRow, TicketRow, WaitingRow,
 };
-use crate::{Direction, EntryRef, Error, Result, View};
+use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
 /// The version of all rows together: a view of another version is set aside and folded anew.
 pub const SCHEMA: u32 = 1;
@@ -230,7 +230,7 @@ pub trait Rows {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitRow<'_>,
     ) -> Result<()>;
 
     /// One row.
@@ -338,7 +338,7 @@ impl Rows for Committed {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut VisitRow<'_>,
     ) -> Result<()> {
         self.0.scan(start, Some(end), direction, visit)
     }

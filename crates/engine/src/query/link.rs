@@ -153,7 +153,7 @@ pub fn invitation(reader: &Reader, id: &Hash, now: Timestamp) -> Result<Invitati
             crate::Fault::NotFound,
             "unknown-invitation",
             format!("There is no invitation {id} at this desk."),
-            "See what there is with `deskwire link list --invitations`.",
+            "See what there is with `deskwire link invitations`.",
         )
     };
     invited(reader, *id, row.ok_or_else(unknown)?, now)
@@ -189,22 +189,22 @@ fn trouble(partner: &Partner) -> Option<LinkTrouble> {
         LinkState::Paused(Pause::Fork(_)) => Some((
             "fork",
             format!(
-                "{name} has signed two different messages with one number; both are kept. Ask its operator what \
-                 happened, then let the link go on with `deskwire link resume`."
+                "{name} has signed two different messages with one number. Both are kept, and nothing is taken or \
+                 sent any more: ask its operator what happened, and link anew when that is settled."
             ),
         )),
         LinkState::Paused(Pause::Recovery) => Some((
             "recovery-needed",
             format!(
-                "{name} holds another history of this desk's own messages than this desk: was an old backup \
-                 restored? Restore the newest one."
+                "{name} holds another history of this desk's own messages than this desk. If an old backup was \
+                 restored here, restore the newest one; else ask its operator what happened."
             ),
         )),
         LinkState::Paused(Pause::Clone) => Some((
             "clone-suspected",
             format!(
-                "Two copies of the desk of {name} seem to run. Ask its operator to stop one, then let the link go \
-                 on with `deskwire link resume`."
+                "Two copies of the desk of {name} seem to run, and nothing is taken or sent any more: ask its operator \
+                 to stop one of them, and link anew."
             ),
         )),
         LinkState::Quarantined(why) => Some((why.code.as_str(), why.words.to_string())),

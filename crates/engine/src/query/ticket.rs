@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use deskwire_proto::id::DelegationId;
-use deskwire_proto::message::{Body, offer};
+use deskwire_proto::message::{Body, offer as offer_message};
 use deskwire_proto::text::{Code, Label};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
@@ -15,6 +15,7 @@ use deskwire_store::table::{Rows, THREADS, TICKET_DELEGATIONS, TICKETS};
 use super::delegation::{self, Delegation};
 use super::lookup::{Lookup, broken};
 use super::message::Message;
+use super::offer;
 use super::thread::{self, ThreadEntry};
 use crate::{Reader, Refusal};
 
@@ -27,6 +28,8 @@ pub struct Ticket {
     pub row: TicketRow,
     /// What was said when it was made, and by whom; nothing once that was erased.
     pub text: Option<TicketText>,
+    /// When the partner who handed it in wants it done.
+    pub due: Option<Timestamp>,
     /// When anything on it changed last.
     pub updated: Timestamp,
     /// The delegation by which a partner handed it in, and how that partner calls itself.
@@ -147,16 +150,19 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 fn whole(lookup: &Lookup<'_>, number: TicketNumber, row: TicketRow) -> Result<Ticket, Refusal> {
-    let origin = match row.origin {
+    let (origin, due) = match row.origin {
         Some(no) => {
             let delegation = lookup.delegation(no)?;
-            Some((delegation.id, lookup.partner(delegation.link)?.row.partner_name.clone()))
+            let view = delegation.case.view(lookup.stream(delegation.link)?.in_length);
+            let (offer, _) = offer::current(lookup, no, &delegation, &view)?;
+            let partner = lookup.partner(delegation.link)?.row.partner_name.clone();
+            (Some((delegation.id, partner)), offer.resolve)
         }
-        None => None,
+        None => (None, None),
     };
     let updated = last_entry(lookup, number)?.map_or(row.changed, |at| at.max(row.changed));
     let text = text(lookup, &row)?;
-    Ok(Ticket { number, row, text, updated, origin })
+    Ok(Ticket { number, row, text, due, updated, origin })
 }
 
 fn last_entry(lookup: &Lookup<'_>, number: TicketNumber) -> Result<Option<Timestamp>, Refusal> {
@@ -181,7 +187,7 @@ fn text(lookup: &Lookup<'_>, row: &TicketRow) -> Result<Option<TicketText>, Refu
     }
 }
 
-fn offered(text: offer::Text) -> TicketText {
+fn offered(text: offer_message::Text) -> TicketText {
     let custom = text.custom.map(|list| list.into_vec()).unwrap_or_default();
     TicketText {
         description: text.description,
