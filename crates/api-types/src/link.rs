@@ -162,7 +162,7 @@ pub struct AddLink {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkVerification {
-    /// Whether the words matched; `false` pauses the link.
+    /// Whether the words matched; `false` ends the link: somebody stands between the desks.
     pub matches: bool,
     /// The words or digits that the partner read aloud: compared by the daemon, and refused if they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]

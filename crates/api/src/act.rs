@@ -8,13 +8,12 @@ use deskwire_engine::query::find_delegation;
 use deskwire_engine::{Fault, Refusal};
 use deskwire_machine::disclosure::{Changes, Requester};
 use deskwire_proto::message::status::Progress;
-use deskwire_proto::text::{Code, Label};
 
 use crate::delegation::shown;
 use crate::error::ApiError;
 use crate::idempotency::Change;
 use crate::parse;
-use crate::perform::Perform;
+use crate::perform::{Own, Perform};
 use crate::request::{Document, Named};
 use crate::state::Api;
 
@@ -43,8 +42,8 @@ macro_rules! actions {
 actions! {
     /// Contractor: takes the offer.
     accept, "/v1/delegations/{id}/accept", api::AcceptOffer, |body| {
-        let status = own(body.status.as_ref(), body.label.as_ref(), Some("open"))?;
-        Ok(Wish { read: body.version, status, ..Wish::of(Action::Accept) })
+        let own = own(body.status.as_ref(), body.label.as_ref(), Some("open"))?;
+        Ok(Wish { read: body.version, own, ..Wish::of(Action::Accept) })
     };
     /// Contractor: does not take the offer.
     decline, "/v1/delegations/{id}/decline", api::Reason, |body| {
@@ -53,23 +52,24 @@ actions! {
     };
     /// Either: tells the partner this desk's own status; the contractor also the state of the work.
     status, "/v1/delegations/{id}/status", api::StatusChange, |body| {
-        let status = own(body.status.as_ref(), body.label.as_ref(), None)?;
-        if body.state.is_none() && status.is_none() {
-            return Err(Refusal::invalid("status", "there is neither a status nor a state of the work"));
+        let own = own(body.status.as_ref(), body.label.as_ref(), None)?;
+        if body.state.is_none() && own.status.is_none() && own.label.is_none() {
+            return Err(Refusal::invalid("status", "there is neither a status, nor words for it, nor a state of the work"));
         }
-        Ok(Wish::of(Action::Status { state: body.state.map(progress), status }))
+        let action = Action::Status { state: body.state.map(progress), status: None };
+        Ok(Wish { own, ..Wish::of(action) })
     };
     /// Contractor: the work is done.
     resolve, "/v1/delegations/{id}/resolve", api::Resolve, |body| {
         no_code(body.code.as_ref())?;
         let solution = parse::maybe_prose("solution", body.solution.as_ref())?;
-        let status = own(body.status.as_ref(), body.label.as_ref(), Some("solved"))?;
-        Ok(Wish { status, ..Wish::of(Action::Resolve { solution }) })
+        let own = own(body.status.as_ref(), body.label.as_ref(), Some("solved"))?;
+        Ok(Wish { own, ..Wish::of(Action::Resolve { solution }) })
     };
     /// Principal: agrees that the work is done.
     confirm, "/v1/delegations/{id}/confirm", api::Confirm, |body| {
-        let status = own(body.status.as_ref(), body.label.as_ref(), None)?;
-        Ok(Wish { status, ..Wish::of(Action::Confirm) })
+        let own = own(body.status.as_ref(), body.label.as_ref(), None)?;
+        Ok(Wish { own, ..Wish::of(Action::Confirm) })
     };
     /// Principal: the work is not done.
     reopen, "/v1/delegations/{id}/reopen", api::Reason, |body| {
@@ -113,35 +113,30 @@ actions! {
 struct Wish {
     action: Action,
     read: Option<u64>,
-    status: Option<(Code, Option<Label>)>,
+    own: Own,
 }
 
 impl Wish {
     const fn of(action: Action) -> Self {
-        Self { action, read: None, status: None }
+        Self { action, read: None, own: Own { status: None, label: None } }
     }
 }
 
 async fn perform(api: &Api, id: String, change: &Change, body: &[u8], wish: Wish) -> Answer {
     let delegation = api.read(move |reader| find_delegation(reader, &id)).await?;
-    let Wish { action, read, status } = wish;
-    let command = Perform { delegation, action, by: change.by.clone(), read, status };
+    let Wish { action, read, own } = wish;
+    let command = Perform { delegation, action, by: change.by.clone(), read, own };
     api.state.engine.call(change.keyed(body, command)).await?;
     shown(api, delegation).await
 }
 
 /// This desk's own status: as said, or the usual one for the action.
-fn own(
-    status: Option<&String>,
-    label: Option<&String>,
-    usual: Option<&str>,
-) -> Result<Option<(Code, Option<Label>)>, Refusal> {
-    let label = parse::maybe("label", label)?;
-    match (status.map(String::as_str).or(usual), label) {
-        (Some(status), label) => Ok(Some((parse::text("status", status)?, label))),
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(Refusal::invalid("label", "it stands without a status")),
-    }
+fn own(status: Option<&String>, label: Option<&String>, usual: Option<&str>) -> Result<Own, Refusal> {
+    let status = status.map(String::as_str).or(usual);
+    Ok(Own {
+        status: status.map(|status| parse::text("status", status)).transpose()?,
+        label: parse::maybe("label", label)?,
+    })
 }
 
 /// Codes for reasons and solutions come with the vocabulary of a link; until then none is taken, rather than lost.

@@ -26,16 +26,15 @@ pub(crate) async fn add(
     change: Change,
     Document { value, bytes }: Document<api::CommentRequest>,
 ) -> Result<(StatusCode, Json<api::Comment>), ApiError> {
-    let found = api.read(move |reader| {
+    let (ticket, audience, body) = api.look(|reader| {
         let audience = parse::audience(reader, &value.audience)?;
         Ok((parse::ticket(reader, &number)?, audience, parse::prose("body", &value.body)?))
-    });
-    let (ticket, audience, body) = found.await?;
+    })?;
     let command = AddComment { ticket, body, audience, by: change.by.clone() };
     let added = api.state.engine.call(change.keyed(&bytes, command)).await?;
-    let comment = api.read(move |reader| {
+    let comment = api.look(|reader| {
         let comment = query::comment(reader, ticket, &added.item)?;
         Ok(show::comment(&reader.identity().ticket_label(ticket), &comment))
     });
-    Ok((StatusCode::CREATED, Json(comment.await?)))
+    Ok((StatusCode::CREATED, Json(comment?)))
 }

@@ -197,6 +197,6 @@ fn words_differ() -> Refusal {
         "words-differ",
         "These are not the words of this link; nothing was changed.",
         "Read them to each other once more. If they still differ, somebody stands between the desks: say so with \
-         `deskwire link verify --differ`.",
+         `deskwire link verify --mismatch`.",
     )
 }

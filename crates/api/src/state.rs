@@ -8,9 +8,10 @@ use deskwire_proto::id::Hash;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::terms::Terms;
 use deskwire_proto::time::Timestamp;
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::Mutex;
 
 use crate::error::ApiError;
+use crate::upload::Arrivals;
 
 /// What the daemon gives the API.
 #[derive(Clone)]
@@ -49,15 +50,20 @@ pub(crate) struct Shared {
     pub(crate) state: ApiState,
     /// Held while a link is made, so that two calls with one key cannot both make it.
     pub(crate) linking: Mutex<()>,
-    /// Held shared by every upload from its first byte to its file, and alone by whoever tidies up after one.
-    pub(crate) uploads: RwLock<()>,
+    /// The bytes that have come and that no file names yet.
+    pub(crate) arrivals: Arrivals,
 }
 
 pub(crate) type Api = Arc<Shared>;
 
 impl Shared {
     pub(crate) fn new(state: ApiState) -> Api {
-        Arc::new(Self { state, linking: Mutex::new(()), uploads: RwLock::new(()) })
+        Arc::new(Self { state, linking: Mutex::new(()), arrivals: Arrivals::default() })
+    }
+
+    /// Looks up a row or two, in place: a way through another thread would cost more.
+    pub(crate) fn look<T>(&self, query: impl FnOnce(&Reader) -> Result<T, Refusal>) -> Result<T, ApiError> {
+        Ok(query(self.state.engine.reader())?)
     }
 
     /// Reads what is committed, away from the threads that serve connections.

@@ -1,8 +1,11 @@
 //! `/v1/tickets/{number}/files`: a file comes in as the body of a request, is hashed on its way to the disk, and hangs
 //! on its ticket only when all of it is there and is what it was said to be.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Json;
 use axum::body::{Body, BodyDataStream};
@@ -169,19 +172,18 @@ async fn take(
     body: BodyDataStream,
 ) -> Result<api::FileInfo, ApiError> {
     let Wish { mut command, name } = wish;
-    let uploading = api.uploads.read().await;
-    let hashed = store(&api, announced, body, &name).await?;
+    let (hashed, arrival) = store(&api, announced, body, &name).await?;
     (command.blob, command.size, command.chunks) = (hashed.blob, hashed.size, hashed.chunks);
     let ticket = command.ticket;
     let attached = api.state.engine.call(change.keyed(hashed.blob.as_bytes(), command)).await;
-    drop(uploading);
     let attached = match attached {
         Ok(attached) => attached,
         Err(refusal) => {
-            discard(&api, hashed.blob).await;
+            discard(&api, arrival).await;
             return Err(refusal.into());
         }
     };
+    drop(arrival);
     let info = api.read(move |reader| {
         let file = query::file(reader, attached.file)?;
         Ok(show::file(&reader.identity().ticket_label(ticket), &file))
@@ -189,18 +191,51 @@ async fn take(
     info.await
 }
 
-/// Takes a blob away again that no file names, now that no upload is under way that could be about to name it.
-async fn discard(api: &Shared, blob: Hash) {
-    let _alone = api.uploads.write().await;
+/// The bytes that have come and that no file names yet, and how many uploads brought them.
+#[derive(Default)]
+pub(crate) struct Arrivals(Mutex<HashMap<Hash, usize>>);
+
+impl Arrivals {
+    fn counts(&self) -> MutexGuard<'_, HashMap<Hash, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One upload whose bytes are about to be named by a file. As long as it lives, nobody takes them away.
+struct Arrival {
+    api: Api,
+    blob: Hash,
+}
+
+impl Arrival {
+    fn new(api: Api, blob: Hash) -> Self {
+        *api.arrivals.counts().entry(blob).or_default() += 1;
+        Self { api, blob }
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        let mut counts = self.api.arrivals.counts();
+        if let Entry::Occupied(mut count) = counts.entry(self.blob) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
+/// Takes the bytes of a refused upload away again, unless a file names them or another upload is about to.
+async fn discard(api: &Shared, arrival: Arrival) {
     let done = api.read(move |reader| {
-        let mut named = false;
-        reader.rows().scan(FILES, &(), None, Direction::Backward, &mut |_, row| {
-            named = row.blob == blob;
-            Ok(if named { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) })
-        })?;
-        if !named {
+        let blob = arrival.blob;
+        // Whoever brings the same bytes at this moment waits here before its own copy becomes the blob.
+        let counts = arrival.api.arrivals.counts();
+        if counts.get(&blob) == Some(&1) && !is_named(reader, blob)? {
             reader.blobs().remove(&BlobId(*blob.as_bytes()))?;
         }
+        drop(counts);
         Ok(())
     });
     if let Err(error) = done.await {
@@ -208,19 +243,24 @@ async fn discard(api: &Shared, blob: Hash) {
     }
 }
 
+fn is_named(reader: &Reader, blob: Hash) -> Result<bool, Refusal> {
+    let mut named = false;
+    reader.rows().scan(FILES, &(), None, Direction::Backward, &mut |_, row| {
+        named = row.blob == blob;
+        Ok(if named { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(named)
+}
+
 /// Brings the body to the disk, whole and checked, or leaves nothing.
-async fn store(
-    api: &Shared,
-    announced: Announced,
-    body: BodyDataStream,
-    name: &str,
-) -> Result<Hashed, ApiError> {
+async fn store(api: &Api, announced: Announced, body: BodyDataStream, name: &str) -> Result<Taken, ApiError> {
     let (pieces, incoming) = mpsc::channel(4);
     let outcome = Arc::new(Mutex::new(None));
     let source = Source {
         incoming,
         piece: Bytes::new(),
         hasher: ChunkHasher::new(),
+        api: Api::clone(api),
         announced,
         outcome: Arc::clone(&outcome),
         name: name.to_owned(),
@@ -234,7 +274,7 @@ async fn store(
     let imported = import.await.map_err(|_| ApiError::internal())?;
     let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (imported, outcome) {
-        (Ok(_), Some(Ok(hashed))) => Ok(hashed),
+        (Ok(_), Some(Ok(taken))) => Ok(taken),
         (_, Some(Err(error))) => Err(error),
         (Err(error), _) => Err(error.into()),
         (Ok(_), None) => Err(ApiError::internal()),
@@ -259,13 +299,17 @@ fn broken(error: axum::Error) -> ApiError {
     }
 }
 
+/// What came, and that it is about to be named.
+type Taken = (Hashed, Arrival);
+
 /// The body as the store reads it. It ends well only if everything holds that was said of it.
 struct Source {
+    api: Api,
     incoming: mpsc::Receiver<Result<Bytes, ApiError>>,
     piece: Bytes,
     hasher: ChunkHasher,
     announced: Announced,
-    outcome: Arc<Mutex<Option<Result<Hashed, ApiError>>>>,
+    outcome: Arc<Mutex<Option<Result<Taken, ApiError>>>>,
     name: String,
 }
 
@@ -300,7 +344,9 @@ impl Source {
                 "Send it again; if this happens twice, look whether the file changes while it is read.",
             ));
         }
-        self.end(Ok(hashed));
+        // Said before the store makes the bytes a blob, so that nobody takes that away.
+        let arrival = Arrival::new(Api::clone(&self.api), hashed.blob);
+        self.end(Ok((hashed, arrival)));
         Ok(())
     }
 
@@ -316,7 +362,7 @@ impl Source {
         )
     }
 
-    fn end(&self, outcome: Result<Hashed, ApiError>) {
+    fn end(&self, outcome: Result<Taken, ApiError>) {
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
     }
 }

@@ -3,7 +3,7 @@
 use deskwire_api_types as api;
 use deskwire_engine::identity::Identity;
 use deskwire_engine::query::{Delegation, Fate, Offer, PendingChange, TimelineEvent};
-use deskwire_machine::delegation::{EventKind, Role, State, Turn, WaitingOn, Words};
+use deskwire_machine::delegation::{EventKind, Role, State, Turn, View, WaitingOn, Words};
 
 use super::{contact, equipment, object, person, priority, string, time};
 
@@ -21,10 +21,10 @@ pub(crate) fn brief(identity: &Identity, delegation: &Delegation) -> api::Delega
         role: role(delegation.role),
         link: delegation.partner.row.name.to_string(),
         state: state(view.state),
-        settled_state: state(view.settled_state),
+        settled_state: settled(view),
         provisional: view.provisional,
         waiting_for: waiting_for(view.state),
-        turn: turn(view.turn, delegation.role),
+        turn: turn(view, delegation.role),
         own: own_side(identity, delegation),
         partner: partner_side(delegation),
         offer: offer(&delegation.offer),
@@ -99,8 +99,17 @@ const fn waiting_for(state: State) -> Option<api::WaitingFor> {
     }
 }
 
-const fn turn(turn: Turn, ours: Role) -> api::Turn {
-    match (turn, ours) {
+/// Before the offer is settled, the least that can be said is that it was made.
+fn settled(view: &View) -> api::DelegationState {
+    let not_yet = view.settled_state == State::Unoffered && view.state != State::Unoffered;
+    if not_yet { api::DelegationState::Offered } else { state(view.settled_state) }
+}
+
+fn turn(view: &View, ours: Role) -> api::Turn {
+    if view.state == State::Unoffered {
+        return api::Turn::Nobody;
+    }
+    match (view.turn, ours) {
         (Turn::Nobody, Role::Principal | Role::Contractor) => api::Turn::Nobody,
         (Turn::Principal, Role::Principal) | (Turn::Contractor, Role::Contractor) => api::Turn::Own,
         (Turn::Principal, Role::Contractor) | (Turn::Contractor, Role::Principal) => api::Turn::Partner,

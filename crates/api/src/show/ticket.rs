@@ -22,7 +22,7 @@ pub(crate) fn ticket(identity: &Identity, ticket: &Ticket, whole: bool) -> api::
         object: text.and_then(|text| text.object.as_ref()).map(object),
         equipment: text.and_then(|text| text.equipment.as_ref()).map(equipment),
         agreement: text.and_then(|text| string(text.agreement.as_ref())),
-        due: None,
+        due: ticket.due.map(time),
         created: time(ticket.row.created),
         updated: time(ticket.updated),
         by: person(text.map(|text| &text.by)),

@@ -57,7 +57,10 @@ async fn a_case_runs_from_offer_to_confirmation_with_both_sides_words() {
     assert_eq!((&seen["state"], &seen["turn"]), (&json!("accepted"), &json!("partner")));
     assert!(kassa.get(&path).await.get("undelivered").is_none());
 
-    kassa.post(&format!("{path}/status"), json!({"state": "in-progress"})).await;
+    let working = json!({"state": "in-progress", "label": "Van 3"});
+    let working = kassa.post(&format!("{path}/status"), working).await;
+    assert_eq!(working["own"], json!({"ticket": "KAS-1", "status": "open", "label": "Van 3"}));
+    assert_eq!(kassa.refused(&format!("{path}/status"), json!({})).await, (400, "invalid-value".into()));
     kassa.post(&format!("{path}/ask"), json!({"question": "Which door?"})).await;
     talk(&acme, &kassa).await;
     let asked = acme.get(&path).await;
@@ -125,7 +128,7 @@ async fn work_that_is_not_done_goes_back_with_a_reason() {
     let list = acme.get("/v1/delegations?state=offered&role=principal&link=kassa").await;
     let second = format!("/v1/delegations/{}", list["delegations"][0]["id"].as_str().unwrap());
     let recalled = acme.post(&format!("{second}/recall"), json!({"reason": "Done here."})).await;
-    assert_eq!((&recalled["state"], &recalled["settled_state"]), (&json!("recalled"), &json!("declined")));
+    assert_eq!((&recalled["state"], &recalled["settled_state"]), (&json!("recalled"), &json!("offered")));
     assert_eq!(effects(&recalled), [("delegation.offer", "waiting"), ("delegation.recall", "waiting")]);
 
     acme.post("/v1/tickets/1/delegations", json!({"link": "kassa"})).await;
@@ -317,4 +320,29 @@ async fn what_cannot_be_handed_over_is_refused_in_words() {
         let answer = acme.call(Method::GET, &format!("/v1/delegations/{id}")).send().await;
         assert_eq!(answer.refusal(), (404, "unknown-delegation".into()), "{id}");
     }
+}
+
+/// The middle of a chain must not hand on more time than it was given.
+#[tokio::test]
+async fn a_deadline_is_handed_on_unless_it_is_left_out() {
+    let (acme, kassa) = linked().await;
+    let petrov = Desk::new("Petrov", "PET", 3);
+    super::desks::link(&kassa, &petrov, json!({"approved": true})).await;
+    acme.post("/v1/tickets", json!({"title": "x"})).await;
+    let request = json!({"link": "kassa", "resolve_by": "2026-07-01T09:30:00Z"});
+    acme.post("/v1/tickets/1/delegations", request).await;
+    talk(&acme, &kassa).await;
+    let due = "2026-07-01T09:30:00.000Z";
+    assert_eq!(kassa.get("/v1/tickets/1").await["ticket"]["due"], due);
+    for (request, expected) in [
+        (json!({"link": "petrov"}), json!(due)),
+        (json!({"link": "petrov", "fields": ["priority"]}), Value::Null),
+        (json!({"link": "petrov", "resolve_by": "2026-06-30T00:00:00Z"}), json!("2026-06-30T00:00:00.000Z")),
+    ] {
+        let delegation = kassa.post("/v1/tickets/1/delegations", request).await;
+        assert_eq!(delegation["offer"]["resolve_by"], expected);
+    }
+    let hops = |delegation: &Value| delegation["offer"]["hops"].as_u64().unwrap();
+    let upper = kassa.get("/v1/delegations/1").await;
+    assert_eq!(hops(&kassa.get("/v1/delegations/2").await) + 1, hops(&upper));
 }
