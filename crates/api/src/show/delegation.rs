@@ -55,10 +55,10 @@ const fn action(kind: EventKind) -> Option<api::Action> {
         EventKind::Confirm => Some(api::Action::Confirm),
         EventKind::Reopen => Some(api::Action::Reopen),
         EventKind::Update => Some(api::Action::Update),
-        EventKind::ChangeTake => Some(api::Action::ChangeTake),
-        EventKind::ChangeDecline => Some(api::Action::ChangeDecline),
         EventKind::Ask => Some(api::Action::Ask),
         EventKind::Answer | EventKind::AnswerNotNeeded => Some(api::Action::Answer),
+        // What this version does not offer is not promised either.
+        EventKind::ChangeTake | EventKind::ChangeDecline => None,
         EventKind::Offer | EventKind::Rate | EventKind::LinkClose => None,
     }
 }

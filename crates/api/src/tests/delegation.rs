@@ -259,6 +259,9 @@ async fn an_update_changes_the_offer_at_once_before_and_by_proposal_after_the_ac
         );
         assert_eq!(case["offer"]["company"], "Shop GmbH");
     }
+    // Nothing is promised that is then refused.
+    assert_eq!(kassa.refused(&format!("{path}/change-take"), json!({"version": 3})).await.1, "not-offered");
+    assert!(!actions(&kassa.get(&path).await).contains(&"change-take"));
     assert_eq!(acme.refused(&update, json!({})).await, (400, "invalid-value".into()));
 }
 
