@@ -11,6 +11,9 @@ use deskwire_proto::message::{Kind, Sender};
 use deskwire_proto::receipt::NotApplied;
 use deskwire_proto::words::Language;
 
+use crate::file::folder;
+use crate::load::load_all;
+
 /// A chapter of the specification.
 pub(crate) fn chapter(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto-spec").join(name);
@@ -164,4 +167,57 @@ fn word_lists_are_those_of_chapter_3() {
             language.tag()
         );
     }
+}
+
+/// An implementer checks a first try against the examples of the chapters.
+#[test]
+fn examples_of_the_chapters_are_those_of_the_vectors() {
+    let vectors: BTreeMap<_, _> = load_all().into_iter().collect();
+    for (name, member, chapter_name) in [
+        ("key-log/two", "head", "02-identity.md"),
+        ("key-log/two", "desk", "02-identity.md"),
+        ("words/example", "digits", "03-linking.md"),
+        ("words/example", "de", "03-linking.md"),
+        ("envelope/example-1", "hash", "04-envelope.md"),
+        ("envelope/example-2", "hash", "04-envelope.md"),
+        ("session/welcome", "session", "05-stream-and-session.md"),
+    ] {
+        let value =
+            vectors[name].value.as_ref().expect("a value")[member].as_str().expect("a text").to_owned();
+        assert!(chapter(chapter_name).contains(&value), "{chapter_name} does not have {member} of {name}");
+    }
+    let receipt = &vectors["receipt/example"].hex;
+    assert!(chapter("08-receipts.md").contains(&receipt[receipt.len() - 64..]), "the receipt of section 8.6");
+    let invitation = String::from_utf8(vectors["invitation/text"].bytes()).expect("text");
+    let lines: String = chapter("03-linking.md").split_whitespace().collect();
+    assert!(lines.contains(&invitation), "the invitation of section 3.3");
+}
+
+/// What a chapter names at its end is there.
+#[test]
+fn rules_and_vectors_that_the_chapters_name_exist() {
+    let cddl = chapter("deskwire.cddl");
+    let mut named = 0;
+    for entry in fs::read_dir(folder().join("..")).expect("the specification").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.ends_with(".md") {
+            continue;
+        }
+        let text = chapter(&name);
+        for line in text.lines().filter(|line| line.starts_with("CDDL: ") || line.starts_with("Vectors: ")) {
+            let (rules, groups) = line.split_once("Vectors: ").unwrap_or((line, ""));
+            for rule in rules.split('`').skip(1).step_by(2) {
+                let defined =
+                    [format!("\n{rule} "), format!("\n{rule}<")].iter().any(|start| cddl.contains(start));
+                assert!(defined, "{name}: the CDDL has no rule {rule}");
+                named += 1;
+            }
+            for group in groups.split('`').skip(1).step_by(2) {
+                let there = folder().join("..").join(group).is_dir();
+                assert!(there, "{name}: there is no {group}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 40, "only {named} names were found");
 }
