@@ -3,22 +3,23 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use deskwire_engine::command::linking::{AskFailed, ComposedRequest};
 use deskwire_engine::{Reader, Refusal};
 use deskwire_http::server::Shutdown;
+use deskwire_machine::retry::Failure;
 use deskwire_proto::code::Code;
 use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::id::DeskId;
 use deskwire_store::EntryRef;
 use deskwire_store::row::ExpectedRow;
 use deskwire_store::table::{EXPECTED, Rows};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio::time::sleep;
 
-use crate::exchange::{Broken, Exchange};
+use crate::exchange::Exchange;
 use crate::peer::Trouble;
 use crate::shared::Shared;
 
@@ -30,18 +31,47 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// How askers are woken.
 #[derive(Default)]
-pub(crate) struct Askers(Mutex<HashMap<DeskId, Arc<Knocker>>>);
+pub(crate) struct Askers(std::sync::Mutex<HashMap<DeskId, Arc<Knocker>>>);
 
+/// What asking one desk, and answering it, share: both sides may ask at the same time, and one request shall stand.
 #[derive(Default)]
-struct Knocker {
+pub(crate) struct Knocker {
     changed: Notify,
     at_once: AtomicBool,
+    /// A request of ours is on its way, or its answer is being recorded.
+    asking: AtomicBool,
+    /// A request of the other desk was answered since ours set out.
+    answered: AtomicBool,
+    /// Answering, and recording an answer, one at a time.
+    turn: Mutex<()>,
+}
+
+impl Knocker {
+    /// Waits for the turn to answer a request of the other desk.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Whether a request of ours is open.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.asking.load(Ordering::Acquire)
+    }
+
+    /// The other desk's request was answered: it stands if theirs is the smaller id, and ours is dropped.
+    pub(crate) fn has_answered(&self) {
+        self.answered.store(true, Ordering::Release);
+    }
 }
 
 impl Askers {
     fn of(&self, desk: DeskId) -> Arc<Knocker> {
         let mut askers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(askers.entry(desk).or_default())
+    }
+
+    /// What is shared with the asker of this desk, if there is one.
+    pub(crate) fn known(&self, desk: DeskId) -> Option<Arc<Knocker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&desk).cloned()
     }
 
     /// Has the desk asked at once, whatever the schedule says.
@@ -65,7 +95,7 @@ impl Askers {
 /// Asks until the desks are linked or the operator no longer wants it.
 pub(crate) async fn ask(shared: Arc<Shared>, desk: DeskId, mut stop: Shutdown) {
     let knocker = shared.askers.of(desk);
-    let mut asking = Asking { shared: &shared, desk, composed: None };
+    let mut asking = Asking { shared: &shared, desk, knocker: &knocker, composed: None };
     while !stop.is_requested() {
         let pause = match expected(shared.engine.reader(), desk) {
             Ok(Some((row, endpoint))) => {
@@ -109,9 +139,30 @@ pub(crate) fn to_ask(reader: &Reader) -> Result<Vec<DeskId>, Refusal> {
     Ok(expected.into_iter().filter(|(_, row)| reachable(row)).map(|(desk, _)| desk).collect())
 }
 
+/// Why a try ended.
+enum Broken {
+    /// The other side, or the way there.
+    Peer(Trouble),
+    /// This desk.
+    Own(Refusal),
+}
+
+impl From<Refusal> for Broken {
+    fn from(refusal: Refusal) -> Self {
+        Self::Own(refusal)
+    }
+}
+
+impl From<Trouble> for Broken {
+    fn from(trouble: Trouble) -> Self {
+        Self::Peer(trouble)
+    }
+}
+
 struct Asking<'a> {
     shared: &'a Shared,
     desk: DeskId,
+    knocker: &'a Knocker,
     /// The request as composed for what the operator entered; repeated byte for byte.
     composed: Option<(EntryRef, ComposedRequest)>,
 }
@@ -119,7 +170,11 @@ struct Asking<'a> {
 impl Asking<'_> {
     /// One try; how long to wait before anything else.
     async fn once(&mut self, row: &ExpectedRow, endpoint: Endpoint) -> Duration {
-        match self.attempt(row, endpoint).await {
+        self.knocker.answered.store(false, Ordering::Release);
+        self.knocker.asking.store(true, Ordering::Release);
+        let outcome = self.attempt(row, endpoint).await;
+        self.knocker.asking.store(false, Ordering::Release);
+        match outcome {
             Ok(()) => AGAIN,
             Err(Broken::Own(refusal)) => own_failure(self.desk, &refusal),
             Err(Broken::Peer(trouble)) => self.failed(trouble).await,
@@ -134,7 +189,15 @@ impl Asking<'_> {
             _ => exchange.compose(self.shared).await?,
         };
         let (_, composed) = self.composed.insert((row.entry, composed));
-        exchange.run(self.shared, composed).await.map(drop)
+        let heard = exchange.converse(self.shared, composed).await?;
+        let _turn = self.knocker.turn().await;
+        if self.desk < self.shared.us() && self.knocker.answered.load(Ordering::Acquire) {
+            let words = "The partner asked at the same time, and its request stands.".to_owned();
+            let trouble = Trouble::new(Failure::Unreachable, Code::LinkCrossed.as_str(), words);
+            return Err(Broken::Peer(trouble));
+        }
+        exchange.conclude(self.shared, composed, heard).await?;
+        Ok(())
     }
 
     async fn failed(&self, trouble: Trouble) -> Duration {

@@ -34,25 +34,10 @@ pub(crate) struct Exchange {
     pub(crate) name: Option<Label>,
 }
 
-/// Why an exchange ended.
-#[derive(Debug)]
-pub(crate) enum Broken {
-    /// The other side, or the way there.
-    Peer(Trouble),
-    /// This desk.
-    Own(Refusal),
-}
-
-impl From<Refusal> for Broken {
-    fn from(refusal: Refusal) -> Self {
-        Self::Own(refusal)
-    }
-}
-
-impl From<Trouble> for Broken {
-    fn from(trouble: Trouble) -> Self {
-        Self::Peer(trouble)
-    }
+/// A verified answer.
+pub(crate) struct Heard {
+    answer: Vec<u8>,
+    descriptor: Descriptor,
 }
 
 impl Exchange {
@@ -65,24 +50,37 @@ impl Exchange {
         shared.engine.call(ComposeRequest { to, terms, secret }).await
     }
 
-    /// Goes through the exchange up to the link; the link's courier does the rest.
+    /// Asks, and verifies the answer. Nothing is recorded yet.
     ///
     /// # Errors
-    /// Why not, with words for a person.
-    pub(crate) async fn run(
+    /// Why there is no answer, with words for a person.
+    pub(crate) async fn converse(
         &self,
         shared: &Shared,
         composed: &ComposedRequest,
-    ) -> Result<(LinkNo, LinkId), Broken> {
+    ) -> Result<Heard, Trouble> {
         let (met, peer) = self.meet(shared).await?;
         let answer = self.ask(&peer, composed).await?;
         let descriptor = self.open(&answer, composed, shared.us())?;
         let newest = if descriptor.body().version > met.body().version { descriptor } else { met };
+        Ok(Heard { answer: answer.to_vec(), descriptor: newest })
+    }
+
+    /// Records the link; its courier does the rest.
+    ///
+    /// # Errors
+    /// When this desk cannot.
+    pub(crate) async fn conclude(
+        &self,
+        shared: &Shared,
+        composed: &ComposedRequest,
+        heard: Heard,
+    ) -> Result<(LinkNo, LinkId), Refusal> {
         let accepted = Accepted {
             request: composed.raw.clone(),
-            answer: answer.to_vec(),
+            answer: heard.answer,
             nonce: composed.nonce,
-            descriptor: newest,
+            descriptor: heard.descriptor,
             name: self.name.clone(),
             by_hand: self.secret.is_none(),
         };

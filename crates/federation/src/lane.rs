@@ -9,8 +9,12 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use tokio::sync::{Notify, Semaphore, watch};
 
+use crate::rate::{Meter, Rate};
+
 /// Requests of one partner that are worked on at once; above, it is told to come back.
 const REQUESTS: usize = 16;
+/// Requests of one partner in a minute; batches with something new in them are free.
+const REQUESTS_PER_MINUTE: u32 = 600;
 /// Files that one partner may read at once.
 const DOWNLOADS: usize = 4;
 /// How far below the highest one the time of a signed request may lie, milliseconds. proto-spec, section 5.6.
@@ -30,6 +34,8 @@ pub(crate) struct Lane {
     pub(crate) requests: Arc<Semaphore>,
     /// One batch at a time is verified.
     pub(crate) verifying: Semaphore,
+    /// Requests of the partner, but for those that brought its stream forward.
+    pub(crate) meter: Meter,
     /// Files that the partner may be reading.
     pub(crate) downloads: Arc<Semaphore>,
     held: AtomicUsize,
@@ -46,6 +52,7 @@ impl Default for Lane {
             told: watch::Sender::new(0),
             requests: Arc::new(Semaphore::new(REQUESTS)),
             verifying: Semaphore::new(1),
+            meter: Meter::new(Rate::per_minute(REQUESTS_PER_MINUTE)),
             downloads: Arc::new(Semaphore::new(DOWNLOADS)),
             held: AtomicUsize::new(0),
             newest_theirs: AtomicU64::new(0),

@@ -13,6 +13,7 @@ mod lane;
 mod linking;
 mod numbers;
 mod peer;
+mod rate;
 mod shared;
 mod supervise;
 mod verify;

@@ -15,7 +15,7 @@ use deskwire_store::local::LinkNo;
 use deskwire_store::row::LinkState;
 use tokio::time::timeout;
 
-use crate::exchange::{Broken, Exchange};
+use crate::exchange::Exchange;
 use crate::peer::Trouble;
 use crate::shared::Shared;
 
@@ -60,7 +60,8 @@ async fn accept(shared: &Shared, text: &str, name: Option<Label>) -> Result<Link
         name,
     };
     let composed = exchange.compose(shared).await?;
-    let (no, link) = exchange.run(shared, &composed).await.map_err(told)?;
+    let heard = exchange.converse(shared, &composed).await.map_err(told)?;
+    let (no, link) = exchange.conclude(shared, &composed, heard).await?;
     wait_for_state(shared, no).await?;
     Ok(link)
 }
@@ -129,11 +130,7 @@ fn already_linked(partner: &Label, name: &Label) -> Refusal {
 }
 
 /// What the partner's refusal means for the person who holds the invitation.
-fn told(broken: Broken) -> Refusal {
-    let trouble = match broken {
-        Broken::Own(refusal) => return refusal,
-        Broken::Peer(trouble) => trouble,
-    };
+fn told(trouble: Trouble) -> Refusal {
     let (words, next) = match trouble.wire() {
         Some(Code::InvitationExpired) => return expired(),
         Some(Code::InvitationUsed) => (

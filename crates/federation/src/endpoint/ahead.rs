@@ -57,8 +57,7 @@ impl Endpoint {
     }
 
     fn in_turn(&self, link: LinkNo, first: u64) -> Result<bool, Refusal> {
-        let length = self.shared.engine.reader().stream(link)?.in_length;
-        Ok(first <= length.saturating_add(1))
+        Ok(first <= self.length(link)?.saturating_add(1))
     }
 
     fn answer(&self, link: LinkNo, delivered: Delivered) -> Result<Vec<u8>, Refused> {

@@ -34,6 +34,7 @@ pub(super) async fn batch(State(endpoint): Shelf, request: Request) -> Answer {
     open_link(&partner.row.state)?;
     let stream = endpoint.shared.engine.reader().stream(partner.no).map_err(Refusal::from)?;
     check_session(&stream, &head)?;
+    lane.meter.spend().map_err(Refused::limited)?;
     let batch = Batch::decode(&begun.whole().await?)?;
     let count = batch.deliveries.len();
     let taken = endpoint.take(&partner, &lane, batch).await;
@@ -41,6 +42,9 @@ pub(super) async fn batch(State(endpoint): Shelf, request: Request) -> Answer {
         Ok(_) => {
             tracing::trace!(link = %partner.no, count, "took a batch");
             endpoint.shared.counters.batches_taken.one();
+            if endpoint.length(partner.no)? > stream.in_length {
+                lane.meter.refund();
+            }
             endpoint.heard(partner.no, &lane).await;
         }
         Err(refused) => {
@@ -60,7 +64,7 @@ impl Endpoint {
             return self.deliver(partner.no, lane, early).await;
         };
         // What stands before the bad message is consumed first; the sender meets the problem when it goes on there.
-        let length = self.shared.engine.reader().stream(partner.no).map_err(Refusal::from)?.in_length;
+        let length = self.length(partner.no)?;
         if early.messages.last().is_some_and(|message| message.head.seq > length) {
             return self.deliver(partner.no, lane, early).await;
         }
@@ -112,6 +116,11 @@ impl Endpoint {
             }
             (good, None)
         }))
+    }
+
+    /// How much of the partner's stream this desk holds.
+    pub(super) fn length(&self, link: LinkNo) -> Result<u64, Refusal> {
+        Ok(self.shared.engine.reader().stream(link)?.in_length)
     }
 
     /// A refusal with the place in the stream, where its code is one about that.

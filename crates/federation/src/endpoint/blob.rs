@@ -30,6 +30,7 @@ pub(super) async fn blob(State(endpoint): Shelf, request: Request) -> Answer {
     let (partner, lane, _permit) = endpoint.door(&verify::link_of::<BlobRequest>(&bytes)?)?;
     let opened = verify::open::<BlobRequest>(&bytes, &partner, endpoint.shared.us())?;
     open_link(&partner.row.state)?;
+    lane.meter.spend().map_err(Refused::limited)?;
     let request = opened.signed.body();
     lane.fresh(request.time).map_err(Refused::stale)?;
     let download = Arc::clone(&lane.downloads).try_acquire_owned().map_err(|_| Code::Busy)?;

@@ -7,6 +7,7 @@ use deskwire_proto::code::Code;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::session::Hello;
 
+use super::refuse::Refused;
 use super::{Answer, Shelf, body, document};
 use crate::verify;
 
@@ -15,6 +16,7 @@ pub(super) async fn hello(State(endpoint): Shelf, request: Request) -> Answer {
     let (partner, lane, _permit) = endpoint.door(&verify::link_of::<Hello>(&bytes)?)?;
     let shared = &endpoint.shared;
     let opened = verify::open::<Hello>(&bytes, &partner, shared.us())?;
+    lane.meter.spend().map_err(Refused::limited)?;
     let keys = opened.descriptor.as_ref().map_or(partner.keys(), Descriptor::keys);
     if opened.signed.body().keys != keys.head() {
         return Err(Code::KeyUnknown.into());

@@ -2,6 +2,7 @@
 
 use axum::extract::{Request, State};
 use data_encoding::BASE64URL_NOPAD;
+use deskwire_engine::Refusal;
 use deskwire_engine::command::linking::{AnswerRequest, TakeReveal, exchange_descriptor};
 use deskwire_proto::cbor;
 use deskwire_proto::code::Code;
@@ -15,6 +16,7 @@ use deskwire_store::table::{EXPECTED, INVITATIONS, Rows};
 
 use super::refuse::Refused;
 use super::{Answer, Endpoint, Shelf, address, body, document};
+use crate::ask::Knocker;
 use crate::verify::standing;
 
 pub(super) async fn request(State(endpoint): Shelf, request: Request) -> Answer {
@@ -43,7 +45,11 @@ impl Endpoint {
             return Err(Code::WrongDesk.into());
         }
         let asked = request.body().clone();
-        let answered = self.shared.engine.call(AnswerRequest { request, descriptor }).await;
+        let crossing = match asked.secret {
+            Some(_) => None,
+            None => self.shared.askers.known(asked.from),
+        };
+        let answered = self.answer_in_turn(AnswerRequest { request, descriptor }, crossing.as_deref()).await;
         answered.map_err(|refusal| {
             tracing::info!(desk = %asked.from, code = refusal.code, "a request to link was refused");
             match Code::from_text(refusal.code) {
@@ -51,6 +57,22 @@ impl Endpoint {
                 _ => refusal.into(),
             }
         })
+    }
+
+    /// If both desks ask at once, the request of the smaller desk id stands. proto-spec, section 3.9.
+    async fn answer_in_turn(
+        &self,
+        answer: AnswerRequest,
+        crossing: Option<&Knocker>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let Some(knocker) = crossing else { return self.shared.engine.call(answer).await };
+        let _turn = knocker.turn().await;
+        if knocker.is_asking() && self.shared.us() < answer.descriptor.desk() {
+            return Err(Code::LinkCrossed.into());
+        }
+        let answered = self.shared.engine.call(answer).await?;
+        knocker.has_answered();
+        Ok(answered)
     }
 
     /// Whoever has the secret, or is expected, may see the terms that this side has.

@@ -10,7 +10,6 @@ mod body;
 mod chunks;
 mod hello;
 mod linking;
-mod rate;
 mod refuse;
 
 use std::net::IpAddr;
@@ -31,8 +30,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::lane::Lane;
 use crate::peer::{MEDIA_TYPE, WELL_KNOWN};
+use crate::rate::{Limiter, Rate};
 use crate::shared::Shared;
-use rate::{Limiter, Rate};
 use refuse::Refused;
 
 /// Everything that requests need.

@@ -32,6 +32,16 @@ enum Ended {
     Own(Refusal),
 }
 
+/// What a fetcher does after a round.
+enum Then {
+    /// Waits until there is more to fetch.
+    Bell,
+    /// Tries again after this.
+    Pause(Duration),
+    /// Ends: the link is gone.
+    End,
+}
+
 impl From<Trouble> for Ended {
     fn from(trouble: Trouble) -> Self {
         Self::Later(trouble)
@@ -76,12 +86,10 @@ impl Fetcher {
     pub(crate) async fn run(mut self) {
         while !self.stop.is_requested() {
             let pause = match self.round().await {
-                Ok(Some(pause)) => pause,
-                Ok(None) => return,
-                Err(refusal) => {
-                    tracing::warn!(link = %self.link, code = refusal.code, "files cannot be fetched now");
-                    Some(Duration::from_secs(60))
-                }
+                Ok(Then::End) => return,
+                Ok(Then::Bell) => None,
+                Ok(Then::Pause(pause)) => Some(pause),
+                Err(refusal) => Some(self.own_failure(&refusal)),
             };
             tokio::select! {
                 () = self.stop.requested() => return,
@@ -91,13 +99,13 @@ impl Fetcher {
         }
     }
 
-    /// Fetches what there is to fetch. How long to wait then: `Some(None)` is "until there is more", `None` is "the
-    /// link is gone".
-    async fn round(&mut self) -> Result<Option<Option<Duration>>, Refusal> {
-        let Some(partner) = self.shared.partner(self.link)? else { return Ok(None) };
+    /// Fetches what there is to fetch; one file that has to wait does not hold up the others. What to do then.
+    async fn round(&mut self) -> Result<Then, Refusal> {
+        let Some(partner) = self.shared.partner(self.link)? else { return Ok(Then::End) };
         if partner.row.state != LinkState::Active || partner.endpoints().is_empty() {
-            return Ok(Some(None));
+            return Ok(Then::Bell);
         }
+        let mut then = Then::Bell;
         for (no, row) in self.shared.engine.reader().fetching(self.link)? {
             if self.stop.is_requested() {
                 break;
@@ -105,11 +113,17 @@ impl Fetcher {
             match self.fetch(&row).await {
                 Ended::Here => self.here(no, &row).await?,
                 Ended::Failed(code, words) => self.failed(no, code, words).await?,
-                Ended::Later(trouble) => return Ok(Some(Some(self.pause(&trouble)))),
-                Ended::Own(refusal) => return Err(refusal),
+                Ended::Later(trouble) if trouble.reached => then = Then::Pause(self.pause(&trouble)),
+                Ended::Later(trouble) => return Ok(Then::Pause(self.pause(&trouble))),
+                Ended::Own(refusal) => then = Then::Pause(self.own_failure(&refusal)),
             }
         }
-        Ok(Some(None))
+        Ok(then)
+    }
+
+    fn own_failure(&self, refusal: &Refusal) -> Duration {
+        tracing::warn!(link = %self.link, code = refusal.code, "files cannot be fetched for a reason of this desk");
+        Duration::from_secs(60)
     }
 
     async fn here(&mut self, file: FileNo, row: &FileRow) -> Result<(), Refusal> {

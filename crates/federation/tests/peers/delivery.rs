@@ -4,7 +4,7 @@ use deskwire_engine::command::act::Action;
 use deskwire_machine::retry::Retry;
 use deskwire_store::row::LinkState;
 
-use crate::support::{LINK, linked, until};
+use crate::support::{Answers, LINK, linked, until};
 
 /// The work of two help desks: an offer, its acceptance, comments to and fro, each with a receipt.
 #[tokio::test]
@@ -68,4 +68,40 @@ async fn a_refusal_quarantines_and_the_next_hello_of_the_partner_ends_it() {
     let acme = stranger.stop().await.with_its_store_again().start().await;
     until("the hello of the real desk ended it", || acme.received().is_some() && shop.is_settled()).await;
     assert_eq!(shop.engine.reader().partner(LINK).unwrap().unwrap().row.state, LinkState::Active);
+}
+
+/// A receipt that anybody could have made proves nothing: what it speaks of is sent again, and not doubled.
+#[tokio::test]
+async fn a_forged_receipt_does_not_count_as_delivery() {
+    let (shop, acme) = linked().await;
+    let mut site = acme.stop().await;
+    site.answers = Answers::Forged;
+    let acme = site.start().await;
+    let ticket = shop.ticket("Printer").await;
+    shop.delegate(ticket, Vec::new()).await;
+    until("the operator is told", || shop.trouble().as_deref() == Some("answer-unverified")).await;
+    assert_eq!((shop.stream().acked, acme.stream().in_length), (0, 1));
+    let mut site = acme.stop().await;
+    site.answers = Answers::Whole;
+    let acme = site.start().await;
+    until("a real receipt came", || shop.is_settled()).await;
+    assert_eq!(acme.stream().in_length, 1);
+}
+
+/// A receipt that is lost on its way must be given again for the same message.
+#[tokio::test]
+async fn a_lost_receipt_is_given_again() {
+    let (shop, acme) = linked().await;
+    let mut site = acme.stop().await;
+    site.answers = Answers::Lost;
+    let acme = site.start().await;
+    let ticket = shop.ticket("Printer").await;
+    shop.delegate(ticket, Vec::new()).await;
+    until("the operator is told", || shop.trouble().as_deref() == Some("peer-failure")).await;
+    assert_eq!((shop.stream().acked, acme.stream().in_length), (0, 1));
+    let mut site = acme.stop().await;
+    site.answers = Answers::Whole;
+    let acme = site.start().await;
+    until("the receipt came", || shop.is_settled()).await;
+    assert_eq!(acme.stream().in_length, 1);
 }

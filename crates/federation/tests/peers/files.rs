@@ -120,8 +120,7 @@ async fn a_file_that_is_gone_is_told_on_the_ticket() {
 #[tokio::test]
 async fn only_announced_files_are_given_and_only_to_fresh_requests() {
     let (shop, acme) = linked().await;
-    until("the sessions are open", || shop.stream().pending.is_some() && acme.stream().pending.is_some())
-        .await;
+    until("the sessions are open", || shop.has_welcomed() && acme.has_welcomed()).await;
     let link = shop.link().unwrap().row.link;
     let acme = Carrier::new(acme.stop().await);
     let ticket = shop.ticket("Printer").await;

@@ -1,7 +1,7 @@
 //! How two desks come together, and what keeps strangers out.
 
-use deskwire_engine::Fault;
 use deskwire_engine::command::link::Expect;
+use deskwire_engine::{Fault, Partner};
 use deskwire_proto::terms::Terms;
 
 use crate::carrier::{client, post};
@@ -14,8 +14,7 @@ async fn an_invitation_links_two_desks_at_once() {
     let (ours, theirs) = (shop.link().unwrap(), acme.link().unwrap());
     assert_eq!(ours.row.link, theirs.row.link);
     assert_eq!((ours.desk(), theirs.desk()), (acme.id(), shop.id()));
-    until("both have said hello", || shop.stream().session.is_none() && acme.stream().pending.is_some())
-        .await;
+    until("both have said hello", || shop.has_welcomed() && acme.has_welcomed()).await;
 }
 
 /// Without approval nothing may flow; with it, the other side must learn of it by itself.
@@ -61,25 +60,44 @@ async fn an_invitation_survives_a_desk_that_is_down() {
     until("both links are active", || shop.is_active() && acme.is_active()).await;
 }
 
+fn expect(desk: &Desk) -> Expect {
+    Expect { desk: desk.id(), endpoint: Some(desk.endpoint()), name: None, terms: Terms::default() }
+}
+
+fn agree(shop: &Desk, acme: &Desk) -> bool {
+    let same =
+        |one: &Partner, other: &Partner| one.row.link == other.row.link && one.row.side != other.row.side;
+    let both = shop.link().zip(acme.link());
+    shop.is_active() && acme.is_active() && both.is_some_and(|(one, other)| same(&one, &other))
+}
+
 /// Two operators who exchanged ids by telephone must not need an invitation, whoever types first.
 #[tokio::test]
 async fn two_desks_added_by_hand_link_when_both_are() {
     let (shop, acme) = (Desk::new("Shop", 1).await, Desk::new("Acme", 2).await);
-    let expect = |desk: &Desk| Expect {
-        desk: desk.id(),
-        endpoint: Some(desk.endpoint()),
-        name: None,
-        terms: Terms::default(),
-    };
     shop.run(expect(&acme)).await.unwrap();
     let asked = || shop.engine.reader().expected().unwrap().first().and_then(|(_, row)| row.trouble.clone());
     until("the first has asked in vain", || asked().is_some()).await;
     assert_eq!(asked().unwrap().code.as_str(), "not-expected");
     acme.run(expect(&shop)).await.unwrap();
     shop.federation.linker().ask(acme.id());
-    until("both links are active", || shop.is_active() && acme.is_active()).await;
-    assert_eq!(shop.link().unwrap().row.link, acme.link().unwrap().row.link);
-    assert_ne!(shop.link().unwrap().row.side, acme.link().unwrap().row.side);
+    until("both links are active and the same", || agree(&shop, &acme)).await;
+}
+
+/// Requests that cross must lead to one link, not to two halves of two.
+#[tokio::test]
+async fn two_desks_that_ask_at_the_same_moment_make_one_link() {
+    for round in 0..8 {
+        let (shop, acme) = (Desk::new("Shop", 1 + round).await, Desk::new("Acme", 100 + round).await);
+        let (one, other) = tokio::join!(shop.run(expect(&acme)), acme.run(expect(&shop)));
+        one.and(other).unwrap();
+        for _ in 0..3 {
+            shop.federation.linker().ask(acme.id());
+            acme.federation.linker().ask(shop.id());
+            tokio::task::yield_now().await;
+        }
+        until("both links are active and the same", || agree(&shop, &acme)).await;
+    }
 }
 
 /// Guessing must be slow, and a flood of guesses must not keep the descriptor from those who need it.
@@ -107,4 +125,15 @@ async fn a_link_survives_restarts() {
     shop.delegate(ticket, Vec::new()).await;
     until("the offer arrived and was receipted", || acme.received().is_some() && shop.is_settled()).await;
     assert_eq!(shop.link().unwrap().no, LINK);
+}
+
+/// An invitation must not make this desk knock at its own back office.
+#[tokio::test]
+async fn an_invitation_to_an_inside_address_is_not_followed() {
+    let shop = Desk::new("Shop", 1).await;
+    let careful = Desk::careful("Acme", 2).await;
+    let invitation = shop.invite(true, None).await;
+    let refusal = careful.accept(&invitation).await.unwrap_err();
+    assert_eq!(refusal.code, "address-not-allowed", "{refusal}");
+    assert!(refusal.next.contains("deskwire.toml"), "{refusal:?}");
 }

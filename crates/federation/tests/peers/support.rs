@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use deskwire_engine::command::act::{Act, Action};
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::delegate::Delegate;
@@ -43,9 +47,36 @@ pub(crate) struct Site {
     /// Put away by [`Site::without_its_store`].
     put_away: Option<MemoryStore>,
     pub(crate) tls: SelfSigned,
-    /// Further TLS keys that the descriptor announces.
-    pub(crate) announced: Vec<SpkiHash>,
+    /// What becomes of the answers to batches.
+    pub(crate) answers: Answers,
+    /// Whether addresses of this machine may be dialled.
+    pub(crate) dials_inside: bool,
     address: SocketAddr,
+}
+
+/// What somebody in between does to the answers to batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    Whole,
+    /// The last bit of each receipt is another one.
+    Forged,
+    /// A failing gateway stands in their place.
+    Lost,
+}
+
+async fn spoil(answers: Answers, request: Request, next: Next) -> Response {
+    let is_batch = request.uri().path().ends_with("/batch");
+    let response = next.run(request).await;
+    if !is_batch || answers == Answers::Whole {
+        return response;
+    }
+    if answers == Answers::Lost {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    let (parts, body) = response.into_parts();
+    let mut bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    Response::from_parts(parts, bytes.into())
 }
 
 /// A running desk.
@@ -84,7 +115,7 @@ impl Site {
     fn new(name: &'static str, seed: u8) -> Self {
         let address = "127.0.0.1:0".parse().unwrap();
         let (store, tls) = (MemoryStore::new(u64::from(seed)), certificate());
-        Self { name, seed, store, put_away: None, tls, announced: Vec::new(), address }
+        Self { name, seed, store, put_away: None, tls, answers: Answers::Whole, dials_inside: true, address }
     }
 
     fn identity(&self) -> Identity {
@@ -92,12 +123,11 @@ impl Site {
         let key = SecretKey::from_seed(&[self.seed; 32]);
         let next = SecretKey::from_seed(&[self.seed ^ 0xff; 32]);
         let keys = KeyLog::incept(&key, &next.public());
-        let pins = std::iter::once(self.tls.spki()).chain(self.announced.iter().copied());
         let face = Face {
             name: Label::new(self.name).unwrap(),
             prefix: self.name.to_uppercase(),
             endpoints: vec![self.endpoint()],
-            tls: pins.map(Spki::new).collect(),
+            tls: vec![Spki::new(self.tls.spki())],
             file_bytes: 1 << 30,
         };
         let version = SystemClock.now().plus(VERSION.fetch_add(1, Ordering::Relaxed));
@@ -119,14 +149,17 @@ impl Site {
         self.address = listener.local_addr();
         let (bell, effects) = bell();
         let (engine, running) = Engine::start(self.core(), Arc::new(SystemClock), Box::new(bell)).unwrap();
-        let allowed_ranges = vec!["127.0.0.0/8".parse().unwrap()];
+        let inside = self.dials_inside.then(|| "127.0.0.0/8".parse().unwrap());
+        let allowed_ranges = inside.into_iter().collect();
         let config = Config { allowed_ranges, grace: Duration::from_millis(200) };
         let federation = Federation::start(engine.clone(), effects, config);
         let trigger = ShutdownTrigger::new();
         let transport = Transport::Tls(ServerTls::new(&self.tls.identity().unwrap()));
         let limits = Limits { drain: Duration::from_millis(200), ..Limits::default() };
-        let server =
-            tokio::spawn(listener.serve(federation.router(), transport, limits, trigger.subscribe()));
+        let answers = self.answers;
+        let layer = from_fn(move |request: Request, next: Next| spoil(answers, request, next));
+        let router = federation.router().layer(layer);
+        let server = tokio::spawn(listener.serve(router, transport, limits, trigger.subscribe()));
         Desk { engine, federation, running, trigger, server, site: self }
     }
 
@@ -175,6 +208,13 @@ impl Desk {
         Site::new(name, seed).start().await
     }
 
+    /// A desk whose operator allowed no addresses but public ones.
+    pub(crate) async fn careful(name: &'static str, seed: u8) -> Self {
+        let mut site = Site::new(name, seed);
+        site.dials_inside = false;
+        site.start().await
+    }
+
     pub(crate) async fn stop(self) -> Site {
         self.trigger.request();
         self.server.await.unwrap();
@@ -214,6 +254,11 @@ impl Desk {
 
     pub(crate) fn stream(&self) -> StreamRow {
         self.engine.reader().stream(LINK).unwrap()
+    }
+
+    /// The partner has said hello.
+    pub(crate) fn has_welcomed(&self) -> bool {
+        self.federation.numbers().hellos_answered > 0
     }
 
     /// Everything that was said is covered by receipts, and nothing waits.

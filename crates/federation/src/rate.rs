@@ -1,4 +1,4 @@
-//! Token buckets by address, in bounded memory.
+//! Token buckets: one for each address in bounded memory, one for each link.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,17 +9,17 @@ use tokio::time::Instant;
 
 /// So many tokens, filled up evenly within a minute.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rate(u32);
+pub(crate) struct Rate(u32);
 
 impl Rate {
-    pub(super) const fn per_minute(count: u32) -> Self {
+    pub(crate) const fn per_minute(count: u32) -> Self {
         Self(count)
     }
 }
 
 /// One bucket for each address, and one for all together.
 #[derive(Debug)]
-pub(super) struct Limiter {
+pub(crate) struct Limiter {
     each: Rate,
     all: Option<Rate>,
     buckets: Mutex<Buckets>,
@@ -38,12 +38,43 @@ struct Bucket {
     at: Instant,
 }
 
+/// One bucket by itself.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    rate: Rate,
+    bucket: Mutex<Bucket>,
+}
+
+impl Meter {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, bucket: Mutex::new(Bucket::full(rate, Instant::now())) }
+    }
+
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// How long until there is one again.
+    pub(crate) fn spend(&self) -> Result<(), Duration> {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.fill(self.rate, Instant::now());
+        bucket.has_token(self.rate)?;
+        bucket.tokens -= TOKEN;
+        Ok(())
+    }
+
+    /// Gives a token back: the request was a good one.
+    pub(crate) fn refund(&self) {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.tokens = (bucket.tokens + TOKEN).min(self.rate.full());
+    }
+}
+
 /// Addresses remembered. When that many are short of tokens, newcomers share one bucket.
 const ADDRESSES: usize = 4_096;
 const TOKEN: u64 = 1_000;
 
 impl Limiter {
-    pub(super) fn new(each: Rate, all: Option<Rate>) -> Self {
+    pub(crate) fn new(each: Rate, all: Option<Rate>) -> Self {
         Self { each, all, buckets: Mutex::default() }
     }
 
@@ -51,7 +82,7 @@ impl Limiter {
     ///
     /// # Errors
     /// How long until there is one again.
-    pub(super) fn spend(&self, address: Option<IpAddr>) -> Result<(), Duration> {
+    pub(crate) fn spend(&self, address: Option<IpAddr>) -> Result<(), Duration> {
         let now = Instant::now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let own = buckets.of(address, self.each, now);
@@ -67,7 +98,7 @@ impl Limiter {
     }
 
     /// Gives a token back: the request was a good one.
-    pub(super) fn refund(&self, address: Option<IpAddr>) {
+    pub(crate) fn refund(&self, address: Option<IpAddr>) {
         let now = Instant::now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let own = buckets.of(address, self.each, now);
