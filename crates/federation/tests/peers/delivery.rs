@@ -4,7 +4,7 @@ use deskwire_engine::command::act::Action;
 use deskwire_machine::retry::Retry;
 use deskwire_store::row::LinkState;
 
-use crate::support::{Answers, LINK, linked, until};
+use crate::support::{Answers, LINK, PATIENCE, linked, until};
 
 /// The work of two help desks: an offer, its acceptance, comments to and fro, each with a receipt.
 #[tokio::test]
@@ -104,4 +104,34 @@ async fn a_lost_receipt_is_given_again() {
     let acme = site.start().await;
     until("the receipt came", || shop.is_settled()).await;
     assert_eq!(acme.stream().in_length, 1);
+}
+
+/// A desk that moved to another address must be found there without anybody telling its partners.
+#[tokio::test]
+async fn a_partner_that_moved_is_followed() {
+    let (shop, acme) = linked().await;
+    let (before, mut site) = (acme.endpoint(), acme.stop().await);
+    site.move_away();
+    let acme = site.start().await;
+    assert_ne!(acme.endpoint(), before);
+    until("its hello brought the new address", || shop.link().unwrap().endpoints() == [acme.endpoint()])
+        .await;
+    let ticket = shop.ticket("Printer").await;
+    shop.delegate(ticket, Vec::new()).await;
+    until("the offer arrived", || acme.received().is_some() && shop.is_settled()).await;
+}
+
+/// A partner whose machine hangs must neither keep this desk from stopping nor be taken for one that refuses.
+#[tokio::test]
+async fn a_partner_that_hangs_does_not_hold_up_the_stop() {
+    let (shop, acme) = linked().await;
+    let site = acme.stop().await;
+    let hung = site.hang().await;
+    let ticket = shop.ticket("Printer").await;
+    shop.delegate(ticket, Vec::new()).await;
+    let accepted = tokio::time::timeout(PATIENCE, hung.accept()).await;
+    let _connection = accepted.expect("the courier calls").unwrap();
+    let stopped = tokio::time::timeout(PATIENCE, shop.stop()).await;
+    let shop = stopped.expect("the stop is not held up").start().await;
+    assert_eq!(shop.link().unwrap().row.state, LinkState::Active);
 }

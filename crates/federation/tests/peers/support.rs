@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use deskwire_engine::command::act::{Act, Action};
+use deskwire_engine::command::act::{Act, Action, OwnStatus};
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::delegate::Delegate;
 use deskwire_engine::command::link::{Approve, MakeInvitation, invitation_text};
@@ -37,7 +37,7 @@ use tokio::task::JoinHandle;
 /// The one link of each desk here.
 pub(crate) const LINK: LinkNo = LinkNo(1);
 /// Only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What outlives a stop.
 pub(crate) struct Site {
@@ -175,6 +175,16 @@ impl Site {
         self
     }
 
+    /// Takes another address at the next start.
+    pub(crate) fn move_away(&mut self) {
+        self.address = "127.0.0.1:0".parse().unwrap();
+    }
+
+    /// A socket at this desk's address that nobody answers.
+    pub(crate) async fn hang(&self) -> tokio::net::TcpListener {
+        tokio::net::TcpListener::bind(self.address).await.unwrap()
+    }
+
     /// A server at this desk's address with a TLS key of its own, which shows this desk's old descriptor and counts
     /// what else is asked of it.
     pub(crate) async fn impostor(self) -> (Self, Impostor) {
@@ -298,7 +308,7 @@ impl Desk {
     }
 
     pub(crate) async fn act(&self, delegation: DelegationNo, action: Action) {
-        self.run(Act { delegation, action, by: person() }).await.unwrap();
+        self.run(Act { delegation, action, read: None, own: OwnStatus::default(), by: person() }).await.unwrap();
     }
 
     pub(crate) async fn comment(&self, ticket: TicketNumber, body: &str) {
