@@ -2,6 +2,7 @@
 
 mod args;
 mod context;
+mod desks;
 mod failure;
 mod output;
 mod parse;

@@ -84,11 +84,8 @@ impl Daemon {
         let (ended, writer_ended) = oneshot::channel();
         let notifier = Box::new(Ringer { bell, _ended: ended });
         let (engine, running) = Engine::start(core, Arc::new(SystemClock), notifier).map_err(no_thread)?;
-        let courier = deskwire_federation::Config {
-            allowed_ranges: config.peer.allow_ranges.0.clone(),
-            grace: GRACE,
-            ..deskwire_federation::Config::default()
-        };
+        let courier =
+            deskwire_federation::Config { allowed_ranges: config.peer.allow_ranges.0.clone(), grace: GRACE };
         let federation = Federation::start(engine.clone(), effects, courier);
         let serving = serving(&identity, config, peer.local_addr(), api.local_addr());
         let stop = ShutdownTrigger::new();
@@ -104,7 +101,11 @@ impl Daemon {
             )),
         ];
         let daemon = Self { serving, stop, listeners, federation, running, writer_ended, api_address };
-        daemon.tell_address()?;
+        if let Err(error) = daemon.tell_address() {
+            // Nobody could find it. Why it does not run matters more than how that ends.
+            let _ = daemon.stop().await;
+            return Err(error);
+        }
         Ok(daemon)
     }
 

@@ -2,9 +2,10 @@
 
 mod workplace;
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use deskwire_http::tls::{PemFiles, SelfSigned};
@@ -150,7 +151,8 @@ fn fill(desk: &Folder, keys: &Keys, config: &Config, text: &str, person: &Label)
         write_new(&path, bytes, mode).map_err(|error| StartError::file("write", &path, &error))
     };
     let folder_of_keys = desk.keys();
-    fs::create_dir(&folder_of_keys).map_err(|error| StartError::file("make", &folder_of_keys, &error))?;
+    let made = DirBuilder::new().mode(0o700).create(&folder_of_keys);
+    made.map_err(|error| StartError::file("make", &folder_of_keys, &error))?;
     let key = signing_key::encode(&keys.signing, keys.log.desk());
     write(desk.signing_key(), key.as_bytes(), 0o600)?;
     write(desk.key_log(), &keys.log.encode(), 0o600)?;
@@ -170,7 +172,7 @@ fn fill(desk: &Folder, keys: &Keys, config: &Config, text: &str, person: &Label)
 /// The hosts under which partners will reach the desk, as far as they are known.
 fn certificate_names(config: &Config) -> Vec<String> {
     let hosts = face::announced(config, config.peer.listen);
-    hosts.iter().map(|endpoint| face::host_text(endpoint)).collect()
+    hosts.iter().map(face::host_text).collect()
 }
 
 /// The recovery words in a file that goes away again unless the desk is made.

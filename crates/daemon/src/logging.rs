@@ -32,14 +32,21 @@ fn targets(filter: &Filter) -> Targets {
     targets
 }
 
-/// Panics are mistakes in this program. They become lines of the log; the thread that panicked ends, and with the
-/// writer's thread the process does.
+/// Threads without which nothing can be promised any more.
+const VITAL: [&str; 2] = ["writer", "sync"];
+
+/// Panics are mistakes in this program. They become lines of the log, and end the task that panicked; one of the engine's
+/// threads ends the process.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let words = panic.payload_as_str().unwrap_or("no words");
-        tracing::error!(thread = thread.name().unwrap_or("unnamed"), %place, words, "a part of the program failed");
+        let name = thread.name().unwrap_or("unnamed");
+        tracing::error!(thread = name, %place, words, "a part of the program failed");
+        if VITAL.contains(&name) {
+            std::process::abort();
+        }
     }));
 }
 

@@ -65,22 +65,22 @@ pub fn load(folder: &Folder, flags: Vec<(String, String)>) -> Result<Config, Sta
 }
 
 async fn run(folder: &Folder, config: &Config, ready: impl FnOnce(&Serving)) -> Result<(), StartError> {
-    let mut asked = Asked::new().map_err(|error| no_runtime(&error))?;
+    let mut signals = Signals::new().map_err(|error| no_runtime(&error))?;
     let mut daemon = tokio::select! {
         started = Daemon::start(folder, config) => started?,
         // Nothing was promised to anybody yet.
-        () = asked.to_end() => return Ok(()),
+        () = signals.next() => return Ok(()),
     };
     let serving = daemon.serving();
     tracing::info!(desk = %serving.desk, listen = %serving.listen, api = %serving.api, "the desk takes work");
     ready(serving);
     tokio::select! {
-        () = asked.to_end() => tracing::info!("the desk was asked to end"),
+        () = signals.next() => tracing::info!("the desk was asked to end"),
         () = daemon.failed() => tracing::error!("the store failed: the desk ends"),
     }
     tokio::select! {
         ended = daemon.stop() => ended,
-        () = asked.to_end() => {
+        () = signals.next() => {
             tracing::warn!("the desk was asked to end twice and ends without tidying up");
             Ok(())
         }
@@ -88,18 +88,18 @@ async fn run(folder: &Folder, config: &Config, ready: impl FnOnce(&Serving)) -> 
 }
 
 /// The signals that ask a process to end.
-struct Asked {
+struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Asked {
+impl Signals {
     fn new() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Returns at the next one.
-    async fn to_end(&mut self) {
+    /// Returns when one comes.
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

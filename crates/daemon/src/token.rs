@@ -44,6 +44,7 @@ fn read_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TokenFile {
+    #[serde(default)]
     token: Vec<TokenEntry>,
 }
 

@@ -2,13 +2,17 @@
 //!
 //! Each file has an `Args` that clap reads, with an `Examples:` section that a test parses, and `Args::run`.
 
+mod bench;
 mod completion;
 mod delegation;
+mod demo;
 mod file;
 mod id;
+mod init;
 mod link;
 mod log;
 mod man;
+mod serve;
 mod ticket;
 mod verify;
 
@@ -34,6 +38,8 @@ macro_rules! verbs {
 use verbs;
 
 verbs! {
+    Init => init,
+    Serve => serve,
     Link => link,
     Ticket => ticket,
     Delegation => delegation,
@@ -41,6 +47,8 @@ verbs! {
     Log => log,
     Verify => verify,
     Id => id,
+    Demo => demo,
+    Bench => bench,
     Completion => completion,
     Man => man,
 }

@@ -39,7 +39,7 @@ pub(crate) fn render(sections: &[Section], written: &[Written]) -> String {
 fn write_setting(text: &mut String, setting: &Setting, written: Option<&Written>) {
     text.push('\n');
     comment(text, setting.help);
-    put(text, format_args!("# Takes {}.", (setting.takes)()));
+    wrapped(text, &format!("Takes {}.", (setting.takes)()));
     put(text, format_args!("# {}  --{}", setting.variable(), setting.flag()));
     match written {
         Some(Written { literal, note, .. }) => {
@@ -59,6 +59,23 @@ fn comment(text: &mut String, lines: &[&str]) {
     for line in lines {
         put(text, format_args!("# {}", line.trim()));
     }
+}
+
+/// A long line as a comment of several.
+fn wrapped(text: &mut String, words: &str) {
+    const WIDTH: usize = 114;
+    let mut line = String::new();
+    for word in words.split(' ') {
+        if !line.is_empty() && line.len() + 1 + word.len() > WIDTH {
+            put(text, format_args!("# {line}"));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    put(text, format_args!("# {line}"));
 }
 
 fn put(text: &mut String, line: std::fmt::Arguments<'_>) {

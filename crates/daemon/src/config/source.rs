@@ -53,7 +53,7 @@ pub(super) fn gather(sources: &Sources) -> Result<Found, ConfigErrors> {
     if let Some((path, text)) = &sources.file {
         for entry in file::entries(path, text) {
             match entry {
-                Ok(entry) => found.from_file(entry),
+                Ok(entry) => found.take_entry(entry),
                 Err(error) => found.errors.push(error),
             }
         }
@@ -62,7 +62,7 @@ pub(super) fn gather(sources: &Sources) -> Result<Found, ConfigErrors> {
         return Err(ConfigErrors::new(found.errors));
     }
     for (name, text) in &sources.environment {
-        found.from_environment(name, text);
+        found.take_variable(name, text);
     }
     for (name, text) in &sources.flags {
         if let Some(setting) = settings().find(|setting| setting.name() == *name) {
@@ -77,7 +77,7 @@ impl Found {
         self.values.insert((setting.section, setting.key), (place, raw));
     }
 
-    fn from_file(&mut self, entry: file::Entry) {
+    fn take_entry(&mut self, entry: file::Entry) {
         let known = |setting: &&'static Setting| setting.section == entry.section && setting.key == entry.key;
         match settings().find(known) {
             Some(setting) => self.put(setting, entry.place, entry.value),
@@ -85,7 +85,7 @@ impl Found {
         }
     }
 
-    fn from_environment(&mut self, name: &str, text: &str) {
+    fn take_variable(&mut self, name: &str, text: &str) {
         if !name.starts_with("DESKWIRE_") {
             return;
         }

@@ -435,7 +435,7 @@ impl<T: Value, const MAX: usize> Value for List<T, MAX> {
     const SHAPE: Shape = Shape::List;
 
     fn takes() -> String {
-        format!("a list in square brackets of at most {MAX} items, each {}", T::takes())
+        format!("a list in square brackets of at most {MAX} items; each of them takes {}", T::takes())
     }
 
     fn read(raw: &Raw) -> Result<Self, String> {

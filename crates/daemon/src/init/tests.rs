@@ -41,7 +41,9 @@ fn a_desk_is_made_whole_and_for_its_owner_alone() {
     let made = init(&new_desk(&path)).unwrap();
     assert_eq!(names(around.path()), ["acme"], "nothing is left beside it");
     assert_eq!(names(&path), WHOLE);
-    assert_eq!(mode(&path), 0o700);
+    for folder in ["", "keys", "tls"] {
+        assert_eq!(mode(&path.join(folder)), 0o700, "{folder}");
+    }
     let folder = Folder::new(&path);
     for file in [folder.signing_key(), folder.token(), path.join("tls/key.pem")] {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
