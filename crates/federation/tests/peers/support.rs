@@ -308,7 +308,9 @@ impl Desk {
     }
 
     pub(crate) async fn act(&self, delegation: DelegationNo, action: Action) {
-        self.run(Act { delegation, action, read: None, own: OwnStatus::default(), by: person() }).await.unwrap();
+        self.run(Act { delegation, action, read: None, own: OwnStatus::default(), by: person() })
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn comment(&self, ticket: TicketNumber, body: &str) {
