@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use deskwire_api_types as api;
-use deskwire_engine::command::act::Action;
+use deskwire_engine::Refusal;
+use deskwire_engine::command::act::{Act, Action, OwnStatus, Reason};
 use deskwire_engine::query::find_delegation;
-use deskwire_engine::{Fault, Refusal};
 use deskwire_machine::disclosure::{Changes, Requester};
 use deskwire_proto::message::status::Progress;
 
@@ -13,7 +13,6 @@ use crate::delegation::shown;
 use crate::error::ApiError;
 use crate::idempotency::Change;
 use crate::parse;
-use crate::perform::{Own, Perform};
 use crate::request::{Document, Named};
 use crate::state::Api;
 
@@ -47,8 +46,7 @@ actions! {
     };
     /// Contractor: does not take the offer.
     decline, "/v1/delegations/{id}/decline", api::Reason, |body| {
-        no_code(body.code.as_ref())?;
-        Ok(Wish::of(Action::Decline { reason: parse::needed("reason", &body.reason)? }))
+        Ok(Wish::of(Action::Decline(reason(&body.reason, body.code.as_ref())?)))
     };
     /// Either: tells the partner this desk's own status; the contractor also the state of the work.
     status, "/v1/delegations/{id}/status", api::StatusChange, |body| {
@@ -56,15 +54,15 @@ actions! {
         if body.state.is_none() && own.status.is_none() && own.label.is_none() {
             return Err(Refusal::invalid("status", "there is neither a status, nor words for it, nor a state of the work"));
         }
-        let action = Action::Status { state: body.state.map(progress), status: None };
+        let action = Action::Status(body.state.map(progress));
         Ok(Wish { own, ..Wish::of(action) })
     };
     /// Contractor: the work is done.
     resolve, "/v1/delegations/{id}/resolve", api::Resolve, |body| {
-        no_code(body.code.as_ref())?;
+        let code = parse::maybe("code", body.code.as_ref())?;
         let solution = parse::maybe_prose("solution", body.solution.as_ref())?;
         let own = own(body.status.as_ref(), body.label.as_ref(), Some("solved"))?;
-        Ok(Wish { own, ..Wish::of(Action::Resolve { solution }) })
+        Ok(Wish { own, ..Wish::of(Action::Resolve { solution, code }) })
     };
     /// Principal: agrees that the work is done.
     confirm, "/v1/delegations/{id}/confirm", api::Confirm, |body| {
@@ -73,18 +71,15 @@ actions! {
     };
     /// Principal: the work is not done.
     reopen, "/v1/delegations/{id}/reopen", api::Reason, |body| {
-        no_code(body.code.as_ref())?;
-        Ok(Wish::of(Action::Reopen { reason: parse::needed("reason", &body.reason)? }))
+        Ok(Wish::of(Action::Reopen(reason(&body.reason, body.code.as_ref())?)))
     };
     /// Contractor: gives the work back.
     return_back, "/v1/delegations/{id}/return", api::Reason, |body| {
-        no_code(body.code.as_ref())?;
-        Ok(Wish::of(Action::Return { reason: parse::needed("reason", &body.reason)? }))
+        Ok(Wish::of(Action::Return(reason(&body.reason, body.code.as_ref())?)))
     };
     /// Principal: takes the work back.
     recall, "/v1/delegations/{id}/recall", api::Reason, |body| {
-        no_code(body.code.as_ref())?;
-        Ok(Wish::of(Action::Recall { reason: parse::needed("reason", &body.reason)? }))
+        Ok(Wish::of(Action::Recall(reason(&body.reason, body.code.as_ref())?)))
     };
     /// Principal: changes the offer; what is absent stays.
     update, "/v1/delegations/{id}/update", api::OfferUpdate, |body| {
@@ -95,9 +90,14 @@ actions! {
         Ok(Wish::of(Action::Update(Box::new(changes))))
     };
     /// Contractor: takes a change of what binds.
-    change_take, "/v1/delegations/{id}/change-take", api::ChangeTake, |_| Err(not_yet("taking a change"));
+    change_take, "/v1/delegations/{id}/change-take", api::ChangeTake, |body| {
+        Ok(Wish::of(Action::ChangeTake(body.version)))
+    };
     /// Contractor: does not take a change of what binds.
-    change_decline, "/v1/delegations/{id}/change-decline", api::ChangeDecline, |_| Err(not_yet("declining a change"));
+    change_decline, "/v1/delegations/{id}/change-decline", api::ChangeDecline, |body| {
+        let reason = parse::needed("reason", &body.reason)?;
+        Ok(Wish::of(Action::ChangeDecline { version: body.version, reason }))
+    };
     /// Contractor: asks the principal, and waits.
     ask, "/v1/delegations/{id}/ask", api::Ask, |body| {
         Ok(Wish::of(Action::Ask { question: parse::needed("question", &body.question)? }))
@@ -113,47 +113,35 @@ actions! {
 struct Wish {
     action: Action,
     read: Option<u64>,
-    own: Own,
+    own: OwnStatus,
 }
 
 impl Wish {
     const fn of(action: Action) -> Self {
-        Self { action, read: None, own: Own { status: None, label: None } }
+        Self { action, read: None, own: OwnStatus { status: None, label: None } }
     }
 }
 
 async fn perform(api: &Api, id: String, change: &Change, body: &[u8], wish: Wish) -> Answer {
     let delegation = api.read(move |reader| find_delegation(reader, &id)).await?;
     let Wish { action, read, own } = wish;
-    let command = Perform { delegation, action, by: change.by.clone(), read, own };
+    let command = Act { delegation, action, by: change.by.clone(), read, own };
     api.state.engine.call(change.keyed(body, command)).await?;
     shown(api, delegation).await
 }
 
 /// This desk's own status: as said, or the usual one for the action.
-fn own(status: Option<&String>, label: Option<&String>, usual: Option<&str>) -> Result<Own, Refusal> {
+fn own(status: Option<&String>, label: Option<&String>, usual: Option<&str>) -> Result<OwnStatus, Refusal> {
     let status = status.map(String::as_str).or(usual);
-    Ok(Own {
+    Ok(OwnStatus {
         status: status.map(|status| parse::text("status", status)).transpose()?,
         label: parse::maybe("label", label)?,
     })
 }
 
-/// Codes for reasons and solutions come with the vocabulary of a link; until then none is taken, rather than lost.
-fn no_code(code: Option<&String>) -> Result<(), Refusal> {
-    match code {
-        Some(_) => Err(Refusal::invalid("code", "no vocabulary of codes is agreed on this link; use words")),
-        None => Ok(()),
-    }
-}
-
-fn not_yet(what: &str) -> Refusal {
-    Refusal::new(
-        Fault::Forbidden,
-        "not-offered",
-        format!("This version does not offer {what}."),
-        "Write a comment to the partner instead.",
-    )
+/// Why, in words and perhaps as a code.
+fn reason(words: &str, code: Option<&String>) -> Result<Reason, Refusal> {
+    Ok(Reason { words: parse::needed("reason", words)?, code: parse::maybe("code", code)? })
 }
 
 const fn progress(state: api::WorkState) -> Progress {

@@ -19,7 +19,6 @@ mod invitation;
 mod link;
 mod log;
 mod parse;
-mod perform;
 mod request;
 mod show;
 mod state;

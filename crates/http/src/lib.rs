@@ -6,7 +6,6 @@
 
 pub mod address;
 pub mod body;
-pub mod endpoint;
 mod error_chain;
 pub mod problem;
 pub mod request_id;

@@ -52,6 +52,8 @@ tables! {
     LINK_IDS = b'L', LinkId => LinkNo;
     /// Where both streams of a link stand.
     STREAMS = b's', LinkNo => StreamRow;
+    /// The receipts of a partner, by how far each goes.
+    RECEIPTS = b'R', (LinkNo, u64) => EntryRef;
     /// The hellos of a partner that were answered, by hash: one that comes again later is old.
     HELLOS = b'H', (LinkNo, Hash) => ();
     /// Items accepted and not yet numbered.

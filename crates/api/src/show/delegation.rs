@@ -57,8 +57,8 @@ const fn action(kind: EventKind) -> Option<api::Action> {
         EventKind::Update => Some(api::Action::Update),
         EventKind::Ask => Some(api::Action::Ask),
         EventKind::Answer | EventKind::AnswerNotNeeded => Some(api::Action::Answer),
-        // What this version does not offer is not promised either.
-        EventKind::ChangeTake | EventKind::ChangeDecline => None,
+        EventKind::ChangeTake => Some(api::Action::ChangeTake),
+        EventKind::ChangeDecline => Some(api::Action::ChangeDecline),
         EventKind::Offer | EventKind::Rate | EventKind::LinkClose => None,
     }
 }

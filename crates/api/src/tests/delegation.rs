@@ -259,9 +259,16 @@ async fn an_update_changes_the_offer_at_once_before_and_by_proposal_after_the_ac
         );
         assert_eq!(case["offer"]["company"], "Shop GmbH");
     }
-    // Nothing is promised that is then refused.
-    assert_eq!(kassa.refused(&format!("{path}/change-take"), json!({"version": 3})).await.1, "not-offered");
+    // The contractor takes what was proposed, and it binds on both sides.
+    assert!(actions(&kassa.get(&path).await).contains(&"change-take"));
+    kassa.post(&format!("{path}/change-take"), json!({"version": 3})).await;
+    talk(&acme, &kassa).await;
     assert!(!actions(&kassa.get(&path).await).contains(&"change-take"));
+    for desk in [&acme, &kassa] {
+        let case = desk.get(&path).await;
+        assert!(case.get("change").is_none());
+        assert_eq!(case["offer"]["priority"], "low");
+    }
     assert_eq!(acme.refused(&update, json!({})).await, (400, "invalid-value".into()));
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn brief(delegation: &Delegation, style: Style) -> String {
         turn(delegation, style),
     );
     if let Some(undelivered) = &delegation.undelivered {
-        let words = format!("{} not delivered since {}", undelivered.items, when(undelivered.since));
+        let words = format!("{} not received by the partner yet, since {}", undelivered.items, when(undelivered.since));
         text.push_str(&indent(&style.yellow(&words), 2));
     }
     text
@@ -76,7 +76,7 @@ pub(crate) fn show(delegation: &Delegation, style: Style) -> String {
         )
         .maybe("question", delegation.question.as_ref())
         .maybe("change", delegation.change.as_ref().map(|change| proposed(change, style)))
-        .maybe("not delivered", undelivered)
+        .maybe("not received", undelivered)
         .put("you can", if actions.is_empty() { "nothing more".to_owned() } else { actions.join(", ") })
         .put("offered", format!("{}, version {}", when(delegation.created), delegation.version));
     let title = delegation.offer.title.as_deref().unwrap_or("(erased)");

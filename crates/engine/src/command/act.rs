@@ -3,12 +3,13 @@
 use deskwire_machine::disclosure::{self, Changes, Disclosed};
 use deskwire_proto::message::common::{Own, Person, ReasonText};
 use deskwire_proto::message::{
-    Body, accept, answer, ask, confirm, decline, recall, reopen, resolve, return_, status,
+    Body, accept, answer, ask, change_decline, change_take, confirm, decline, recall, reopen, resolve,
+    return_, status,
 };
 use deskwire_proto::number::{Revision, Version};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::{Code, Label, Prose};
-use deskwire_store::local::DelegationNo;
+use deskwire_store::local::{DelegationNo, TicketNumber};
 use deskwire_store::record::{ActorText, Record, encode_text};
 use deskwire_store::row::{DelegationRow, TicketRow};
 
@@ -16,15 +17,38 @@ use super::find;
 use super::say::{Saying, say};
 use crate::{Command, Fault, Refusal, Step};
 
-/// An action of a person on a delegation; whether the state and the role allow it is the fold's to say.
+/// An action of a person on a delegation, with what the person says beside it. Whether the state and the role allow it
+/// is the fold's to say. All of it happens, or nothing.
 #[derive(Debug, Clone)]
 pub struct Act {
     /// The delegation.
     pub delegation: DelegationNo,
     /// What is done.
     pub action: Action,
+    /// The version of the offer that the person has read: a newer one is a reason to look again.
+    pub read: Option<u64>,
+    /// What changes of this desk's own status.
+    pub own: OwnStatus,
     /// Who does it.
     pub by: Person,
+}
+
+/// A change of this desk's own status; a label alone gives the present status new words.
+#[derive(Debug, Clone, Default)]
+pub struct OwnStatus {
+    /// The status code.
+    pub status: Option<Code>,
+    /// How this desk calls it.
+    pub label: Option<Label>,
+}
+
+/// Why, in words and perhaps as a code that both desks understand.
+#[derive(Debug, Clone)]
+pub struct Reason {
+    /// For people.
+    pub words: Prose,
+    /// For programs.
+    pub code: Option<Code>,
 }
 
 /// What can be done with a delegation.
@@ -33,41 +57,35 @@ pub enum Action {
     /// The contractor takes the work.
     Accept,
     /// The contractor does not take it.
-    Decline {
-        /// Why.
-        reason: Prose,
-    },
+    Decline(Reason),
     /// The contractor gives it back.
-    Return {
-        /// Why.
-        reason: Prose,
-    },
+    Return(Reason),
     /// The principal takes it back.
-    Recall {
-        /// Why.
-        reason: Prose,
-    },
+    Recall(Reason),
     /// Either side tells its own status; the contractor may say what it means for the delegation.
-    Status {
-        /// From the contractor alone.
-        state: Option<status::Progress>,
-        /// This desk's own status, if it changes.
-        status: Option<(Code, Option<Label>)>,
-    },
+    Status(Option<status::Progress>),
     /// The contractor says that the work is done.
     Resolve {
         /// What was done.
         solution: Option<Prose>,
+        /// The same for programs.
+        code: Option<Code>,
     },
     /// The principal agrees.
     Confirm,
     /// The principal does not agree, or the fault came back.
-    Reopen {
+    Reopen(Reason),
+    /// The principal changes what it offered.
+    Update(Box<Changes>),
+    /// The contractor takes a change of what binds: that of this version.
+    ChangeTake(u64),
+    /// The contractor does not take it.
+    ChangeDecline {
+        /// The version that proposed it.
+        version: u64,
         /// Why.
         reason: Prose,
     },
-    /// The principal changes what it offered.
-    Update(Box<Changes>),
     /// The contractor asks, and waits for the principal.
     Ask {
         /// The question.
@@ -87,20 +105,41 @@ impl Command for Act {
 
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         let row = find::delegation(step, self.delegation)?;
-        if let Action::Status { status: Some((status, label)), .. } = &self.action {
-            let text = encode_text(&ActorText { by: self.by.clone() })?;
-            let (status, label) = (status.clone(), label.clone());
-            step.record(
-                &Record::TicketStatus { ticket: row.ticket, status, label, at: step.now },
-                Some(text),
-            )?;
-        }
+        check_version(step, &row, self.read)?;
+        self.own.record(step, row.ticket, &self.by)?;
         let ticket = find::ticket(step, row.ticket)?;
         let terms = find::terms(step, &find::link(step, row.link)?)?;
         let acting = Acting { row: &row, ticket: &ticket, terms: &terms, by: &self.by };
         let body = acting.body(step, self.action)?;
         say(step, Saying::event(row.link, (self.delegation, row.id), body)).map(drop)
     }
+}
+
+impl OwnStatus {
+    fn record(self, step: &mut Step<'_>, ticket: TicketNumber, by: &Person) -> Result<(), Refusal> {
+        let status = match (self.status, &self.label) {
+            (None, None) => return Ok(()),
+            (Some(status), _) => status,
+            (None, Some(_)) => find::ticket(step, ticket)?.status,
+        };
+        let text = encode_text(&ActorText { by: by.clone() })?;
+        let record = Record::TicketStatus { ticket, status, label: self.label, at: step.now };
+        step.record(&record, Some(text)).map(drop)
+    }
+}
+
+fn check_version(step: &Step<'_>, row: &DelegationRow, read: Option<u64>) -> Result<(), Refusal> {
+    let Some(read) = read else { return Ok(()) };
+    let newest = row.case.view(find::stream(step, row.link)?.in_length).version;
+    if read == newest {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Fault::Conflict,
+        "offer-changed",
+        format!("Version {read} of the offer was read; the newest is {newest}."),
+        "Look at the offer again, then accept or decline it.",
+    ))
 }
 
 struct Acting<'a> {
@@ -120,28 +159,32 @@ impl Acting<'_> {
                     Version::new(self.row.version).map_err(|error| Refusal::invalid("version", error))?;
                 Body::Accept { facts: accept::Facts { own, version }, text }
             }
-            Action::Decline { reason } => {
-                Body::Decline { facts: decline::Facts { code: None }, text: self.reason(reason) }
+            Action::Decline(Reason { words, code }) => {
+                Body::Decline { facts: decline::Facts { code }, text: self.reason(words) }
             }
-            Action::Return { reason } => Body::Return {
-                facts: return_::Facts { own: Some(own), code: None },
-                text: self.reason(reason),
-            },
-            Action::Recall { reason } => Body::Recall {
-                facts: recall::Facts { own: Some(own), code: None },
-                text: self.reason(reason),
-            },
-            Action::Status { state, status: _ } => Body::Status { facts: status::Facts { own, state }, text },
-            Action::Resolve { solution } => {
+            Action::Return(Reason { words, code }) => {
+                Body::Return { facts: return_::Facts { own: Some(own), code }, text: self.reason(words) }
+            }
+            Action::Recall(Reason { words, code }) => {
+                Body::Recall { facts: recall::Facts { own: Some(own), code }, text: self.reason(words) }
+            }
+            Action::Status(state) => Body::Status { facts: status::Facts { own, state }, text },
+            Action::Resolve { solution, code } => {
                 let text = resolve::Text { by: self.person(), solution };
-                Body::Resolve { facts: resolve::Facts { own, code: None }, text }
+                Body::Resolve { facts: resolve::Facts { own, code }, text }
             }
             Action::Confirm => Body::Confirm { facts: confirm::Facts { own: Some(own), auto: None }, text },
-            Action::Reopen { reason } => Body::Reopen {
-                facts: reopen::Facts { own: Some(own), code: None },
-                text: self.reason(reason),
-            },
+            Action::Reopen(Reason { words, code }) => {
+                Body::Reopen { facts: reopen::Facts { own: Some(own), code }, text: self.reason(words) }
+            }
             Action::Update(changes) => self.update(&changes)?,
+            Action::ChangeTake(version) => {
+                Body::ChangeTake { facts: change_take::Facts { version: revision(version)? }, text }
+            }
+            Action::ChangeDecline { version, reason } => {
+                let facts = change_decline::Facts { version: revision(version)? };
+                Body::ChangeDecline { facts, text: self.reason(reason) }
+            }
             Action::Ask { question } => {
                 let text = ask::Text { by: self.person(), question };
                 Body::Ask { facts: ask::Facts { own: Some(own) }, text }
@@ -167,8 +210,7 @@ impl Acting<'_> {
 
     /// An update of what the terms let travel; a field outside them is refused rather than left out unsaid.
     fn update(&self, changes: &Changes) -> Result<Body, Refusal> {
-        let version = Revision::new(self.row.case.next_version());
-        let version = version.map_err(|error| Refusal::invalid("version", error))?;
+        let version = revision(self.row.case.next_version())?;
         let Disclosed { facts, text, preview } = disclosure::update(changes, self.by, self.terms, version);
         if let Some(kept) = preview.kept.first() {
             return Err(Refusal::new(
@@ -180,4 +222,8 @@ impl Acting<'_> {
         }
         Ok(Body::Update { facts, text })
     }
+}
+
+fn revision(version: u64) -> Result<Revision, Refusal> {
+    Revision::new(version).map_err(|error| Refusal::invalid("version", error))
 }

@@ -48,8 +48,9 @@ impl Command for AddComment {
             Record::CommentMade { ticket: self.ticket, item, audience: self.audience.clone(), at: step.now };
         let at = step.record(&made, Some(text))?;
         if let Draft::Shared(words) = draft(self.body, &self.audience) {
+            let alone = (told.len() == 1).then_some(item);
             for (no, _) in &told {
-                send(step, (self.ticket, at), *no, &words, &self.by)?;
+                send(step, (self.ticket, at), (*no, alone), &words, &self.by)?;
             }
         }
         Ok(CommentAdded { item, told: told.into_iter().map(|(no, _)| no).collect() })
@@ -121,14 +122,13 @@ fn not_of_ticket(step: &Step<'_>, ticket: TicketNumber, no: DelegationNo) -> Ref
 fn send(
     step: &mut Step<'_>,
     thread: (TicketNumber, EntryRef),
-    no: DelegationNo,
+    (no, item): (DelegationNo, Option<ItemId>),
     words: &Shareable<Prose>,
     by: &Person,
 ) -> Result<ItemId, Refusal> {
     let row = find::delegation(step, no)?;
     let terms = find::terms(step, &find::link(step, row.link)?)?;
     let body = thread::comment(words, by, &terms);
-    let saying =
-        Saying { link: row.link, delegation: Some((no, row.id)), body, thread: Some(thread), file: None };
-    say(step, saying)
+    let (delegation, thread) = (Some((no, row.id)), Some(thread));
+    say(step, Saying { link: row.link, delegation, body, thread, file: None, item })
 }

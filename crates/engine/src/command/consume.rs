@@ -4,6 +4,7 @@ use deskwire_machine::delegation;
 use deskwire_machine::saying::said;
 use deskwire_proto::code::OutcomeCode;
 use deskwire_proto::envelope::Verified;
+use deskwire_proto::limits::FILE_BYTES;
 use deskwire_proto::message::{Body, file_add, offer};
 use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
@@ -283,7 +284,7 @@ fn file(
     facts: &file_add::Facts,
 ) -> Result<Consumed, Stop> {
     let (delegation, row) = delegation_of(step, context, message)?;
-    let most = context.terms.file.min(step.identity.descriptor().body().limits.file);
+    let most = context.terms.file.min(step.identity.descriptor().body().limits.file).min(FILE_BYTES);
     if facts.size.get() > most {
         let words = format!("The file has {} bytes; {most} is the most that this link takes.", facts.size);
         return Err(Stop::Message(No(OutcomeCode::FileTooLarge, words)));

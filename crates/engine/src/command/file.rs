@@ -1,7 +1,7 @@
 //! Files: attached here, announced to partners, and fetched from them.
 
 use deskwire_machine::thread::{self, Draft, File};
-use deskwire_proto::id::{DelegationId, Hash};
+use deskwire_proto::id::{DelegationId, Hash, ItemId};
 use deskwire_proto::message::common::Person;
 use deskwire_proto::text::{FileName, Label};
 use deskwire_store::EntryRef;
@@ -67,8 +67,9 @@ impl Command for AttachFile {
         };
         let at = step.record(&Record::FileMade(made), Some(encode_text(&text)?))?;
         for (no, row) in &told {
-            let announce =
-                Announce { file, thread: (self.ticket, at), audience: &self.audience, text: &text };
+            let item = (told.len() == 1).then_some(item);
+            let (thread, audience) = ((self.ticket, at), &self.audience);
+            let announce = Announce { file, thread, audience, text: &text, item };
             announce.to(step, (*no, row))?;
         }
         Ok(FileAttached { file, told: told.into_iter().map(|(no, _)| no).collect() })
@@ -81,6 +82,8 @@ struct Announce<'a> {
     thread: (TicketNumber, EntryRef),
     audience: &'a Audience,
     text: &'a FileText,
+    /// The file's own id, where it goes to one partner alone.
+    item: Option<ItemId>,
 }
 
 impl Announce<'_> {
@@ -98,7 +101,8 @@ impl Announce<'_> {
         let body = thread::file(&shareable, &self.text.by, &terms);
         let delegation: Option<(DelegationNo, DelegationId)> = Some((no, row.id));
         let file = Some((self.file, stored.blob));
-        say(step, Saying { link: row.link, delegation, body, thread: Some(self.thread), file }).map(drop)
+        let (thread, item) = (Some(self.thread), self.item);
+        say(step, Saying { link: row.link, delegation, body, thread, file, item }).map(drop)
     }
 }
 
@@ -126,7 +130,7 @@ pub(super) fn share(
     let row = find::delegation(step, delegation)?;
     let text = file_text(step, &stored)?;
     let audience = Audience::Delegations(vec![delegation]);
-    Announce { file, thread: (ticket, stored.entry), audience: &audience, text: &text }
+    Announce { file, thread: (ticket, stored.entry), audience: &audience, text: &text, item: None }
         .to(step, (delegation, &row))
 }
 

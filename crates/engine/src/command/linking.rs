@@ -398,6 +398,9 @@ impl Opening {
     }
 }
 
+/// Words of the API's paths, which no link can be called.
+const RESERVED: [&str; 3] = ["accept", "add", "invitations"];
+
 /// A name for commands: lower case, words joined by hyphens, unique among the links of this desk.
 fn free_name(step: &Step<'_>, wanted: &Label) -> Result<Label, Refusal> {
     let mut slug = String::new();
@@ -413,7 +416,8 @@ fn free_name(step: &Step<'_>, wanted: &Label) -> Result<Label, Refusal> {
     let taken: Vec<Label> =
         step.rows().list(LINKS, &(), usize::MAX)?.into_iter().map(|(_, row)| row.name).collect();
     let names = std::iter::once(slug.to_owned()).chain((2u32..).map(|number| format!("{slug}-{number}")));
-    let free = names.filter_map(|name| Label::new(name).ok()).find(|name| !taken.contains(name));
+    let mut labels = names.filter_map(|name| Label::new(name).ok());
+    let free = labels.find(|name| !taken.contains(name) && !RESERVED.contains(&name.as_str()));
     free.ok_or_else(|| Refusal::invalid("name", "no free name of this beginning"))
 }
 

@@ -1,7 +1,8 @@
 //! Accepting something to be said: it becomes an item, which waits for its number.
 
 use deskwire_machine::saying::said;
-use deskwire_proto::envelope::{SALT_BYTES, compose};
+use deskwire_proto::code::OutcomeCode;
+use deskwire_proto::envelope::{ComposeError, SALT_BYTES, compose};
 use deskwire_proto::id::{DelegationId, Hash, ItemId};
 use deskwire_proto::message::Body;
 use deskwire_store::EntryRef;
@@ -19,12 +20,14 @@ pub(super) struct Saying {
     /// Where it is shown on a ticket; an event of a fold is shown under the item itself.
     pub(super) thread: Option<(TicketNumber, EntryRef)>,
     pub(super) file: Option<(FileNo, Hash)>,
+    /// The id of what it carries, where that goes to one partner alone; several partners must not be able to compare.
+    pub(super) item: Option<ItemId>,
 }
 
 impl Saying {
     /// An event of a delegation.
     pub(super) const fn event(link: LinkNo, delegation: (DelegationNo, DelegationId), body: Body) -> Self {
-        Self { link, delegation: Some(delegation), body, thread: None, file: None }
+        Self { link, delegation: Some(delegation), body, thread: None, file: None, item: None }
     }
 }
 
@@ -37,10 +40,9 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
         find::delegation(step, delegation)?.case.check(&event.event, stream.in_length)?;
     }
     let salt = step.random::<SALT_BYTES>();
-    let composed = compose(&saying.body, saying.delegation.map(|(_, id)| id), salt).map_err(|error| {
-        Refusal::new(Fault::TooLarge, "text-too-long", format!("{error}."), "Attach the text as a file.")
-    })?;
-    let item = step.item_id();
+    let id = saying.delegation.map(|(_, id)| id);
+    let composed = compose(&saying.body, id, salt).map_err(|error| not_composed(&error))?;
+    let item = saying.item.unwrap_or_else(|| step.item_id());
     let made = ItemMade {
         no: saying.link,
         order: Order(stream.next_order),
@@ -56,4 +58,19 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     step.record(&Record::ItemMade(made), composed.text.map(|text| text.into_vec()))?;
     step.wake(saying.link);
     Ok(item)
+}
+
+fn not_composed(error: &ComposeError) -> Refusal {
+    let words = format!("{error}.");
+    match error {
+        ComposeError::TooLong { .. } => {
+            Refusal::new(Fault::TooLarge, "text-too-long", words, "Attach the text as a file.")
+        }
+        ComposeError::Refused(OutcomeCode::ReasonMissing) => {
+            Refusal::new(Fault::Invalid, "reason-missing", "This needs a reason.", "Give one and try again.")
+        }
+        ComposeError::Refused(_) => {
+            Refusal::new(Fault::Invalid, "invalid-value", words, "Correct what was entered and try again.")
+        }
+    }
 }

@@ -7,7 +7,7 @@ use deskwire_proto::receipt::Receipt;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::ItemMade;
 use deskwire_store::row::{InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
-use deskwire_store::table::{GRANTS, HELLOS, RowsMut, SENT, STREAMS, THREADS, WAITING};
+use deskwire_store::table::{GRANTS, HELLOS, RECEIPTS, RowsMut, SENT, STREAMS, THREADS, WAITING};
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{self, Entering};
@@ -150,6 +150,7 @@ pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &
             delegation::own_answered(rows, delegation, no, seq, why.as_ref(), receipt.length)?;
         }
     }
+    rows.put(RECEIPTS, &(no, receipt.upto), &at)?;
     let order = match receipt.upto {
         upto if upto > stream.acked => need(rows, SENT, &(no, upto))?.order.0,
         _ => stream.acked_order,

@@ -1,16 +1,18 @@
 //! The signed streams of a link, readable.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use deskwire_proto::cbor;
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::envelope::{Head, read_head, text_body};
 use deskwire_proto::id::{Hash, KeyId};
 use deskwire_proto::time::Timestamp;
+use deskwire_store::Direction;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 use deskwire_store::row::{Refused, SentRow, StreamRow};
-use deskwire_store::table::{RECEIVED, Rows, SENT, THREADS};
+use deskwire_store::table::{RECEIPTS, RECEIVED, Rows, SENT, THREADS};
 use deskwire_store::{EntryRef, Text};
 
 use super::delivery::is_unsupported;
@@ -87,7 +89,7 @@ pub fn log(reader: &Reader, link: LinkNo, way: Way, from: u64, limit: usize) -> 
     let first = from.max(1);
     let last = length.min(first.saturating_add(limit as u64).saturating_sub(1));
     let times = match way {
-        Way::Out => receipt_times(reader, &stream)?,
+        Way::Out => receipt_times(reader, link, first, last)?,
         Way::In => BTreeMap::new(),
     };
     let entries = (first..=last).map(|seq| match way {
@@ -98,14 +100,27 @@ pub fn log(reader: &Reader, link: LinkNo, way: Way, from: u64, limit: usize) -> 
     Ok(LogPage { length, entries: entries.collect::<Result<_, _>>()?, next })
 }
 
-/// When the partner first committed the messages that its last receipt tells of.
-fn receipt_times(reader: &Reader, stream: &StreamRow) -> Result<BTreeMap<u64, Timestamp>, Refusal> {
-    let Some(at) = stream.receipt else { return Ok(BTreeMap::new()) };
-    let Record::ReceiptTaken { receipt, .. } = reader.record(at)? else {
-        return Err(broken("a stream's last receipt is another record"));
-    };
-    let receipt = read_receipt(&receipt).ok_or_else(|| broken("a receipt that was taken"))?;
-    Ok(receipt.commit_times().collect())
+/// When the partner first committed the messages `first ..= last`, as far as its receipts tell.
+fn receipt_times(
+    reader: &Reader,
+    link: LinkNo,
+    first: u64,
+    last: u64,
+) -> Result<BTreeMap<u64, Timestamp>, Refusal> {
+    let mut receipts = Vec::new();
+    reader.rows().scan(RECEIPTS, &link, Some(&(link, first)), Direction::Forward, &mut |(_, upto), at| {
+        receipts.push(at);
+        Ok(if upto < last { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    let mut times = BTreeMap::new();
+    for at in receipts {
+        let Record::ReceiptTaken { receipt, .. } = reader.record(at)? else {
+            return Err(broken("a receipt that is another record"));
+        };
+        let receipt = read_receipt(&receipt).ok_or_else(|| broken("a receipt that was taken"))?;
+        times.extend(receipt.commit_times().filter(|(seq, _)| (first..=last).contains(seq)));
+    }
+    Ok(times)
 }
 
 fn sent(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deskwire_engine::command::act::{Act, Action};
+use deskwire_engine::command::act::{Act, Action, OwnStatus, Reason};
 use deskwire_engine::command::comment::{AddComment, CommentAdded};
 use deskwire_engine::command::delegate::Delegate;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
@@ -60,6 +60,10 @@ pub(crate) const LINK: LinkNo = LinkNo(1);
 
 pub(crate) fn person(name: &str) -> Person {
     Person { name: Some(Label::new(name).unwrap()), function: None }
+}
+
+pub(crate) fn because(text: &str) -> Reason {
+    Reason { words: prose(text), code: None }
 }
 
 pub(crate) fn prose(text: &str) -> Prose {
@@ -148,7 +152,8 @@ impl Desk {
     }
 
     pub(crate) fn act(&mut self, delegation: u64, action: Action) -> Result<(), Refusal> {
-        self.run(Act { delegation: DelegationNo(delegation), action, by: person("Boris") })
+        let (delegation, own) = (DelegationNo(delegation), OwnStatus::default());
+        self.run(Act { delegation, action, read: None, own, by: person("Boris") })
     }
 
     pub(crate) fn comment(

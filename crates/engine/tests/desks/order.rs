@@ -13,7 +13,7 @@ use deskwire_store::row::{Audience, LinkState, Pause};
 use deskwire_store::table::{LINKS, RECEIVED, Rows};
 
 use crate::harness::{
-    Desk, LINK, batch, deliver, linked, prose, pump, session, settle, take_receipt, verify,
+    Desk, LINK, batch, because, deliver, linked, pump, session, settle, take_receipt, verify,
 };
 
 fn talking() -> (Desk, Desk) {
@@ -280,5 +280,5 @@ fn verified_messages_of_another_link_never_come_so_far() {
     };
     let key = shop.identity.keys().current();
     assert_eq!(accept(sent.deliveries[0].clone(), &reflected, key).unwrap_err(), Code::WrongDesk);
-    assert!(acme.act(1, Action::Decline { reason: prose("No time.") }).is_ok());
+    assert!(acme.act(1, Action::Decline(because("No time."))).is_ok());
 }

@@ -5,7 +5,7 @@ use deskwire_store::Direction;
 use deskwire_store::row::Audience;
 use deskwire_store::table::{PREFIXES, Rows};
 
-use crate::harness::{Desk, linked, prose, pump, settle};
+use crate::harness::{Desk, because, linked, prose, pump, settle};
 
 /// Every row of the view.
 fn all(desk: &Desk) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -29,12 +29,12 @@ fn busy() -> (Desk, Desk) {
     }
     settle(&mut shop, &mut acme);
     acme.act(1, Action::Accept).unwrap();
-    acme.act(2, Action::Decline { reason: prose("Not our device.") }).unwrap();
+    acme.act(2, Action::Decline(because("Not our device."))).unwrap();
     shop.comment(1, "public", Audience::Thread).unwrap();
     shop.comment(1, "internal", Audience::Internal).unwrap();
     settle(&mut shop, &mut acme);
-    acme.act(1, Action::Resolve { solution: Some(prose("Done.")) }).unwrap();
-    shop.act(3, Action::Recall { reason: prose("Not needed.") }).unwrap();
+    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    shop.act(3, Action::Recall(because("Not needed."))).unwrap();
     pump(&mut shop, &mut acme);
     (shop, acme)
 }

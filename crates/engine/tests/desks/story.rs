@@ -8,7 +8,7 @@ use deskwire_store::local::DelegationNo;
 use deskwire_store::row::{Audience, Effect, ThreadKind};
 use deskwire_store::table::{DELEGATION_EVENTS, Rows, THREADS, TICKETS};
 
-use crate::harness::{Desk, batch, link, linked, prose, pump, session, settle};
+use crate::harness::{Desk, batch, because, link, linked, prose, pump, session, settle};
 
 fn states(one: &Desk, other: &Desk) -> (State, State) {
     let view = |desk: &Desk| desk.delegation(1).case.view(desk.stream().in_length);
@@ -25,7 +25,7 @@ fn both_desks_see_the_same_case_with_both_ticket_numbers() {
     acme.act(1, Action::Accept).unwrap();
     settle(&mut shop, &mut acme);
     let steps = [
-        Action::Status { state: Some(deskwire_proto::message::status::Progress::InProgress), status: None },
+        Action::Status(Some(deskwire_proto::message::status::Progress::InProgress)),
         Action::Ask { question: prose("Which register?") },
     ];
     for step in steps {
@@ -34,7 +34,7 @@ fn both_desks_see_the_same_case_with_both_ticket_numbers() {
     settle(&mut shop, &mut acme);
     shop.act(1, Action::Answer { answer: prose("The left one."), needed: true }).unwrap();
     settle(&mut shop, &mut acme);
-    acme.act(1, Action::Resolve { solution: Some(prose("New power supply.")) }).unwrap();
+    acme.act(1, Action::Resolve { solution: Some(prose("New power supply.")), code: None }).unwrap();
     settle(&mut shop, &mut acme);
     assert_eq!(states(&shop, &acme), (State::Resolved, State::Resolved));
     shop.act(1, Action::Confirm).unwrap();
@@ -87,10 +87,10 @@ fn a_refusal_reaches_the_person_on_the_ticket_and_both_folds_agree() {
     settle(&mut shop, &mut acme);
     acme.act(1, Action::Accept).unwrap();
     // The principal recalls before it knows of the acceptance.
-    shop.act(1, Action::Recall { reason: prose("Found the fault.") }).unwrap();
+    shop.act(1, Action::Recall(because("Found the fault."))).unwrap();
     settle(&mut shop, &mut acme);
     assert_eq!(states(&shop, &acme), (State::Recalled, State::Recalled));
-    let late = acme.act(1, Action::Resolve { solution: None }).unwrap_err();
+    let late = acme.act(1, Action::Resolve { solution: None, code: None }).unwrap_err();
     assert_eq!(late.code, "action-not-allowed");
     assert!(!shop.delegation(1).case.view(shop.stream().in_length).provisional);
 }
@@ -103,8 +103,8 @@ fn a_recall_that_comes_too_late_is_superseded_on_both_sides() {
     settle(&mut shop, &mut acme);
     acme.act(1, Action::Accept).unwrap();
     settle(&mut shop, &mut acme);
-    acme.act(1, Action::Resolve { solution: None }).unwrap();
-    shop.act(1, Action::Recall { reason: prose("Too slow.") }).unwrap();
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    shop.act(1, Action::Recall(because("Too slow."))).unwrap();
     let view = shop.delegation(1).case.view(shop.stream().in_length);
     assert!(view.provisional, "nobody knows yet what the partner did");
     // Both are numbered before either has seen the other's.
@@ -129,7 +129,7 @@ fn what_became_impossible_before_it_was_numbered_is_dropped_and_said() {
     shop.delegate(ticket).unwrap();
     settle(&mut shop, &mut acme);
     acme.act(1, Action::Accept).unwrap();
-    shop.act(1, Action::Recall { reason: prose("Found the fault.") }).unwrap();
+    shop.act(1, Action::Recall(because("Found the fault."))).unwrap();
     pump(&mut shop, &mut acme);
     // The acceptance was waiting; the recall has come meanwhile.
     pump(&mut acme, &mut shop);

@@ -93,7 +93,7 @@ fn is_encoded(headers: &HeaderMap) -> bool {
 fn encoded_refused() -> Response {
     let problem = Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "content-encoding-unsupported",
+        "unsupported-media",
         "Compressed requests are not taken",
     )
     .detail("The request has a Content-Encoding.")
