@@ -40,7 +40,7 @@ settings! {
 
     /// Where partners reach this desk: HTTPS, TLS 1.3.
     peer: Peer {
-        /// The address listened on: 0.0.0.0 or [::] for every interface, port 0 for a free port.
+        /// The address listened on: 0.0.0.0 for every interface, port 0 for a free port.
         listen: SocketAddr = Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 8441));
         /// The public addresses told to partners, best first. When there are none it is https:// with the address
         /// listened on, provided that one names an interface; set this when the desk is behind a router or has a name.
@@ -81,14 +81,15 @@ settings! {
     files: Files {
         /// The largest file taken, from partners and from the own people.
         largest: Size<MIB, FILE_BYTES> = Some(Size(GIB));
-        /// Room left on the disk below which no file is taken, so that tickets and comments still find theirs.
-        disk_floor: Size<0, { 1024 * GIB }> = Some(Size(256 * MIB));
     }
 
     /// The store.
     store: Store {
         /// Memory for the index of the store. More makes large desks faster.
         cache: Size<MIB, { 64 * GIB }> = Some(Size(32 * MIB));
+        /// With less room left on the disk the desk says at /readyz of the API that it is not ready for new work, so
+        /// that somebody is told before the disk is full.
+        disk_floor: Size<0, { 1024 * GIB }> = Some(Size(256 * MIB));
     }
 
     /// The log, written to standard error. It holds no secrets and no text of tickets at any level.

@@ -1,14 +1,21 @@
 //! The types of settings: what may be written for each, and how it is written back.
 
+mod filter;
+mod measure;
+mod own;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use deskwire_http::address::AllowedRange;
 use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::terms::{FieldName, PersonRule, Redelegate};
 use deskwire_proto::text::Label;
+
+pub use filter::Filter;
+pub use measure::{Count, Size};
+pub use own::{Loopback, Prefix};
 
 /// A value as it was written, before its meaning is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,13 +117,13 @@ macro_rules! text_values {
 
 text_values! {
     Label: "a text on one line of 1 to 120 bytes", |label| label.as_str().to_owned();
-    Prefix: "1 to 8 letters A-Z and digits, beginning with a letter", |prefix| prefix.0.clone();
+    Prefix: "1 to 8 letters A-Z and digits, beginning with a letter", |prefix| prefix.as_str().to_owned();
     SocketAddr: "an address and a port such as \"0.0.0.0:8441\" or \"[::]:8441\"", ToString::to_string;
-    Loopback: "an address of this machine alone and a port, such as \"127.0.0.1:0\" or \"[::1]:8440\"", |own| own.0.to_string();
+    Loopback: "an address of this machine alone and a port, such as \"127.0.0.1:0\" or \"[::1]:8440\"", |own| own.address().to_string();
     Endpoint: "an address such as \"https://desk.example.com:8441\"", ToString::to_string;
     AllowedRange: "a range of addresses such as \"10.20.0.0/16\"", ToString::to_string;
     PathBuf: "the path of a file", |path| path.display().to_string();
-    Filter: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"", |filter| filter.text.clone();
+    Filter: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"", |filter| filter.as_str().to_owned();
 }
 
 /// Values that are one of a few words.
@@ -228,68 +235,6 @@ impl FromText for PathBuf {
     }
 }
 
-/// What stands before ticket numbers: 1 to 8 of `A-Z0-9`, beginning with a letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prefix(String);
-
-impl Prefix {
-    /// Most letters and digits.
-    pub const MAX: usize = 8;
-
-    /// As written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromText for Prefix {
-    fn from_text(text: &str) -> Result<Self, String> {
-        let good = (1..=Self::MAX).contains(&text.len())
-            && text.bytes().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
-            && text.starts_with(|first: char| first.is_ascii_uppercase());
-        if good { Ok(Self(text.to_owned())) } else { Err(String::new()) }
-    }
-}
-
-impl FromStr for Prefix {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::from_text(text).map_err(|_| Self::takes())
-    }
-}
-
-/// An address that only programs of this machine reach, with a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loopback(SocketAddr);
-
-impl Loopback {
-    /// Any free port of 127.0.0.1.
-    #[must_use]
-    pub const fn free_port() -> Self {
-        Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))
-    }
-
-    /// The address.
-    #[must_use]
-    pub const fn address(self) -> SocketAddr {
-        self.0
-    }
-}
-
-impl FromText for Loopback {
-    fn from_text(text: &str) -> Result<Self, String> {
-        let address = SocketAddr::from_text(text)?;
-        if address.ip().is_loopback() {
-            return Ok(Self(address));
-        }
-        Err("other machines could reach that one, and the token would cross the network in clear; to reach the API from \
-             another machine forward a port over SSH"
-            .to_owned())
-    }
-}
-
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -297,128 +242,6 @@ pub enum LogFormat {
     Readable,
     /// One JSON object a line.
     Json,
-}
-
-/// How much is logged: a level for the whole program, and others for parts of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
-    text: String,
-    /// The level of everything not named.
-    pub level: tracing::Level,
-    /// Modules of this program by the beginning of their name, each with its level.
-    pub parts: Vec<(String, tracing::Level)>,
-}
-
-impl Filter {
-    /// The default.
-    #[must_use]
-    pub fn info() -> Self {
-        Self { text: "info".to_owned(), level: tracing::Level::INFO, parts: Vec::new() }
-    }
-}
-
-impl FromText for Filter {
-    fn from_text(text: &str) -> Result<Self, String> {
-        let mut filter = Self { text: text.to_owned(), ..Self::info() };
-        for item in text.split(',').map(str::trim) {
-            match item.split_once('=') {
-                None => filter.level = level(item)?,
-                // What libraries say of connections at their lowest levels is not ours to vouch for.
-                Some((part, _)) if !part.starts_with("deskwire") => {
-                    return Err(format!("{part} is no part of this program; those begin with deskwire_"));
-                }
-                Some((part, word)) => filter.parts.push((part.to_owned(), level(word)?)),
-            }
-        }
-        Ok(filter)
-    }
-}
-
-fn level(word: &str) -> Result<tracing::Level, String> {
-    match word {
-        "error" => Ok(tracing::Level::ERROR),
-        "warn" => Ok(tracing::Level::WARN),
-        "info" => Ok(tracing::Level::INFO),
-        "debug" => Ok(tracing::Level::DEBUG),
-        "trace" => Ok(tracing::Level::TRACE),
-        _ => Err(format!("{} is no level", quoted(word))),
-    }
-}
-
-/// A number from `MIN` to `MAX`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Count<const MIN: u32, const MAX: u32>(pub u32);
-
-impl<const MIN: u32, const MAX: u32> Value for Count<MIN, MAX> {
-    const SHAPE: Shape = Shape::Number;
-
-    fn takes() -> String {
-        format!("a number from {MIN} to {MAX}")
-    }
-
-    fn read(raw: &Raw) -> Result<Self, String> {
-        let Raw::Number(number) = raw else { return Err(String::new()) };
-        let fitting = u32::try_from(*number).ok().filter(|number| (MIN..=MAX).contains(number));
-        fitting.map(Self).ok_or_else(String::new)
-    }
-
-    fn literal(&self) -> String {
-        self.0.to_string()
-    }
-}
-
-/// A number of bytes from `MIN` to `MAX`, written with its unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size<const MIN: u64, const MAX: u64>(pub u64);
-
-/// Units of sizes, largest first.
-const UNITS: [(&str, u64); 8] = [
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("TB", 1_000_000_000_000),
-    ("GB", 1_000_000_000),
-    ("MB", 1_000_000),
-    ("KB", 1_000),
-];
-
-impl<const MIN: u64, const MAX: u64> Value for Size<MIN, MAX> {
-    const SHAPE: Shape = Shape::Text;
-
-    fn takes() -> String {
-        format!("a size from {} to {}, such as \"500 MiB\" or \"2 GiB\"", size_text(MIN), size_text(MAX))
-    }
-
-    fn read(raw: &Raw) -> Result<Self, String> {
-        let bytes = match raw {
-            Raw::Text(text) => size(text),
-            Raw::Number(number) => u64::try_from(*number).ok(),
-            Raw::List(_) | Raw::Other(_) => None,
-        };
-        bytes.filter(|bytes| (MIN..=MAX).contains(bytes)).map(Self).ok_or_else(String::new)
-    }
-
-    fn literal(&self) -> String {
-        quoted(&size_text(self.0))
-    }
-}
-
-fn size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(end);
-    let unit = unit.trim_start();
-    let factor = match unit {
-        "" | "B" => 1,
-        _ => UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
-}
-
-fn size_text(bytes: u64) -> String {
-    let fitting = UNITS.iter().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor));
-    fitting.map_or_else(|| bytes.to_string(), |(name, factor)| format!("{} {name}", bytes / factor))
 }
 
 /// At most `MAX` values.
