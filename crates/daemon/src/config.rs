@@ -81,15 +81,15 @@ settings! {
     files: Files {
         /// The largest file taken, from partners and from the own people.
         largest: Size<MIB, FILE_BYTES> = Some(Size(GIB));
+        /// With less room left on the disk the desk says at /readyz of the API that it is not ready for new work, so
+        /// that somebody is told before the disk is full.
+        disk_floor: Size<0, { 1024 * GIB }> = Some(Size(256 * MIB));
     }
 
     /// The store.
     store: Store {
         /// Memory for the index of the store. More makes large desks faster.
         cache: Size<MIB, { 64 * GIB }> = Some(Size(32 * MIB));
-        /// With less room left on the disk the desk says at /readyz of the API that it is not ready for new work, so
-        /// that somebody is told before the disk is full.
-        disk_floor: Size<0, { 1024 * GIB }> = Some(Size(256 * MIB));
     }
 
     /// The log, written to standard error. It holds no secrets and no text of tickets at any level.

@@ -223,7 +223,7 @@ fn api_state(
         started,
         terms: face::terms(config),
         file_limit: config.files.largest.0,
-        free_floor: config.store.disk_floor.0,
+        free_floor: config.files.disk_floor.0,
     }
 }
 
