@@ -1,6 +1,8 @@
 //! House rules as tests: which crate may use which, who owns an outside library, how long files and functions get,
 //! and that code and specification name each other.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("client", &["api-types"]),
     (
         "daemon",
-        &["proto", "machine", "store", "store-sled", "engine", "federation", "api", "api-types", "http", "client"],
+        &[
+            "proto",
+            "machine",
+            "store",
+            "store-sled",
+            "engine",
+            "federation",
+            "api",
+            "api-types",
+            "http",
+            "client",
+        ],
     ),
     ("cli", &["proto", "daemon", "client", "api-types"]),
 ];
@@ -90,7 +103,8 @@ fn all_sources() -> Vec<PathBuf> {
 fn every_arrow_points_down() {
     let layers: BTreeMap<_, _> = LAYERS.iter().copied().collect();
     for name in crates() {
-        let allowed = layers.get(name.as_str()).unwrap_or_else(|| panic!("the crate {name} stands in no layer"));
+        let allowed =
+            layers.get(name.as_str()).unwrap_or_else(|| panic!("the crate {name} stands in no layer"));
         for used in dependencies(&name) {
             if let Some(used) = used.strip_prefix("deskwire-") {
                 assert!(allowed.contains(&used), "{name} may not use {used}");
@@ -120,7 +134,17 @@ fn the_core_is_pure() {
         }
         for path in sources(&root().join("crates").join(name).join("src")) {
             let text = read(&path);
-            for banned in ["TcpStream", "UdpSocket", "ToSocketAddrs", "std::fs", "std::process", "SystemTime", "Instant::now", "std::env", "std::thread"] {
+            for banned in [
+                "TcpStream",
+                "UdpSocket",
+                "ToSocketAddrs",
+                "std::fs",
+                "std::process",
+                "SystemTime",
+                "Instant::now",
+                "std::env",
+                "std::thread",
+            ] {
                 assert!(!text.contains(banned), "{} mentions {banned}", path.display());
             }
         }
@@ -163,7 +187,8 @@ fn functions_fit_a_screen() {
 }
 
 fn is_function(line: &str) -> bool {
-    let line = line.trim_start_matches("pub ").trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+    let line =
+        line.trim_start_matches("pub ").trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
     let line = line.trim_start_matches("const ").trim_start_matches("async ");
     line.starts_with("fn ")
 }
@@ -177,13 +202,16 @@ fn each_kind_names_a_section_that_exists() {
     for path in sources(&folder) {
         let text = read(&path);
         let head = text.lines().next().unwrap_or_default();
-        let Some((kind, section)) = head.strip_prefix("//! ").and_then(|head| head.split_once(" — proto-spec, section "))
+        let Some((kind, section)) =
+            head.strip_prefix("//! ").and_then(|head| head.split_once(" — proto-spec, section "))
         else {
             continue;
         };
         kinds += 1;
-        let heading = chapter.lines().find(|line| line.starts_with('#') && line.contains(&format!(" {section} ")));
-        let heading = heading.unwrap_or_else(|| panic!("{}: chapter 6 has no section {section}", path.display()));
+        let heading =
+            chapter.lines().find(|line| line.starts_with('#') && line.contains(&format!(" {section} ")));
+        let heading =
+            heading.unwrap_or_else(|| panic!("{}: chapter 6 has no section {section}", path.display()));
         assert!(heading.contains(kind), "section {section} is '{heading}', not {kind}");
     }
     assert!(kinds >= 36, "only {kinds} kinds name their section");
@@ -193,7 +221,8 @@ fn each_kind_names_a_section_that_exists() {
 #[test]
 fn nothing_names_a_machine_or_a_registry() {
     let banned = ["/root/", "/home/", "crates.io-index", "/work/"];
-    let texts = ["README.md", "CHANGELOG.md", "crates/ARCHITECTURE.md", "tests/README.md", "Cargo.toml", "deny.toml"];
+    let texts =
+        ["README.md", "CHANGELOG.md", "crates/ARCHITECTURE.md", "tests/README.md", "Cargo.toml", "deny.toml"];
     let files = all_sources().into_iter().chain(texts.iter().map(|name| root().join(name)));
     for path in files {
         let text = read(&path);

@@ -1,0 +1,12 @@
+//! Whole desks as real processes: what their users would lose, tried out. `tests/README.md` says what is where.
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
+mod delivery;
+mod files;
+mod kill;
+mod marker;
+mod refusals;
+mod restart;
+mod sizes;
+mod story;
+mod wire;

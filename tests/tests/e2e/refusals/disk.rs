@@ -1,0 +1,132 @@
+//! A disk that is full: new work is refused, the rest goes on, and nothing is lost.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use deskwire_api_types::{Audience, CommentRequest, FileQuery};
+use deskwire_client::Error;
+use deskwire_tests::{
+    answers,
+    cli::assert_sentence,
+    desk::Desk,
+    links::{PATIENCE, accept, link, offer, quiet, until},
+    world::{World, say},
+};
+
+/// A desk whose disk is full must say so, go on answering, and take work again by itself when there is room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_new_work_and_loses_nothing() {
+    let world = World::new("a_full_disk");
+    let Some(disk) = SmallDisk::mount(&world.path("disk")) else { return };
+    let mut acme = Desk::made_in(disk.0.join("acme"), "Acme").await;
+    acme.set("files", "disk_floor", "\"2MiB\"");
+    acme.start().await;
+    let kassa = Desk::new(&world, "Kassa").await;
+    link(&kassa, &acme, Default::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "Room").await;
+    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    quiet(PATIENCE, &acme, &kassa).await;
+
+    let filler = disk.fill();
+    let say_it = |body: String| CommentRequest { body, audience: Audience::Thread };
+    let mut taken = Vec::new();
+    let problem = loop {
+        let body = format!("comment {} {}", taken.len(), "x".repeat(20_000));
+        match acme.client().comment(&ticket, &say_it(body.clone())).await {
+            Ok(_) => taken.push(body),
+            Err(Error::Refused(problem)) => break problem,
+            Err(error) => panic!("{error:?}"),
+        }
+        assert!(taken.len() < 2_000, "the disk never became full");
+    };
+    say(&format!("full after {} comments", taken.len()));
+    assert_eq!((problem.code.as_str(), problem.status), ("disk-full", 503));
+    assert_sentence(&problem.detail);
+    assert!(problem.retry_after.is_some() && problem.next.is_some(), "{problem:?}");
+
+    // A file has no room either; reads go on; the partner's words wait at the partner.
+    let file = world.path("large");
+    fs::write(&file, vec![1; 3 << 20]).unwrap();
+    let query = FileQuery { name: "large".into(), ..Default::default() };
+    let refused = acme.client().attach(&ticket, &query, &file).await.unwrap_err();
+    assert!(matches!(&refused, Error::Refused(problem) if problem.status == 503), "{refused:?}");
+    let full = answers::of(&acme).await;
+    kassa.client().comment(&theirs, &say_it("from outside".into())).await.unwrap();
+    assert!(
+        !acme.client().ready().await.unwrap().ready,
+        "a desk that takes nothing must not say it is ready"
+    );
+
+    drop(filler);
+    until("Room", async || match acme.client().comment(&ticket, &say_it("room again".into())).await {
+        Ok(_) => Ok(Some(())),
+        Err(Error::Refused(problem)) if problem.status == 503 => Ok(None),
+        Err(error) => Err(error),
+    })
+    .await;
+    let now = answers::of(&acme).await.to_string();
+    for body in &taken {
+        assert!(now.contains(body.as_str()) && full.to_string().contains(body.as_str()), "a comment is lost");
+    }
+    acme.stop().await;
+    acme.start().await;
+    quiet(PATIENCE, &acme, &kassa).await;
+    let mine = serde_json::to_string(&acme.client().ticket(&ticket).await.unwrap()).unwrap();
+    assert!(mine.contains("from outside") && mine.contains("room again"));
+    assert_eq!(acme.json(&["verify"]).await["ok"], true);
+}
+
+/// A file system in memory, as small as the test wants it.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Option<Self> {
+        fs::create_dir(at).unwrap();
+        let tried = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "none"]).arg(at).output();
+        match tried {
+            Ok(output) if output.status.success() => Some(Self(at.to_owned())),
+            Ok(output) => {
+                let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                say(&format!("SKIPPED: a small disk cannot be mounted here ({why}); it takes root"));
+                None
+            }
+            Err(error) => {
+                say(&format!("SKIPPED: a small disk cannot be mounted here ({error})"));
+                None
+            }
+        }
+    }
+
+    /// Leaves next to no room.
+    fn fill(&self) -> Filler {
+        let path = self.0.join("filler");
+        let mut file = File::create(&path).unwrap();
+        let mut piece = vec![0; 1 << 20];
+        while !piece.is_empty() {
+            if file.write_all(&piece).is_err() {
+                piece.truncate(piece.len() / 2);
+            }
+        }
+        Filler(path)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a daemon of this test may be just ending.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Gives the room back when it is dropped.
+struct Filler(PathBuf);
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}

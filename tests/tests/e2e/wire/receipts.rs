@@ -1,0 +1,159 @@
+//! A partner that answers falsely: nothing counts as delivered that it has not truly signed for.
+
+use std::sync::{Arc, Mutex};
+
+use deskwire_api_types::InviteRequest;
+use deskwire_proto::{
+    batch::Batch,
+    cose::Sign1,
+    document::{Signed, V1},
+    id::{Hash, LinkId, Nonce},
+    key::SecretKey,
+    receipt::Receipt,
+    session::{Hello, Welcome},
+};
+use deskwire_tests::{
+    desk::Desk,
+    https,
+    links::{link_with, offer, until},
+    puppet::{Unlinked, now},
+    stub::{Heard, Reply, Stub},
+    world::{World, address},
+};
+
+/// How the partner answers a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    BeyondTheEnd,
+    BadSignature,
+    Stranger,
+    OtherLink,
+    OtherHash,
+    NotAReceipt,
+    Truly,
+}
+
+/// Whoever reads "delivered" must be able to rely on a signature of the partner under exactly this.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_a_true_receipt_counts_as_delivery() {
+    let world = World::new("only_a_true_receipt");
+    let mut random = world.random();
+    let acme = Desk::new(&world, "Acme").await;
+    let (at, tls) = (address(), https::new_identity());
+    let invite = InviteRequest { expires_in_seconds: None, terms: None, approved: true };
+    let invitation = acme.client().invite(&invite).await.unwrap().text.unwrap();
+    let unlinked = Unlinked::new(random.fork(), "Puppet", at, tls.spki());
+    let mut puppet = unlinked.accept(acme.address, &invitation).await;
+
+    let manner = Arc::new(Mutex::new(Manner::BeyondTheEnd));
+    let mut reader = Reader {
+        secret: SecretKey::from_seed(&puppet.secret.seed()),
+        link: puppet.link,
+        nonce: random.array(),
+        held: (0, puppet.link.into()),
+        manner: Arc::clone(&manner),
+    };
+    let _stub = Stub::https(at, &tls, move |heard| reader.answer(heard)).await;
+    let (_, delegation) = offer(&acme, "Puppet", "Is this delivered?").await;
+    for (next, code) in [
+        (Manner::BeyondTheEnd, "malformed"),
+        (Manner::BadSignature, "answer-unverified"),
+        (Manner::Stranger, "answer-unverified"),
+        (Manner::OtherLink, "answer-unverified"),
+        (Manner::OtherHash, "fork"),
+        (Manner::NotAReceipt, "answer-unverified"),
+    ] {
+        *manner.lock().unwrap() = next;
+        // A sign of life, so that it is tried again at once.
+        puppet.open_session().await;
+        until(&format!("{code} for {next:?}"), async || {
+            let link = link_with(&acme, "Puppet").await;
+            assert_eq!(link.out.acknowledged, 0, "{next:?} counted as delivery");
+            Ok(link.last_error.filter(|trouble| trouble.code == code))
+        })
+        .await;
+        let seen = acme.client().delegation(&delegation.id).await.unwrap();
+        assert!(seen.undelivered.is_some() && seen.provisional, "{next:?}: {seen:?}");
+    }
+    *manner.lock().unwrap() = Manner::Truly;
+    puppet.open_session().await;
+    until("The delivery", async || {
+        let link = link_with(&acme, "Puppet").await;
+        Ok((link.out.length > 0 && link.out.acknowledged == link.out.length).then_some(()))
+    })
+    .await;
+    assert_eq!(acme.client().delegation(&delegation.id).await.unwrap().undelivered, None);
+}
+
+/// The reader's side of a stream.
+struct Reader {
+    secret: SecretKey,
+    link: LinkId,
+    nonce: [u8; 32],
+    /// How many messages it says it holds, and the hash of the last.
+    held: (u64, Hash),
+    manner: Arc<Mutex<Manner>>,
+}
+
+impl Reader {
+    fn answer(&mut self, heard: &Heard) -> Reply {
+        match heard.what.as_str() {
+            "POST /deskwire/1/hello" => self.welcome(&heard.body),
+            "POST /deskwire/1/batch" => self.receipt(&heard.body),
+            _ => Reply::problem(404, "unknown-path"),
+        }
+    }
+
+    fn welcome(&mut self, body: &[u8]) -> Reply {
+        let payload = Sign1::parse(body).unwrap().unverified_payload();
+        let hello: Hello =
+            deskwire_proto::cbor::decode(payload, deskwire_proto::cbor::Bounds::LARGE).unwrap();
+        self.nonce[0] = self.nonce[0].wrapping_add(1);
+        let welcome = Welcome {
+            v: V1,
+            to: hello.from,
+            from: hello.to,
+            head: self.held.1,
+            link: self.link,
+            time: now(),
+            hello: hello.nonce,
+            known: 0,
+            nonce: Nonce::new(self.nonce),
+            length: self.held.0,
+            descriptor: None,
+        };
+        Reply::signed(Signed::seal(welcome, &self.secret).raw().to_vec())
+    }
+
+    fn receipt(&mut self, body: &[u8]) -> Reply {
+        let manner = *self.manner.lock().unwrap();
+        let batch = Batch::decode(body).unwrap();
+        let last = batch.deliveries.last().unwrap();
+        let head = deskwire_proto::envelope::read_head(last.signed()).unwrap();
+        let upto = if manner == Manner::BeyondTheEnd { head.seq + 5 } else { head.seq };
+        let mut times = vec![0; upto as usize];
+        times[0] = now().0;
+        let receipt = Receipt {
+            v: V1,
+            to: head.from,
+            base: 0,
+            from: head.to,
+            hash: if manner == Manner::OtherHash { Hash::of(b"other") } else { last.hash() },
+            link: if manner == Manner::OtherLink { LinkId::new([9; 32]) } else { self.link },
+            upto,
+            times,
+            length: 0,
+            outcomes: Vec::new(),
+        };
+        let stranger = SecretKey::from_seed(&[3; 32]);
+        let key = if manner == Manner::Stranger { &stranger } else { &self.secret };
+        let mut bytes = Signed::seal(receipt, key).raw().to_vec();
+        match manner {
+            Manner::BadSignature => *bytes.last_mut().unwrap() ^= 1,
+            Manner::NotAReceipt => bytes = last.signed().to_vec(),
+            Manner::Truly => self.held = (upto, last.hash()),
+            _ => {}
+        }
+        Reply::signed(bytes)
+    }
+}
