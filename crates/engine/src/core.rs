@@ -103,9 +103,11 @@ impl Core {
             effects: BTreeSet::new(),
             key: None,
         };
-        match command.run(&mut step) {
+        let outcome = command.run(&mut step);
+        let mut effects = step.effects;
+        match outcome.and_then(|reply| Ok(self.overlay.check().map(|()| reply)?)) {
             Ok(reply) => {
-                self.effects.append(&mut step.effects);
+                self.effects.append(&mut effects);
                 self.overlay.keep();
                 Ok(reply)
             }

@@ -6,7 +6,7 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use deskwire_store::table::{Rows, RowsMut};
-use deskwire_store::{Batch, Direction, Result, View, VisitRow};
+use deskwire_store::{Batch, Direction, MAX_KEY, MAX_VALUE, Result, View, VisitRow};
 
 type Change = (Vec<u8>, Option<Vec<u8>>);
 /// What the overlay held for a key: nothing, a deletion, or a value.
@@ -41,6 +41,23 @@ impl Overlay {
                 None => self.changes.remove(&key),
             };
         }
+    }
+
+    /// Checks what the job has changed against the limits of a view. What is on stable storage has to be foldable, so
+    /// a row that no view takes must not get there.
+    ///
+    /// # Errors
+    /// [`Error::BadRow`](deskwire_store::Error::BadRow).
+    pub fn check(&self) -> Result<()> {
+        let mut batch = Batch::new();
+        for (key, _) in &self.undo {
+            if let Some(Some(value)) = self.changes.get(key)
+                && (value.len() > MAX_VALUE || key.len() > MAX_KEY)
+            {
+                batch.put(key.clone(), value.clone());
+            }
+        }
+        batch.check()
     }
 
     /// The group is sealed: its changes stay in sight while it is synced. The one before must have landed.

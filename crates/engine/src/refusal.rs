@@ -119,7 +119,7 @@ impl From<deskwire_store::Error> for Refusal {
         tracing::error!(%error, "the store failed");
         Self::new(
             Fault::Ours,
-            "store-failed",
+            error.code(),
             format!("The store of this desk failed: {error}."),
             "Look at the log of the daemon; nothing was changed.",
         )

@@ -43,6 +43,7 @@ pub struct Engine {
 pub struct Running {
     queue: mpsc::Sender<Order>,
     thread: JoinHandle<Result<(), WriteError>>,
+    syncing: JoinHandle<()>,
 }
 
 impl Engine {
@@ -60,7 +61,8 @@ impl Engine {
         let sink = core.take_sink().ok_or_else(|| std::io::Error::other("this core has a writer already"))?;
         let (groups, sealed) = mpsc::channel();
         let landed = queue.clone();
-        std::thread::Builder::new().name("sync".into()).spawn(move || sync(sink, &sealed, &landed))?;
+        let syncing =
+            std::thread::Builder::new().name("sync".into()).spawn(move || sync(sink, &sealed, &landed))?;
         let mut writer = Writer {
             core,
             orders,
@@ -73,7 +75,7 @@ impl Engine {
             stopping: false,
         };
         let thread = std::thread::Builder::new().name("writer".into()).spawn(move || writer.run())?;
-        Ok((Self { queue: queue.clone(), reader, clock }, Running { queue, thread }))
+        Ok((Self { queue: queue.clone(), reader, clock }, Running { queue, thread, syncing }))
     }
 
     /// Runs a command and waits until its group is on stable storage.
@@ -120,7 +122,10 @@ impl Running {
     pub fn stop(self) -> Result<(), WriteError> {
         // The writer may have ended already.
         let _ = self.queue.send(Order::Stop);
-        self.thread.join().unwrap_or_else(|_| Err(WriteError::Fatal("the writer panicked".into())))
+        let ended = self.thread.join().unwrap_or_else(|_| Err(WriteError::Fatal("the writer panicked".into())));
+        // With the writer its queue of groups is gone, so this thread ends too; only then is the store let go.
+        let synced = self.syncing.join().map_err(|_| WriteError::Fatal("the syncing thread panicked".into()));
+        ended.and(synced)
     }
 
     /// Whether the writer has ended, which it does by itself only after a fatal error.
@@ -132,11 +137,23 @@ impl Running {
 
 /// Makes groups durable, one after the other, and says so to the writer.
 fn sync(mut sink: Box<dyn Sink>, groups: &mpsc::Receiver<Arc<SealedGroup>>, landed: &mpsc::Sender<Order>) {
+    // If writing panics, the writer must not wait for ever.
+    let _lost = Lost(landed);
     while let Ok(group) = groups.recv() {
         let written = sink.write(std::slice::from_ref(group.as_ref()));
         if landed.send(Order::Landed(written)).is_err() {
             return;
         }
+    }
+}
+
+/// Tells the writer that nobody syncs any more.
+struct Lost<'a>(&'a mpsc::Sender<Order>);
+
+impl Drop for Lost<'_> {
+    fn drop(&mut self) {
+        // A writer that has ended does not need to know.
+        let _ = self.0.send(Order::Landed(Err(WriteError::Fatal("the syncing thread has ended".into()))));
     }
 }
 
@@ -159,7 +176,11 @@ impl Writer {
         loop {
             if !self.core.is_syncing() {
                 self.launch()?;
-                if self.stopping && !self.core.is_syncing() && self.backlog.is_empty() {
+                let idle = !self.core.is_syncing();
+                if idle && !self.backlog.is_empty() {
+                    continue;
+                }
+                if self.stopping && idle {
                     break;
                 }
             }

@@ -182,6 +182,7 @@ fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body
     facts_fit(body, &row)?;
     let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
     row.case.check_peer(&said.event)?;
+    find::has_room(&row)?;
     let event = Some(FoldEvent(said.event, said.words));
     Ok(Consumed { refused: None, local: local(delegation, row.ticket, None), event })
 }

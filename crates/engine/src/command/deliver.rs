@@ -4,7 +4,8 @@ use deskwire_proto::batch::BatchHead;
 use deskwire_proto::code::Code;
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::envelope::Verified;
-use deskwire_proto::limits::RECEIPT_MESSAGES;
+use deskwire_proto::id::Hash;
+use deskwire_proto::limits::{DOCUMENT_BYTES, RECEIPT_MESSAGES};
 use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{Received, Record};
@@ -127,6 +128,8 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         return Ok(Some(Delivered::Refused(Code::BadPrev)));
     }
     let consumed = consume(step, context, &stream, &message)?;
+    // Times of first commit never fall, whatever the clock does: each receipt has to tell the same ones.
+    let before = if stream.in_length == 0 { step.now } else { received(step, no, stream.in_length)?.at };
     let record = Received {
         no,
         seq,
@@ -137,7 +140,7 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         refused: consumed.refused,
         local: consumed.local,
         event: consumed.event,
-        at: step.now,
+        at: step.now.max(before),
     };
     let file = record.local.file;
     step.record(&Record::Received(record), message.delivery.1.map(|text| text.into_vec()))?;
@@ -166,21 +169,36 @@ fn received(step: &Step<'_>, no: LinkNo, seq: u64) -> Result<ReceivedRow, Refusa
     step.rows().get(RECEIVED, &(no, seq))?.ok_or_else(|| find::broken("a received message without a row"))
 }
 
-/// Signs what is on stable storage once this step is committed.
+/// Hash of the partner's message with this number; the link id for 0.
+fn head_at(step: &Step<'_>, no: LinkNo, link: &LinkRow, seq: u64) -> Result<Hash, Refusal> {
+    if seq == 0 { Ok(link.link.into()) } else { Ok(received(step, no, seq)?.hash) }
+}
+
+/// Room for times and outcomes in a receipt: one that is larger could not be read. proto-spec, section 8.2.
+const RECEIPT_ROOM: usize = DOCUMENT_BYTES - 1_024;
+/// What one message takes of it, without code and words: its time, and the frame of its outcome.
+const RECEIPT_FRAME: usize = 40;
+
+/// Signs what is on stable storage once this step is committed. What does not fit is left to the next receipt.
 fn receipt(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: u64) -> Result<Vec<u8>, Refusal> {
     let stream = find::stream(step, no)?;
-    let upto = stream.in_length;
-    let base = known.min(upto).max(upto.saturating_sub(RECEIPT_MESSAGES as u64));
+    let base = known.min(stream.in_length);
+    let (mut upto, mut hash) = (base, head_at(step, no, link, base)?);
     let mut times = Vec::new();
     let mut outcomes = Vec::new();
     let mut before = 0;
-    for seq in base + 1..=upto {
-        let row = received(step, no, seq)?;
+    let mut room = RECEIPT_ROOM;
+    for row in (base + 1..=stream.in_length).take(RECEIPT_MESSAGES).map(|seq| received(step, no, seq)) {
+        let row = row?;
+        let words =
+            row.refused.as_ref().map_or(0, |(_, why)| why.code.as_str().len() + why.words.as_str().len());
+        let Some(left) = room.checked_sub(words + RECEIPT_FRAME) else { break };
+        (room, upto, hash) = (left, upto + 1, row.hash);
         times.push(row.at.0.saturating_sub(before));
         before = row.at.0.max(before);
         if let Some((unsupported, why)) = row.refused {
             let what = if unsupported { NotApplied::Unsupported } else { NotApplied::Refused };
-            outcomes.push(Outcome(seq, what, why.code, why.words));
+            outcomes.push(Outcome(upto, what, why.code, why.words));
         }
     }
     let body = Receipt {
@@ -188,7 +206,7 @@ fn receipt(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: u64) -> Resul
         to: link.partner,
         base,
         from: step.identity.desk(),
-        hash: stream.in_head,
+        hash,
         link: link.link,
         upto,
         times,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use deskwire_machine::delegation;
+use deskwire_proto::cbor;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::terms::Terms;
 use deskwire_store::EntryRef;
@@ -60,6 +62,19 @@ pub(super) fn delegations(
 ) -> Result<Vec<(DelegationNo, DelegationRow)>, Refusal> {
     let keys = step.rows().list(TICKET_DELEGATIONS, &ticket, usize::MAX)?;
     keys.into_iter().map(|((_, no), ())| Ok((no, delegation(step, no)?))).collect()
+}
+
+/// How large the row of a delegation may be for one more event to enter it, bytes. What is left up to the limit of a
+/// row is for what the events that are open already will still bring: numbers, receipts, words.
+const ROOM_FOR_EVENT: usize = 2_600;
+/// So many open events, with the longest words, never take more than that.
+const FEW: usize = 16;
+
+/// Refuses one more event where so many are open that their row would not hold it.
+pub(super) fn has_room(row: &DelegationRow) -> Result<(), delegation::Refusal> {
+    let open = row.case.open().len();
+    let full = open > FEW && cbor::encode_packed(row).is_ok_and(|bytes| bytes.len() > ROOM_FOR_EVENT);
+    if full { Err(delegation::Refusal::TooManyUnanswered { limit: open }) } else { Ok(()) }
 }
 
 /// Refuses new work for a link on which nothing can be said.

@@ -411,6 +411,8 @@ fn free_name(step: &Step<'_>, wanted: &Label) -> Result<Label, Refusal> {
             slug.push('-');
         }
     }
+    // Room for a number behind it; small letters may take more bytes than large ones.
+    slug.truncate(slug.floor_char_boundary(Label::MAX - "-4294967295".len()));
     let slug = slug.trim_end_matches('-');
     let slug = if slug.is_empty() { "link" } else { slug };
     let taken: Vec<Label> =

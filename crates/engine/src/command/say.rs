@@ -37,7 +37,9 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     let stream = find::stream(step, saying.link)?;
     let event = said(&saying.body);
     if let (Some(event), Some((delegation, _))) = (&event, saying.delegation) {
-        find::delegation(step, delegation)?.case.check(&event.event, stream.in_length)?;
+        let row = find::delegation(step, delegation)?;
+        row.case.check(&event.event, stream.in_length)?;
+        find::has_room(&row)?;
     }
     let salt = step.random::<SALT_BYTES>();
     let id = saying.delegation.map(|(_, id)| id);

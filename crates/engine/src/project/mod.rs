@@ -95,7 +95,9 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         }
         Record::Dropped { no, order, why, .. } => stream::dropped(rows, *no, *order, why),
         Record::Received(message) => received::project(rows, at, message, text),
-        Record::ReceiptGiven { no, upto, .. } => stream::with(rows, *no, |row| row.given = *upto),
+        Record::ReceiptGiven { no, upto, .. } => {
+            stream::with(rows, *no, |row| row.given = row.given.max(*upto))
+        }
         Record::ReceiptTaken { no, receipt, .. } => stream::receipt_taken(rows, at, *no, receipt),
     }
 }

@@ -4,6 +4,7 @@ use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::id::SessionId;
 use deskwire_proto::receipt::Receipt;
+use deskwire_proto::text::Words;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::ItemMade;
 use deskwire_store::row::{InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
@@ -21,6 +22,8 @@ const RETIRED: usize = 8;
 const PENDING: usize = 4;
 /// Receipts whose promise is kept apart; older ones are subsumed.
 const PROMISES: usize = 8;
+/// Words of all partners that refused one contribution together, bytes: they share one row.
+const MARKED_WORDS: usize = 2_000;
 
 /// Length of the partner's stream that has been applied.
 pub(super) fn cursor(rows: &Overlay, no: LinkNo) -> Result<u64> {
@@ -129,12 +132,25 @@ fn mark(
 ) -> Result<()> {
     let Some(key) = thread else { return Ok(()) };
     change(rows, THREADS, key, |row| {
+        let said = row.shared.iter().filter_map(|shared| shared.refused.as_ref());
+        let room = MARKED_WORDS.saturating_sub(said.map(|why| why.words.as_str().len()).sum());
         let shared = row.shared.iter_mut().find(|shared| shared.link == no && shared.order == order);
         if let Some(shared) = shared {
-            shared.refused = Some(why.clone());
+            shared.refused = Some(Refused { code: why.code.clone(), words: first_words(&why.words, room) });
         }
     })
     .map(drop)
+}
+
+/// The beginning of words that have to go into `room` bytes; never nothing.
+fn first_words(words: &Words, room: usize) -> Words {
+    const CUT: &str = "…";
+    let text = words.as_str();
+    if text.len() <= room {
+        return words.clone();
+    }
+    let end = text.floor_char_boundary(room.saturating_sub(CUT.len()));
+    Words::new(format!("{}{CUT}", &text[..end])).unwrap_or_else(|_| words.clone())
 }
 
 pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &[u8]) -> Result<()> {

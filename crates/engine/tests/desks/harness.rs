@@ -75,10 +75,11 @@ impl Desk {
         let key = SecretKey::from_seed(&[seed; 32]);
         let next = SecretKey::from_seed(&[seed ^ 0xff; 32]);
         let keys = KeyLog::incept(&key, &next.public());
+        let host = if name.is_ascii() { name.to_lowercase() } else { format!("desk-{seed}") };
         let face = Face {
             name: Label::new(name).unwrap(),
-            prefix: name.to_uppercase(),
-            endpoints: vec![Url::new(format!("https://{}.example:8441", name.to_lowercase())).unwrap()],
+            prefix: host.to_uppercase(),
+            endpoints: vec![Url::new(format!("https://{host}.example:8441")).unwrap()],
             tls: vec![Spki::new([seed; 32])],
             file_bytes: 1 << 30,
         };

@@ -1,6 +1,7 @@
 //! Whole desks over the store in memory, joined by hand: what people would lose if the engine were wrong.
 
 mod harness;
+mod limits;
 mod linking;
 mod order;
 mod rebuild;

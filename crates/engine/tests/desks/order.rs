@@ -188,6 +188,25 @@ fn a_kind_that_is_not_handled_is_consumed_and_said_and_harms_nothing_else() {
 }
 
 #[test]
+fn a_clock_set_back_between_two_messages_changes_no_receipt() {
+    let (mut shop, mut acme) = talking();
+    let open = session(&mut shop, &mut acme);
+    let mut times = Vec::new();
+    for number in 1..=2 {
+        say(&mut shop, number);
+        let mut sent = batch(&mut shop, open, None).unwrap();
+        sent.head.known = shop.stream().acked + number as u64 - 1;
+        let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &sent) else { panic!("a receipt") };
+        let receipt: Signed<deskwire_proto::receipt::Receipt> =
+            Signed::open(&receipt, acme.identity.keys().current()).unwrap();
+        times.push(receipt.body().times.clone());
+        acme.now = deskwire_proto::time::Timestamp(acme.now.0 - 3_600_000);
+    }
+    // The second message was committed an hour earlier by the clock; both receipts name the moment of the first.
+    assert_eq!(times[0], times[1]);
+}
+
+#[test]
 fn a_receipt_that_lies_is_not_counted_as_delivery() {
     let (mut shop, mut acme) = talking();
     say(&mut shop, 1);
