@@ -27,9 +27,6 @@ use crate::face;
 use crate::folder::{Folder, replace};
 use crate::material::Material;
 
-/// The version of the fold from journal to view. It is raised with every change of what the view holds.
-const VIEW_SCHEMA: u32 = 1;
-
 /// How long requests in work may go on after the stop; those of partners are repeated, those of the own people carry
 /// keys with which they can be.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -165,7 +162,7 @@ async fn open_store(folder: &Folder, config: &Config) -> Result<Opened, StartErr
     let path = folder.store();
     let options = deskwire_store_sled::Options {
         cache_bytes: config.store.cache.0,
-        ..deskwire_store_sled::Options::new(VIEW_SCHEMA)
+        ..deskwire_store_sled::Options::new(deskwire_store::table::SCHEMA)
     };
     let opened = blocking(move || deskwire_store_sled::open(&path, options)).await?;
     opened.map_err(|error| match error {

@@ -28,11 +28,18 @@ pub struct Reader {
     keeper: Arc<dyn Keeper>,
     identity: Arc<Identity>,
     contacts: Contacts,
-    /// Descriptors and terms are verified and decoded once for each record that holds them.
-    partners: Arc<Mutex<HashMap<(EntryRef, EntryRef), Known>>>,
+    /// Descriptors and terms are verified and decoded once for each record that holds them; the newest of each link are
+    /// kept, however often a partner sends a new one.
+    partners: Arc<Mutex<HashMap<LinkNo, Known>>>,
 }
 
-type Known = (Arc<Descriptor>, Arc<Terms>);
+/// What two records hold.
+struct Known {
+    records: (EntryRef, EntryRef),
+    descriptor: Arc<Descriptor>,
+    terms: Arc<Terms>,
+}
+
 /// When an authenticated word of a partner last came; kept in memory alone.
 pub(crate) type Contacts = Arc<Mutex<HashMap<LinkNo, Timestamp>>>;
 
@@ -189,14 +196,16 @@ impl Reader {
     }
 
     fn known(&self, no: LinkNo, row: LinkRow) -> Result<Arc<Partner>> {
-        let key = (row.descriptor, row.terms);
+        let records = (row.descriptor, row.terms);
         let mut cache = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
-        let (descriptor, terms) = match cache.get(&key) {
-            Some(known) => known.clone(),
+        let (descriptor, terms) = match cache.get(&no).filter(|known| known.records == records) {
+            Some(known) => (Arc::clone(&known.descriptor), Arc::clone(&known.terms)),
             None => {
-                let known = (Arc::new(self.descriptor(row.descriptor)?), Arc::new(self.terms(row.terms)?));
-                cache.insert(key, known.clone());
-                known
+                let descriptor = Arc::new(self.descriptor(row.descriptor)?);
+                let terms = Arc::new(self.terms(row.terms)?);
+                let (kept, agreed) = (Arc::clone(&descriptor), Arc::clone(&terms));
+                cache.insert(no, Known { records, descriptor: kept, terms: agreed });
+                (descriptor, terms)
             }
         };
         Ok(Arc::new(Partner { no, row, descriptor, terms, us: self.identity.desk() }))

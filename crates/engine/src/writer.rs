@@ -1,6 +1,7 @@
 //! The writer's threads: one builds the next group while the other makes the last one durable; answers wait for theirs.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -122,7 +123,8 @@ impl Running {
     pub fn stop(self) -> Result<(), WriteError> {
         // The writer may have ended already.
         let _ = self.queue.send(Order::Stop);
-        let ended = self.thread.join().unwrap_or_else(|_| Err(WriteError::Fatal("the writer panicked".into())));
+        let ended =
+            self.thread.join().unwrap_or_else(|_| Err(WriteError::Fatal("the writer panicked".into())));
         // With the writer its queue of groups is gone, so this thread ends too; only then is the store let go.
         let synced = self.syncing.join().map_err(|_| WriteError::Fatal("the syncing thread panicked".into()));
         ended.and(synced)
@@ -140,7 +142,10 @@ fn sync(mut sink: Box<dyn Sink>, groups: &mpsc::Receiver<Arc<SealedGroup>>, land
     // If writing panics, the writer must not wait for ever.
     let _lost = Lost(landed);
     while let Ok(group) = groups.recv() {
-        let written = sink.write(std::slice::from_ref(group.as_ref()));
+        // A panic here must end the writer too: whoever waits for this group would wait for ever.
+        let writing = AssertUnwindSafe(|| sink.write(std::slice::from_ref(group.as_ref())));
+        let written = catch_unwind(writing)
+            .unwrap_or_else(|_| Err(WriteError::Fatal("writing the journal panicked".into())));
         if landed.send(Order::Landed(written)).is_err() {
             return;
         }

@@ -74,7 +74,10 @@ pub fn preview(
     let partner = partner.ok_or_else(|| Refusal::unknown("link", link, "deskwire link list"))?;
     allowed(&partner.row, &partner.terms)?;
     let source = source(reader.identity(), ticket, &row, &reader.entry(row.body)?, by)?;
-    Ok(disclosure::offer(&source, choice, &partner.terms, MOST_HOPS).preview)
+    let mut preview = disclosure::offer(&source, choice, &partner.terms, MOST_HOPS).preview;
+    // Drawn when it is sent, so that nobody can tell from it where the case began.
+    preview.sent.retain(|sent| sent.field != "hops");
+    Ok(preview)
 }
 
 /// The largest budget that an origin starts with; a smaller random one hides how far the chain has come.

@@ -39,18 +39,21 @@ pub(super) fn invited(
 /// A request was answered. The invitation is bound to the desk that used it first, and its last exchange counts.
 pub(super) fn answered(
     rows: &mut Overlay,
+    at: EntryRef,
     desk: DeskId,
-    (request, answer): (Hash, Hash),
-    exchange: &ExchangeRow,
+    (request, answer): (&[u8], &[u8]),
+    invitation: Option<Hash>,
+    when: Timestamp,
 ) -> Result<()> {
-    if let Some(secret) = &exchange.invitation {
+    let (request, answer) = (Hash::of(request), Hash::of(answer));
+    if let Some(secret) = &invitation {
         change(rows, INVITATIONS, secret, |row| {
             let times = row.asked.map_or(0, |(times, ..)| times);
             row.desk = Some(desk);
             row.asked = Some((times.saturating_add(1), request, answer));
         })?;
     }
-    rows.put(EXCHANGES, &answer, exchange)
+    rows.put(EXCHANGES, &answer, &ExchangeRow { entry: at, invitation, link: None, at: when })
 }
 
 pub(super) fn expected(

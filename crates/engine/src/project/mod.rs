@@ -8,11 +8,8 @@ mod received;
 pub(crate) mod stream;
 mod ticket;
 
-use deskwire_proto::id::Hash;
 use deskwire_store::record::Record;
-use deskwire_store::row::{
-    CounterRow, ExchangeRow, FileState, InSession, KeyedRow, LinkState, Pause, ThreadKind,
-};
+use deskwire_store::row::{CounterRow, FileState, KeyedRow, LinkState, Pause, ThreadKind};
 use deskwire_store::table::{COUNTERS, INVITATIONS, KEYED, Key, RowsMut, Table};
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
@@ -43,8 +40,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
             link::ask_failed(rows, desk, (*attempt, *next), why)
         }
         Record::LinkAnswered { desk, request, answer, invitation, at: when, .. } => {
-            let row = ExchangeRow { entry: at, invitation: *invitation, link: None, at: *when };
-            link::answered(rows, *desk, (Hash::of(request), Hash::of(answer)), &row)
+            link::answered(rows, at, *desk, (request, answer), *invitation, *when)
         }
         Record::LinkClosed { no, .. } => link::with(rows, *no, |row| row.state = LinkState::Closed),
         Record::LinkOpened(opened) => link::open(rows, at, opened),
@@ -68,14 +64,9 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         }
         Record::Welcomed { .. } => Ok(()),
         Record::HelloAnswered { no, hello, session, instance, short, .. } => {
-            let hello = Hash::of(hello);
-            let pending =
-                InSession { session: *session, instance: *instance, hello, short: *short, entry: at };
-            stream::welcomed(rows, *no, pending)
+            stream::welcomed(rows, at, *no, hello, (*session, *instance, *short))
         }
-        Record::SessionTaken { no, session, .. } => {
-            stream::with(rows, *no, |row| stream::take_session(row, *session))
-        }
+        Record::SessionTaken { no, session, .. } => stream::session_taken(rows, *no, *session),
         Record::TicketMade(made) => ticket::made(rows, at, made),
         Record::TicketStatus { ticket, status, label, at: when } => {
             ticket::status(rows, (*ticket, at), status, label.as_ref(), *when)
@@ -95,9 +86,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         }
         Record::Dropped { no, order, why, .. } => stream::dropped(rows, *no, *order, why),
         Record::Received(message) => received::project(rows, at, message, text),
-        Record::ReceiptGiven { no, upto, .. } => {
-            stream::with(rows, *no, |row| row.given = row.given.max(*upto))
-        }
+        Record::ReceiptGiven { no, upto, .. } => stream::receipt_given(rows, *no, *upto),
         Record::ReceiptTaken { no, receipt, .. } => stream::receipt_taken(rows, at, *no, receipt),
     }
 }

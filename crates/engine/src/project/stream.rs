@@ -2,7 +2,7 @@
 
 use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::cose::Sign1;
-use deskwire_proto::id::SessionId;
+use deskwire_proto::id::{Hash, InstanceId, SessionId};
 use deskwire_proto::receipt::Receipt;
 use deskwire_proto::text::Words;
 use deskwire_store::local::{LinkNo, Order};
@@ -36,17 +36,34 @@ pub(super) fn with(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut Str
 }
 
 /// A hello was answered: its session waits for its first batch.
-pub(super) fn welcomed(rows: &mut Overlay, no: LinkNo, pending: InSession) -> Result<()> {
-    rows.put(HELLOS, &(no, pending.hello), &())?;
+pub(super) fn welcomed(
+    rows: &mut Overlay,
+    at: EntryRef,
+    no: LinkNo,
+    hello: &[u8],
+    (session, instance, short): (SessionId, InstanceId, bool),
+) -> Result<()> {
+    let hello = Hash::of(hello);
+    rows.put(HELLOS, &(no, hello), &())?;
     with(rows, no, |row| {
-        row.pending.push(pending);
+        row.pending.push(InSession { session, instance, hello, entry: at, short });
         let surplus = row.pending.len().saturating_sub(PENDING);
         row.pending.drain(..surplus);
     })
 }
 
+/// A welcomed session brought its first batch.
+pub(super) fn session_taken(rows: &mut Overlay, no: LinkNo, session: SessionId) -> Result<()> {
+    with(rows, no, |row| take_session(row, session))
+}
+
+/// We gave a receipt.
+pub(super) fn receipt_given(rows: &mut Overlay, no: LinkNo, upto: u64) -> Result<()> {
+    with(rows, no, |row| row.given = row.given.max(upto))
+}
+
 /// A welcomed session becomes the current one; it and all that are older no longer wait.
-pub(super) fn take_session(row: &mut StreamRow, session: SessionId) {
+fn take_session(row: &mut StreamRow, session: SessionId) {
     let Some(place) = row.pending.iter().position(|pending| pending.session == session) else { return };
     let Some(pending) = row.pending.drain(..=place).next_back() else { return };
     if let Some(former) = row.session.take()
@@ -94,7 +111,7 @@ pub(super) fn numbered(
     at: EntryRef,
     (no, order): (LinkNo, Order),
     (seq, seen): (u64, u64),
-    hash: deskwire_proto::id::Hash,
+    hash: Hash,
 ) -> Result<()> {
     let waiting = need(rows, WAITING, &(no, order))?;
     rows.delete(WAITING, &(no, order));

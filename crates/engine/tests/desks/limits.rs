@@ -36,7 +36,7 @@ impl Command for ForMany {
 fn a_row_too_long_for_the_view_is_refused_before_it_is_on_the_disk() {
     let mut desk = Desk::new("Shop", 1);
     desk.ticket("Dead cash register");
-    assert_eq!(desk.run(ForMany).unwrap_err().code, "store-failed");
+    assert_eq!(desk.run(ForMany).unwrap_err().code, "store-bad-row");
     desk.comment(1, "still at work", Audience::Internal).unwrap();
     let desk = desk.restart_with_other_rows();
     assert_eq!(desk.rows().list(THREADS, &TicketNumber(1), 10).unwrap().len(), 1);
