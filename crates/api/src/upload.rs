@@ -178,6 +178,8 @@ async fn take(
     let attached = api.state.engine.call(change.keyed(hashed.blob.as_bytes(), command)).await;
     let attached = match attached {
         Ok(attached) => attached,
+        // Nobody knows what came of it: at the next start the file may hang on its ticket.
+        Err(refusal) if refusal.code == Refusal::stopping().code => return Err(refusal.into()),
         Err(refusal) => {
             discard(&api, arrival).await;
             return Err(refusal.into());

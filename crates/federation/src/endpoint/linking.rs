@@ -23,8 +23,12 @@ pub(super) async fn request(State(endpoint): Shelf, request: Request) -> Answer 
     let stranger = address(&request);
     endpoint.strangers.spend(stranger).map_err(Refused::limited)?;
     let bytes = body::document(request).await?;
-    let answer = endpoint.answer_request(&bytes).await?;
-    endpoint.strangers.refund(stranger);
+    let (answer, invited) = endpoint.answer_request(&bytes).await?;
+    // An invitation is good for a few answers only. A desk that is expected may ask on the schedule, and no faster: each
+    // of its requests is stored.
+    if invited {
+        endpoint.strangers.refund(stranger);
+    }
     Ok(document(answer))
 }
 
@@ -39,7 +43,8 @@ pub(super) async fn reveal(State(endpoint): Shelf, request: Request) -> Answer {
 }
 
 impl Endpoint {
-    async fn answer_request(&self, bytes: &[u8]) -> Result<Vec<u8>, Refused> {
+    /// The answer, and whether the request came with an invitation.
+    async fn answer_request(&self, bytes: &[u8]) -> Result<(Vec<u8>, bool), Refused> {
         let (request, descriptor) = open_request(bytes)?;
         if request.body().to != self.shared.us() || request.body().from == self.shared.us() {
             return Err(Code::WrongDesk.into());
@@ -50,7 +55,7 @@ impl Endpoint {
             None => self.shared.askers.known(asked.from),
         };
         let answered = self.answer_in_turn(AnswerRequest { request, descriptor }, crossing.as_deref()).await;
-        answered.map_err(|refusal| {
+        answered.map(|answer| (answer, asked.secret.is_some())).map_err(|refusal| {
             tracing::info!(desk = %asked.from, code = refusal.code, "a request to link was refused");
             match Code::from_text(refusal.code) {
                 Some(Code::TermsDiffer) => self.terms_differ(&asked),

@@ -5,9 +5,9 @@ use deskwire_proto::transfer::{ChunkList, Part};
 use deskwire_store::row::FileRow;
 use tokio::time::Instant;
 
-use super::partial::{Partial, is_whole};
+use super::partial::{Partial, whole};
 use super::request::Stride;
-use super::{Ended, Fetcher, damaged};
+use super::{Ended, Fetcher, announced_wrong, damaged};
 
 impl Fetcher {
     /// Fetches one file.
@@ -20,8 +20,10 @@ impl Fetcher {
 
     async fn try_fetch(&self, row: &FileRow) -> Result<(), Ended> {
         let blobs = self.shared.engine.reader().blobs();
-        if is_whole(blobs, row.blob).await? {
-            return Ok(());
+        match whole(blobs, row.blob).await? {
+            Some(size) if size == row.size => return Ok(()),
+            Some(_) => return Err(announced_wrong("its size is another one")),
+            None => {}
         }
         let list = self.chunk_list(row).await?;
         let mut partial = Partial::begin(blobs, row, list).await?;

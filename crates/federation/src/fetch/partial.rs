@@ -20,10 +20,10 @@ pub(super) struct Partial {
     plan: Plan,
 }
 
-/// Whether the blob is here already, announced by somebody else or left by a crash at the very end.
-pub(super) async fn is_whole(blobs: &Arc<dyn Blobs>, blob: Hash) -> Result<bool, Ended> {
+/// The size of the blob if it is here already, announced by somebody else or left by a crash at the very end.
+pub(super) async fn whole(blobs: &Arc<dyn Blobs>, blob: Hash) -> Result<Option<u64>, Ended> {
     let blobs = Arc::clone(blobs);
-    on_disk(move || blobs.exists(&BlobId(*blob.as_bytes()))).await
+    on_disk(move || blobs.size(&BlobId(*blob.as_bytes()))).await
 }
 
 impl Partial {
