@@ -15,6 +15,24 @@ use deskwire_store::table::{DELEGATION_IDS, Rows};
 use super::find;
 use crate::{Refusal, Step, refused};
 
+/// Which optional fields an offer or an update has: the two have the same members in types of their own.
+macro_rules! optional_fields {
+    ($facts:expr, $text:expr) => {
+        [
+            ($text.company.is_some(), FieldName::Company, "company"),
+            ($text.contact.is_some(), FieldName::Contact, "contact"),
+            ($text.custom.is_some(), FieldName::Custom, "custom"),
+            ($text.equipment.is_some(), FieldName::Equipment, "equipment"),
+            ($text.agreement.is_some(), FieldName::Agreement, "agreement"),
+            ($facts.category.is_some(), FieldName::Category, "category"),
+            ($text.object.is_some(), FieldName::Object, "object"),
+            ($facts.priority.is_some(), FieldName::Priority, "priority"),
+            ($facts.respond.is_some() || $facts.resolve.is_some(), FieldName::Deadline, "deadline"),
+            ($facts.price.is_some(), FieldName::Price, "price"),
+        ]
+    };
+}
+
 /// The link that a message came over.
 pub(super) struct Context<'a> {
     pub(super) no: LinkNo,
@@ -176,8 +194,7 @@ fn delegation_of(
 fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body) -> Result<Consumed, Stop> {
     let (delegation, row) = delegation_of(step, context, message)?;
     if let Body::Update { facts, text } = body {
-        let outside = outside_update(facts, text, context.terms);
-        within_terms(&outside)?;
+        within_terms(&outside(&optional_fields!(facts, text), context.terms))?;
     }
     facts_fit(body, &row)?;
     let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
@@ -217,7 +234,7 @@ fn offered(
     if !context.terms.may_delegate(context.link.side.other()) {
         return Err(OutcomeCode::NotAllowedByTerms.into());
     }
-    within_terms(&outside_offer(facts, text, context.terms))?;
+    within_terms(&outside(&optional_fields!(facts, text), context.terms))?;
     let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
     delegation::Case::new(delegation::Role::Contractor).check_peer(&said.event)?;
     let counters = step.counters()?;
@@ -236,43 +253,7 @@ fn within_terms(outside: &[&str]) -> Result<(), Stop> {
     Err(Stop::Message(No(OutcomeCode::NotAllowedByTerms, words)))
 }
 
-/// The fields of an offer that the terms do not let travel.
-fn outside_offer(facts: &offer::Facts, text: &offer::Text, terms: &Terms) -> Vec<&'static str> {
-    let met = [
-        (text.company.is_some(), FieldName::Company, "company"),
-        (text.contact.is_some(), FieldName::Contact, "contact"),
-        (text.custom.is_some(), FieldName::Custom, "custom"),
-        (text.equipment.is_some(), FieldName::Equipment, "equipment"),
-        (text.agreement.is_some(), FieldName::Agreement, "agreement"),
-        (facts.category.is_some(), FieldName::Category, "category"),
-        (text.object.is_some(), FieldName::Object, "object"),
-        (facts.priority.is_some(), FieldName::Priority, "priority"),
-        (facts.respond.is_some() || facts.resolve.is_some(), FieldName::Deadline, "deadline"),
-        (facts.price.is_some(), FieldName::Price, "price"),
-    ];
-    outside(&met, terms)
-}
-
-fn outside_update(
-    facts: &deskwire_proto::message::update::Facts,
-    text: &deskwire_proto::message::update::Text,
-    terms: &Terms,
-) -> Vec<&'static str> {
-    let met = [
-        (text.company.is_some(), FieldName::Company, "company"),
-        (text.contact.is_some(), FieldName::Contact, "contact"),
-        (text.custom.is_some(), FieldName::Custom, "custom"),
-        (text.equipment.is_some(), FieldName::Equipment, "equipment"),
-        (text.agreement.is_some(), FieldName::Agreement, "agreement"),
-        (facts.category.is_some(), FieldName::Category, "category"),
-        (text.object.is_some(), FieldName::Object, "object"),
-        (facts.priority.is_some(), FieldName::Priority, "priority"),
-        (facts.respond.is_some() || facts.resolve.is_some(), FieldName::Deadline, "deadline"),
-        (facts.price.is_some(), FieldName::Price, "price"),
-    ];
-    outside(&met, terms)
-}
-
+/// The fields that the terms do not let travel.
 fn outside(met: &[(bool, FieldName, &'static str)], terms: &Terms) -> Vec<&'static str> {
     let outside = met.iter().filter(|(present, field, _)| *present && !terms.allows(*field));
     outside.map(|(_, _, name)| *name).collect()
