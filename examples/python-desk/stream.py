@@ -50,15 +50,14 @@ def split_batch(data):
 
 
 def check_envelope(signed, text, link, peer, me, keys):
-    """Section 4.5, steps 1 to 4."""
+    """Section 4.5, steps 1 to 4: what needs no place in the stream."""
     if len(signed) + len(text or b"") > 65536:
         raise Problem("too-large", "A message has at most 64 KiB.")
-    message = Signed(signed, "message", bounds=SMALL)
+    message = Signed(signed, "message", bounds=SMALL, keys=keys)
     if message.body["link"] != link:
         raise Problem("wrong-link", "The message belongs to another link.")
     if (message.body["to"], message.body["from"]) != (me, peer):
         raise Problem("wrong-desk", "The message is from or for another desk.")
-    message.verify(keys)
     return message
 
 
@@ -87,7 +86,7 @@ def check_body(head, text):
         if part is None or (body is not None and (reason is None or (type(reason) is str and not reason.strip()))):
             raise Problem("reason-missing", "Say why: this needs a reason in words.")
     elif part is None and mode not in ("none", "by"):
-        raise Problem("text-missing", f"A {kind} needs its text.")
+        raise Problem("malformed-text", f"A {kind} needs its text.")
     if part is not None:
         rule = {"reason": "reason-text", "by": "by-text"}.get(mode, mode)
         if mode == "none" or body is None or not shapes.RULES[rule](body):

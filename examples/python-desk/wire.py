@@ -142,7 +142,7 @@ def sign(seed, purpose, body):
 class Signed:
     """A signed thing whose form and shape are right; `verify` says whether it may be believed."""
 
-    def __init__(self, data, purpose, rule=None, most=262144, bounds=LARGE):
+    def __init__(self, data, purpose, rule=None, most=262144, bounds=LARGE, keys=None):
         if len(data) > most:
             raise Problem("too-large", "More bytes than a signed thing may have.")
         parts = decode(data, SMALL)
@@ -152,6 +152,9 @@ class Signed:
             raise Problem("malformed", "This is not a COSE_Sign1 in the one allowed form.")
         self.data, self.purpose, self.hash = bytes(data), purpose, sha(data)
         self.protected, _, self.payload, self.signature = parts
+        self.body = None
+        if keys is not None:                # messages: the signature is looked at before the head (4.5)
+            self.verify(keys)
         self.body = decode(self.payload, bounds)
         match(rule or purpose, self.body)
 
