@@ -253,6 +253,8 @@ impl Command for Resume {
             LinkState::Quarantined(_) => {
                 step.record(&Record::Resumed { no: self.link, at: step.now }, None)?;
                 step.wake(self.link);
+                // While the link stood still nobody looked for its files.
+                step.after(Effect::Fetch(self.link));
                 Ok(())
             }
             LinkState::Active => {

@@ -145,6 +145,8 @@ fn answered_before(
 /// How often the desk that an invitation is bound to may begin the exchange again: each time is one more try for
 /// somebody between who looks for matching words.
 const EXCHANGES_PER_INVITATION: u8 = 16;
+/// How long after the expiry an exchange that began before it may finish, milliseconds. proto-spec, section 3.4.
+const FINISH_WITHIN: u64 = 24 * 3_600 * 1_000;
 
 fn invited(step: &Step<'_>, secret: &Secret, desk: DeskId) -> Result<(Terms, Option<Hash>), Refusal> {
     let hash = secret.stored_hash();
@@ -243,7 +245,7 @@ fn open(step: &mut Step<'_>, exchange: &ExchangeRow, reveal: &LinkReveal) -> Res
         if row.used.is_some() || !last {
             return Err(Code::InvitationUsed.into());
         }
-        if row.revoked {
+        if row.revoked || row.expires.plus(FINISH_WITHIN) < step.now {
             return Err(Code::InvitationExpired.into());
         }
         waiting = !row.approved;

@@ -12,6 +12,7 @@ use deskwire_store::table::{HELLOS, RECEIVED, Rows, SENT};
 use serde_bytes::ByteBuf;
 
 use super::find;
+use crate::port::Effect;
 use crate::{Command, Refusal, Step};
 
 /// Says hello for our own stream of a link; the bytes go to the partner.
@@ -274,6 +275,7 @@ fn welcome_back(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Result<Resul
         LinkState::Quarantined(_) => {
             step.record(&Record::Resumed { no, at }, None)?;
             step.wake(no);
+            step.after(Effect::Fetch(no));
             Ok(Ok(()))
         }
         LinkState::WaitingApproval => Ok(Err(Code::LinkWaiting)),

@@ -3,9 +3,9 @@
 use deskwire_engine::command::link::{Approve, MakeInvitation, RevokeInvitation, invitation_text};
 use deskwire_engine::command::linking::{Accepted, AnswerRequest, ComposeRequest, TakeReveal};
 use deskwire_proto::descriptor::Descriptor;
-use deskwire_proto::document::Signed;
+use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::id::Hash;
-use deskwire_proto::linking::LinkRequest;
+use deskwire_proto::linking::{LinkRequest, LinkReveal};
 use deskwire_proto::terms::Terms;
 use deskwire_store::row::LinkState;
 use deskwire_store::table::{LINKS, Rows};
@@ -60,6 +60,21 @@ fn an_invitation_used_expired_revoked_or_unknown_links_nobody() {
     let mut wrong = short;
     wrong.secret = deskwire_proto::invitation::Secret::new([9; 16]);
     assert_eq!(ask(&mut other, &mut acme, &wrong).unwrap_err().code, "invitation-unknown");
+}
+
+#[test]
+fn an_exchange_begun_in_time_may_finish_within_a_day_and_no_later() {
+    for (late, code) in [(23, None), (25, Some("invitation-expired"))] {
+        let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+        let (_, invitation) = invite(&mut shop, Some(60_000));
+        let (_, nonce, answer) = ask(&mut shop, &mut acme, &invitation).unwrap();
+        shop.now = invitation.expires.plus(late * 3_600_000);
+        let (to, from) = (shop.identity.desk(), acme.identity.desk());
+        let answer = Hash::of(&answer);
+        let body = LinkReveal { v: V1, to, from, nonce, answer };
+        let taken = shop.run(TakeReveal { reveal: Signed::seal(body, acme.identity.secret()) });
+        assert_eq!(taken.err().map(|refusal| refusal.code), code);
+    }
 }
 
 #[test]
