@@ -27,10 +27,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import stream
-from shapes import STATUS, Problem, match
+from shapes import STATUS, Problem
 from stream import Book, now
-from wire import (LARGE, Descriptor, Signed, decode, decode_sequence, desk_text, encode, link_digits, link_words, public,
-                  read_invitation, recovery_words, sha, sign, write_invitation)
+from wire import (LARGE, Descriptor, Signed, decode, desk_text, encode, link_digits, link_words, public, read_invitation, recovery_words, sha, sign, write_invitation)
 
 CBOR = "application/deskwire+cbor"
 CHUNK = 1048576
@@ -155,7 +154,7 @@ def accept(book, text):
     link = sha(b"deskwire link", sha(request), answer.hash, nonce)
     reveal = book.sign("link-reveal", to=peer.desk, nonce=nonce, answer=answer.hash)
     with book:
-        book.db.execute("insert into link values(?,?,0,?,'begun',?,?,?,?,0)", (
+        book.db.execute("insert into link values(?,?,0,?,'begun',?,?,?,?)", (
             link, peer.desk, encode(invitation["terms"]), newest.data, answer.data, nonce, reveal))
     return show_link(book, link) | {"state": show_reveal(book, link)}
 
@@ -176,7 +175,7 @@ def invite(book, approved):
     body = {"v": 1, "desk": book.me, "terms": TERMS, "secret": secrets.token_bytes(16), "expires": now() + 7 * 86400000,
             "endpoint": book.descriptor.body["endpoints"][0]} | ({"approved": True} if approved else {})
     with book:
-        book.db.execute("insert into invitation values(?,?,?,null,0,0)", (sha(body["secret"]), "", encode(body)))
+        book.db.execute("insert into invitation values(?,?,null,0,0)", (sha(body["secret"]), encode(body)))
     return {"text": write_invitation(body)}
 
 
@@ -233,7 +232,7 @@ def link_reveal(book, data):
     link = sha(b"deskwire link", request.hash, sha(row["answer"]), body["nonce"])
     invitation = decode(book.one("select body from invitation where secret = ?", row["secret"])["body"], LARGE)
     book.db.execute("update invitation set spent = 1 where secret = ?", (row["secret"],))
-    book.db.execute("insert or ignore into link values(?,?,1,?,?,?,null,null,null,0)", (
+    book.db.execute("insert or ignore into link values(?,?,1,?,?,?,null,null,null)", (
         link, peer.desk, encode(request.body["terms"]), "active" if invitation.get("approved") else "waiting", peer.data))
     state = book.link(link)["state"]
     if state not in ("waiting", "active"):

@@ -16,7 +16,7 @@ UNSUPPORTED = {kind for kind in KINDS if kind.split(".")[0] in ("terms", "statem
 SCHEMA = """
 create table if not exists meta(k text primary key, v blob);
 create table if not exists link(id blob primary key, peer blob, inviter int, terms blob, state text, descriptor blob,
-    answer blob, nonce blob, reveal blob, changed int);
+    answer blob, nonce blob, reveal blob);
 create table if not exists msg(link blob, mine int, seq int, signed blob, text blob, time int, outcome text, code text,
     words text, item blob, kind text, delegation blob, seen int, primary key(link, mine, seq));
 create table if not exists receipt(link blob, mine int, upto int, length int, signed blob);
@@ -24,7 +24,7 @@ create table if not exists session(link blob, hello blob, id blob, welcome blob,
     n integer primary key autoincrement);
 create table if not exists item(n integer primary key autoincrement, link blob, id blob, kind text, delegation blob,
     time int, facts blob, text blob, acted int);
-create table if not exists invitation(secret blob primary key, text text, body blob, peer blob, tries int, spent int);
+create table if not exists invitation(secret blob primary key, body blob, peer blob, tries int, spent int);
 create table if not exists exchange(request blob primary key, signed blob, answer blob, nonce blob, secret blob,
     void int);
 """
@@ -80,6 +80,9 @@ def check_body(head, text):
     facts = decode(head["facts"], SMALL, "malformed-facts")
     if not shapes.RULES["facts " + kind](facts):
         raise Problem("malformed-facts", f"The facts have not the shape of {kind}.")
+    if kind in ("comment.edit", "delegation.update", "delegation.change-take", "delegation.change-decline") \
+            and facts["version"] < 2:
+        raise Problem("malformed-facts", "Version 1 is the comment or the offer itself.")
     body = part[1] if type(part) is list and len(part) == 2 and shapes.octets(16)(part[0]) else None
     if mode == "reason":
         reason = body.get("reason") if type(body) is dict else None
