@@ -29,7 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import stream
 from shapes import STATUS, Problem
 from stream import Book, now
-from wire import (LARGE, Descriptor, Signed, decode, desk_text, encode, link_digits, link_words, public, read_invitation, recovery_words, sha, sign, write_invitation)
+from wire import (LARGE, Descriptor, Signed, decode, desk_text, encode, link_digits, link_words, public,
+                  read_invitation, recovery_words, sha, sign, write_invitation)
 
 CBOR = "application/deskwire+cbor"
 CHUNK = 1048576
