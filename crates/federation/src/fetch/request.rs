@@ -11,7 +11,7 @@ use deskwire_proto::number::ChunkCount;
 use deskwire_proto::time::Timestamp;
 use deskwire_proto::transfer::{BlobRequest, Part};
 
-use super::{Ended, Fetcher, announced_wrong};
+use super::{Ended, Fetcher, announced_wrong, damaged};
 use crate::peer::{Call, Cause, Trouble};
 
 /// For one part: eight chunks over a very slow line.
@@ -30,6 +30,10 @@ impl Fetcher {
         match self.ask(blob, part, bytes, now).await {
             Err(Trouble { cause: Cause::Stale(time), .. }) => {
                 let answer = self.ask(blob, part, bytes, Timestamp(time).max(now)).await;
+                answer.map_err(refused)
+            }
+            Err(Trouble { cause: Cause::OtherSize, .. }) => {
+                let answer = self.ask(blob, part, bytes, now).await;
                 answer.map_err(refused)
             }
             outcome => outcome.map_err(refused),
@@ -57,6 +61,9 @@ impl Fetcher {
 
 /// A refusal ends this file alone; everything else passes.
 fn refused(trouble: Trouble) -> Ended {
+    if trouble.cause == Cause::OtherSize {
+        return damaged("it has another size than was announced");
+    }
     if trouble.failure != Failure::Refused {
         return Ended::Later(trouble);
     }

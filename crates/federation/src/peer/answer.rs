@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use deskwire_http::body::{self, Pace};
+use deskwire_http::body::{self, BodyError, Pace};
 use deskwire_proto::code::{Class, Code};
 use deskwire_proto::endpoint::Endpoint;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -56,12 +56,12 @@ pub(super) async fn read(
     }
     let announced = response.content_length();
     let bytes = body::read_stream(response.bytes_stream(), announced, max, PACE).await;
-    let bytes = bytes.map_err(|error| Trouble::of_body(endpoint, &error))?;
-    match wanted {
-        Wanted::Bytes { size } if bytes.len() != size => {
-            Err(Trouble::not_a_desk(endpoint, "the answer has fewer bytes than were asked for"))
+    match (wanted, bytes) {
+        (Wanted::Bytes { .. }, Err(BodyError::TooLarge { .. })) => Err(Trouble::other_size(endpoint)),
+        (Wanted::Bytes { size }, Ok(bytes)) if bytes.len() != size => Err(Trouble::other_size(endpoint)),
+        (Wanted::Bytes { .. } | Wanted::Document { .. }, bytes) => {
+            bytes.map_err(|error| Trouble::of_body(endpoint, &error))
         }
-        Wanted::Bytes { .. } | Wanted::Document { .. } => Ok(bytes),
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) enum Cause {
     OtherKey,
     /// The partner has no endpoint.
     NoEndpoint,
+    /// Bytes of a file came, whole, and not as many as were asked for.
+    OtherSize,
     /// Anything else.
     Other,
 }
@@ -80,6 +82,12 @@ impl Trouble {
             authority(endpoint)
         );
         Self::new(Failure::Unreachable, "not-a-desk", words)
+    }
+
+    /// A part of a file of another size than the one asked for.
+    pub(crate) fn other_size(endpoint: &Endpoint) -> Self {
+        let trouble = Self::not_a_desk(endpoint, "it sent another number of bytes than was asked for");
+        Self { cause: Cause::OtherSize, ..trouble }
     }
 
     /// A signed thing that does not verify counts as no answer.
@@ -189,7 +197,7 @@ impl Trouble {
         match self.cause {
             Cause::Code(code) => Some(code),
             Cause::Stale(_) => Some(Code::StaleRequest),
-            Cause::OtherKey | Cause::NoEndpoint | Cause::Other => None,
+            Cause::OtherKey | Cause::NoEndpoint | Cause::OtherSize | Cause::Other => None,
         }
     }
 }
