@@ -5,6 +5,7 @@
 pub mod answers;
 pub mod binary;
 pub mod cli;
+pub mod cutter;
 pub mod desk;
 pub mod https;
 pub mod links;

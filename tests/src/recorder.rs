@@ -50,6 +50,12 @@ impl Recorder {
     pub fn conversations(&self) -> Vec<Conversation> {
         self.tape.lock().unwrap().clone()
     }
+
+    /// How many bytes the desk behind it has sent so far.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.tape.lock().unwrap().iter().map(|conversation| conversation.answered.len()).sum()
+    }
 }
 
 impl Drop for Recorder {

@@ -9,7 +9,7 @@ use deskwire_tests::{
     https::{identity_of, new_identity},
     links::{accept, link, link_with, offer, quiet, until},
     stub::{Reply, Stub},
-    world::{World, say},
+    world::{World, address, say},
 };
 
 /// How long a partner that is back may have to wait for the first delivery: the first pause of the schedule, and a little.
@@ -56,7 +56,7 @@ async fn whoever_stands_in_a_partners_place_is_told_and_hears_nothing() {
     let world = World::new("whoever_stands");
     let acme = Desk::new(&world, "Acme").await;
     let mut cases = Vec::new();
-    for name in ["Otherkey", "Garbage", "Website", "Failing", "Silent", "Slow"] {
+    for name in ["Otherkey", "Garbage", "Website", "Failing", "Redirect", "Silent", "Slow"] {
         let desk = Desk::new(&world, name).await;
         link(&acme, &desk, Default::default()).await;
         let (ticket, delegation) = offer(&acme, name, "Something").await;
@@ -69,6 +69,10 @@ async fn whoever_stands_in_a_partners_place_is_told_and_hears_nothing() {
 
     let html = || Reply::Answer(200, "text/html", b"<html>It works!</html>".to_vec());
     let failing = || Reply::Answer(502, "text/html", b"<html>Bad gateway</html>".to_vec());
+    let elsewhere = address();
+    let target = Stub::https(elsewhere, &new_identity(), move |_| html()).await;
+    let moved =
+        format!("HTTP/1.1 307 X\r\nlocation: https://{elsewhere}/\r\ncontent-length: 0\r\n\r\n").into_bytes();
     let mut stubs = Vec::new();
     for (desk, ticket) in &mut cases {
         desk.kill().await;
@@ -78,6 +82,10 @@ async fn whoever_stands_in_a_partners_place_is_told_and_hears_nothing() {
             "Garbage" => Stub::garbled(at, b"\x00\xff\x15\x03SSH-2.0-nonsense\r\n\r\n").await,
             "Website" => Stub::https(at, &own, move |_| html()).await,
             "Failing" => Stub::https(at, &own, move |_| failing()).await,
+            "Redirect" => {
+                let moved = moved.clone();
+                Stub::https(at, &own, move |_| Reply::Raw(moved.clone())).await
+            }
             "Silent" => Stub::silent(at).await,
             _ => Stub::https(at, &own, |_| Reply::Silence).await,
         });
@@ -97,10 +105,12 @@ async fn whoever_stands_in_a_partners_place_is_told_and_hears_nothing() {
         ("Garbage", "tls-failed"),
         ("Website", "not-a-desk"),
         ("Failing", "peer-failure"),
+        ("Redirect", "not-a-desk"),
         ("Silent", "connect-timeout"),
     ] {
         told(&acme, name, code).await;
     }
+    assert!(target.heard().is_empty(), "a redirect was followed");
     for (stub, (desk, _)) in stubs.iter().zip(&cases) {
         for heard in stub.heard() {
             let public = heard.what == "GET /.well-known/deskwire";

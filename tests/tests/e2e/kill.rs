@@ -56,7 +56,7 @@ async fn killed_daemons_lose_nothing_double_nothing_and_keep_the_order() {
     }
     let begun = Instant::now();
     for _ in 0..ROUNDS {
-        tokio::time::sleep(Duration::from_millis(3 + random.below(200))).await;
+        tokio::time::sleep(Duration::from_millis(3 + random.below(300))).await;
         let which = random.below(5);
         if which != 0 {
             acme.kill().await;

@@ -14,7 +14,7 @@ use deskwire_tests::{
     answers,
     desk::Desk,
     links::{link, quiet, until},
-    recorder::Recorder,
+    recorder::{Recorder, marks},
     world::{World, address, say},
 };
 
@@ -68,8 +68,28 @@ async fn what_is_internal_or_outside_the_terms_never_crosses_the_wire() {
     let (open, closed) = ledger.counts();
     say(&format!("{open} marks had to be seen by a partner, {closed} by nobody"));
     assert!(open > 100 && closed > 200, "the play was too poor: {open} open, {closed} closed");
+    logs_are_silent(&mut [acme.0, beta.0, gamma.0]).await;
     let wrongs = ledger.wrongs(&sent, &["Acme", "Beta", "Gamma"]);
     assert!(wrongs.is_empty(), "{} of {}:\n{}", wrongs.len(), world.replay(), wrongs.join("\n"));
+}
+
+/// Whoever may read a log must not read tickets, names of people or keys in it.
+async fn logs_are_silent(desks: &mut [Desk]) {
+    for desk in desks {
+        let log = std::fs::read(desk.daemon().log()).unwrap();
+        say(&format!("{} has logged {} KiB", desk.name, log.len() >> 10));
+        let mut found = marks(&log);
+        // The names of the two partners are the first marks, and no secret to their operators.
+        found.retain(|number| *number > 1);
+        let shown = found.first().map(|number| line_with(&log, &text(*number)));
+        assert!(found.is_empty(), "{} logs {} texts, such as {shown:?}", desk.name, found.len());
+        assert_eq!(line_with(&log, &desk.token()), "", "the token is in the log");
+    }
+}
+
+fn line_with(log: &[u8], text: &str) -> String {
+    let log = String::from_utf8_lossy(log);
+    log.lines().find(|line| line.contains(text)).unwrap_or_default().chars().take(400).collect()
 }
 
 /// Neither partner may learn that the other exists.
@@ -94,6 +114,8 @@ async fn recorded(world: &World, name: &str) -> (Desk, Recorder) {
     let mut desk = Desk::made(world, name).await;
     let announced = address();
     desk.set("peer", "endpoints", &format!("[\"https://{announced}\"]"));
+    // The log says no word of a ticket at any level.
+    desk.set("log", "level", "\"trace\"");
     let recorder = Recorder::start(&desk.folder, announced, desk.address).await;
     desk.start().await;
     (desk, recorder)

@@ -13,7 +13,7 @@ use deskwire_tests::{
     answers,
     cli::assert_sentence,
     desk::Desk,
-    links::{PATIENCE, accept, link, offer, quiet, until},
+    links::{PATIENCE, accept, link, link_with, offer, quiet, until},
     world::{World, say},
 };
 
@@ -55,7 +55,13 @@ async fn a_full_disk_refuses_new_work_and_loses_nothing() {
     let refused = acme.client().attach(&ticket, &query, &file).await.unwrap_err();
     assert!(matches!(&refused, Error::Refused(problem) if problem.status == 503), "{refused:?}");
     let full = answers::of(&acme).await;
-    kassa.client().comment(&theirs, &say_it("from outside".into())).await.unwrap();
+    let told = until("The refusal at the partner", async || {
+        let body = format!("from outside {}", "y".repeat(40_000));
+        kassa.client().comment(&theirs, &say_it(body)).await?;
+        Ok(link_with(&kassa, "Acme").await.last_error.filter(|trouble| trouble.code == "disk-full"))
+    })
+    .await;
+    assert_sentence(&told.words);
     assert!(
         !acme.client().ready().await.unwrap().ready,
         "a desk that takes nothing must not say it is ready"

@@ -2,12 +2,14 @@
 
 use deskwire_proto::{
     delivery::Delivery,
+    id::Hash,
     message::{
         Body,
-        common::{ByText, Own},
-        status,
+        common::{Audience, ByText, Own},
+        file_add, status,
     },
-    text::{Code, KindName, Label},
+    number::FileSize,
+    text::{Code, FileName, KindName, Label},
 };
 use deskwire_tests::{
     desk::Desk,
@@ -16,8 +18,7 @@ use deskwire_tests::{
 };
 use serde_bytes::ByteBuf;
 
-use super::{case, comment, held, puppet};
-use crate::files::an_offer;
+use super::{an_offer, case, comment, held, puppet};
 
 /// One bad record must harm only itself: not the link, not the next message, not another ticket.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,6 +140,27 @@ fn bad(puppet: &mut Puppet) -> Vec<(Delivery, &'static str)> {
             signed(&head, &content, &puppet.secret)
         },
         "malformed-facts",
+    );
+    odd(
+        &|puppet| {
+            // The name leads out of its folder. The types of this program cannot say it, so its bytes are changed.
+            let facts = file_add::Facts {
+                blob: Hash::of(b""),
+                size: FileSize::new(0).unwrap(),
+                chunks: Hash::of(b""),
+                comment: None,
+                audience: Audience::Thread,
+            };
+            let name = FileName::new("Let me in.txt").unwrap();
+            let text = file_add::Text { by: None, name, media: None, origin: None, relayed: None };
+            let mut content = puppet.content(&Body::FileAdd { facts, text }, Some(case(1)));
+            let text = content.text.as_mut().unwrap();
+            let place = text.windows(9).position(|window| window == b"Let me in").unwrap();
+            text[place..place + 9].copy_from_slice(b"../../etc");
+            let head = puppet.next(&content);
+            signed(&head, &content, &puppet.secret)
+        },
+        "malformed-text",
     );
     cases
 }

@@ -15,8 +15,7 @@ use deskwire_tests::{
     world::World,
 };
 
-use super::{case, comment, held, puppet};
-use crate::files::an_offer;
+use super::{an_offer, case, comment, held, puppet};
 
 /// A forged, misdirected or misplaced message must never be taken for the partner's word, and must not harm the link.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -107,7 +107,7 @@ async fn a_batch_that_is_cut_anywhere_is_not_taken() {
     let acme = Desk::new(&world, "Acme").await;
     let mut puppet = super::puppet(&acme, "Puppet", &mut random).await;
     puppet.open_session().await;
-    let message = puppet.say(&crate::files::an_offer(), Some(super::case(1)));
+    let message = puppet.say(&super::an_offer(), Some(super::case(1)));
     let head = deskwire_proto::batch::BatchHead {
         v: deskwire_proto::document::V1,
         link: puppet.link,

@@ -2,15 +2,22 @@
 
 mod bodies;
 mod envelopes;
+mod files;
 mod http;
+mod linking;
 mod receipts;
 mod sessions;
 
 use deskwire_api_types::InviteRequest;
 use deskwire_proto::{
     id::DelegationId,
-    message::{Body, comment_add, common::Audience},
-    text::Prose,
+    message::{
+        Body, comment_add,
+        common::{Audience, Own},
+        offer as offering,
+    },
+    number::{Hops, Version},
+    text::{Code, Label, Line, Prose},
 };
 use deskwire_tests::{
     desk::Desk,
@@ -51,4 +58,35 @@ async fn held(desk: &Desk, name: &str) -> u64 {
 /// A delegation id out of a number.
 fn case(number: u8) -> DelegationId {
     DelegationId::new([number; 16])
+}
+
+/// An offer of the puppet.
+fn an_offer() -> Body {
+    let own =
+        Own { status: Code::new("new").unwrap(), ticket: Label::new("P-1").unwrap(), status_label: None };
+    Body::Offer {
+        facts: offering::Facts {
+            own,
+            hops: Hops::new(5).unwrap(),
+            test: false,
+            price: None,
+            rules: Version::FIRST,
+            resolve: None,
+            respond: None,
+            category: None,
+            priority: None,
+            loop_tags: None,
+        },
+        text: offering::Text {
+            by: None,
+            title: Line::new("A case of the puppet").unwrap(),
+            custom: None,
+            object: None,
+            company: None,
+            contact: None,
+            agreement: None,
+            equipment: None,
+            description: None,
+        },
+    }
 }

@@ -7,8 +7,7 @@ use deskwire_proto::{
 };
 use deskwire_tests::{desk::Desk, https, puppet::sign, world::World};
 
-use super::{case, comment, held, puppet};
-use crate::files::an_offer;
+use super::{an_offer, case, comment, held, puppet};
 
 /// A stranger who replays what he has recorded must not end the session of two desks that work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,138 @@
+//! Files that a partner announces falsely, and files that it was never given.
+
+use std::fs;
+
+use deskwire_api_types::{FileState, InviteRequest, ThreadEntry};
+use deskwire_proto::{
+    document::{Signed, V1},
+    id::{DelegationId, Hash},
+    message::{Body, common::Audience as Reach, file_add},
+    number::{ChunkCount, FileSize},
+    text::FileName,
+    transfer::{BlobRequest, ChunkList, Part},
+};
+use deskwire_tests::{
+    cli::assert_sentence,
+    desk::Desk,
+    https,
+    links::{link_with, until},
+    puppet::{Puppet, Unlinked, now},
+    stub::{Heard, Reply, Stub},
+    world::{World, address},
+};
+
+use super::an_offer;
+use crate::files::file_is;
+
+/// A file whose bytes are not what was announced must be shown as damaged, never as a file; and nobody gets what was not
+/// announced to him.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_with_a_wrong_hash_is_told_on_the_ticket_and_no_other_is_given_away() {
+    let world = World::new("a_file_with_a_wrong_hash");
+    let mut random = world.random();
+    let acme = Desk::new(&world, "Acme").await;
+    let (at, tls) = (address(), https::new_identity());
+    let invite = InviteRequest { expires_in_seconds: None, terms: None, approved: true };
+    let invitation = acme.client().invite(&invite).await.unwrap().text.unwrap();
+    let puppet = Unlinked::new(random.fork(), "Puppet", at, tls.spki());
+    let mut puppet = puppet.accept(acme.address, &invitation).await;
+
+    let content = random.bytes(1_500_000);
+    let list = ChunkList::new(content.chunks(1 << 20).map(Hash::of).collect());
+    let (bytes, chunks) = (content.clone(), list.clone());
+    let _stub = Stub::https(at, &tls, move |heard| match part_of(heard) {
+        None => Reply::problem(503, "busy"),
+        Some(Part::ChunkList) => Reply::Answer(200, "application/octet-stream", chunks.encode()),
+        Some(Part::Chunks { first, count }) => {
+            let end = ((first + count.get()) << 20).min(bytes.len() as u64) as usize;
+            let mut part = bytes[(first << 20) as usize..end].to_vec();
+            part[0] ^= 1;
+            Reply::Answer(200, "application/octet-stream", part)
+        }
+    })
+    .await;
+
+    let delegation = DelegationId::new(puppet.draw());
+    let case = puppet.say(&an_offer(), Some(delegation));
+    let wrong =
+        announce(&mut puppet, delegation, "wrong.bin", Hash::of(&content), content.len() as u64, list.hash());
+    let huge = announce(&mut puppet, delegation, "huge.bin", Hash::of(b"huge"), 1 << 40, list.hash());
+    let longer = announce(&mut puppet, delegation, "longer.bin", Hash::of(b"longer"), 3 << 20, list.hash());
+    let shorter = announce(&mut puppet, delegation, "shorter.bin", Hash::of(b"shorter"), 9, list.hash());
+    puppet.open_session().await;
+    let receipt = puppet.receipt(&puppet.push(vec![case, wrong, huge, longer, shorter]).await);
+    let outcomes: Vec<_> = receipt.outcomes.iter().map(|it| (it.0, it.2.as_str().to_owned())).collect();
+    assert_eq!(outcomes, [(3, "file-too-large".to_owned())], "{receipt:?}");
+
+    let file = file_is(&acme, "wrong.bin", FileState::Failed).await;
+    let trouble = file.trouble.clone().expect("why");
+    assert_eq!(trouble.code, "blob-mismatch");
+    assert_sentence(&trouble.words);
+    let target = world.path("got");
+    let got = acme.run(&["file", "get", &file.id, "-o", target.to_str().unwrap(), "--json"]).await;
+    assert_eq!(got.code, 1, "{got:?}");
+    assert!(!target.exists(), "a damaged file was given out");
+
+    // Lengths that do not fit the bytes: told as well, as long as it lasts.
+    for name in ["longer.bin", "shorter.bin"] {
+        let trouble = until(&format!("The trouble with {name}"), async || {
+            let thread = acme.client().ticket(&file.ticket).await?.thread;
+            Ok(thread.into_iter().find_map(|entry| match entry {
+                ThreadEntry::File(file) if file.name == name => file.trouble,
+                ThreadEntry::File(_) | ThreadEntry::Comment(_) | ThreadEntry::Event(_) => None,
+            }))
+        })
+        .await;
+        assert_sentence(&trouble.words);
+    }
+
+    // Acme's own files: one on this very ticket, but internal.
+    let secret = world.path("secret");
+    fs::write(&secret, "internal bytes").unwrap();
+    let ticket = file.ticket.as_str();
+    acme.json(&["ticket", "attach", ticket, secret.to_str().unwrap()]).await;
+    let known = ask(&puppet, Hash::of(b"internal bytes")).await;
+    let unknown = ask(&puppet, Hash::of(b"never heard of")).await;
+    assert_eq!((known.0, known.1.as_str()), (404, "blob-unknown"));
+    assert_eq!(known, unknown, "the answer tells that the file is there");
+    assert!(link_with(&acme, "Puppet").await.last_error.is_none_or(|trouble| trouble.code == "busy"));
+}
+
+/// Asks for a file as the puppet; status, code and whole body of the answer.
+async fn ask(puppet: &Puppet, blob: Hash) -> (u16, String, Vec<u8>) {
+    let request = BlobRequest {
+        v: V1,
+        to: puppet.peer,
+        blob,
+        from: puppet.desk,
+        link: puppet.link,
+        part: Part::Chunks { first: 0, count: ChunkCount::new(1).unwrap() },
+        time: now(),
+    };
+    let answer =
+        https::post(puppet.at, "/deskwire/1/blob", Signed::seal(request, &puppet.secret).raw()).await;
+    (answer.status, answer.code(), answer.body)
+}
+
+fn part_of(heard: &Heard) -> Option<Part> {
+    let signed = deskwire_proto::cose::Sign1::parse(&heard.body).ok()?;
+    let request: BlobRequest =
+        deskwire_proto::cbor::decode(signed.unverified_payload(), deskwire_proto::cbor::Bounds::LARGE)
+            .ok()?;
+    (heard.what == "POST /deskwire/1/blob").then_some(request.part)
+}
+
+fn announce(
+    puppet: &mut Puppet,
+    delegation: DelegationId,
+    name: &str,
+    blob: Hash,
+    size: u64,
+    chunks: Hash,
+) -> deskwire_proto::delivery::Delivery {
+    let size = FileSize::new(size).unwrap();
+    let facts = file_add::Facts { blob, size, chunks, comment: None, audience: Reach::Thread };
+    let name = FileName::new(name).unwrap();
+    let text = file_add::Text { by: None, name, media: None, origin: None, relayed: None };
+    puppet.say(&Body::FileAdd { facts, text }, Some(delegation))
+}
