@@ -48,7 +48,11 @@ pub(crate) fn brief(delegation: &Delegation, style: Style) -> String {
         turn(delegation, style),
     );
     if let Some(undelivered) = &delegation.undelivered {
-        let words = format!("{} not received by the partner yet, since {}", undelivered.items, when(undelivered.since));
+        let words = format!(
+            "{} not received by the partner yet, since {}",
+            undelivered.items,
+            when(undelivered.since)
+        );
         text.push_str(&indent(&style.yellow(&words), 2));
     }
     text

@@ -131,9 +131,13 @@ fn answered_before(
 ) -> Result<Option<Vec<u8>>, Refusal> {
     let Some(secret) = secret else { return Ok(None) };
     let row = step.rows().get(INVITATIONS, &secret.stored_hash())?;
-    let Some((_, _, answer)) = row.and_then(|row| row.asked).filter(|(_, asked, _)| *asked == request) else {
-        return Ok(None);
-    };
+    let asked = row.map(|row| row.asked).unwrap_or_default();
+    let Some(place) = asked.iter().position(|(before, _)| *before == request) else { return Ok(None) };
+    if place + 1 < asked.len() {
+        // A late copy of a request that a newer one has made void must not void that one in turn.
+        return Err(Code::InvitationUsed.into());
+    }
+    let (_, answer) = asked[place];
     let exchange =
         step.rows().get(EXCHANGES, &answer)?.ok_or_else(|| find::broken("an answer without a row"))?;
     match step.read(exchange.entry)? {
@@ -144,14 +148,14 @@ fn answered_before(
 
 /// How often the desk that an invitation is bound to may begin the exchange again: each time is one more try for
 /// somebody between who looks for matching words.
-const EXCHANGES_PER_INVITATION: u8 = 16;
+const EXCHANGES_PER_INVITATION: usize = 16;
 /// How long after the expiry an exchange that began before it may finish, milliseconds. proto-spec, section 3.4.
 const FINISH_WITHIN: u64 = 24 * 3_600 * 1_000;
 
 fn invited(step: &Step<'_>, secret: &Secret, desk: DeskId) -> Result<(Terms, Option<Hash>), Refusal> {
     let hash = secret.stored_hash();
     let row = step.rows().get(INVITATIONS, &hash)?.ok_or(Code::InvitationUnknown)?;
-    let often = row.asked.is_some_and(|(times, ..)| times >= EXCHANGES_PER_INVITATION);
+    let often = row.asked.len() >= EXCHANGES_PER_INVITATION;
     if row.used.is_some() || often || row.desk.is_some_and(|bound| bound != desk) {
         return Err(Code::InvitationUsed.into());
     }
@@ -192,7 +196,7 @@ impl Command for TakeReveal {
         if body.to != step.identity.desk() {
             return Err(Code::WrongDesk.into());
         }
-        let exchange = step.rows().get(EXCHANGES, &body.answer)?.ok_or(Code::InvitationUnknown)?;
+        let exchange = step.rows().get(EXCHANGES, &body.answer)?.ok_or(Code::BadReveal)?;
         let no = match exchange.link {
             Some(no) => no,
             None => open(step, &exchange, body)?,
@@ -217,7 +221,7 @@ impl Command for TakeReveal {
 /// # Errors
 /// When the store fails, or there is no such exchange.
 pub fn exchange_descriptor(reader: &crate::Reader, answer: &Hash) -> Result<Descriptor, Refusal> {
-    let row = reader.rows().get(EXCHANGES, answer)?.ok_or(Code::InvitationUnknown)?;
+    let row = reader.rows().get(EXCHANGES, answer)?.ok_or(Code::BadReveal)?;
     let Record::LinkAnswered { request, .. } = reader.record(row.entry)? else {
         return Err(find::broken("an exchange that is another record"));
     };
@@ -241,7 +245,7 @@ fn open(step: &mut Step<'_>, exchange: &ExchangeRow, reveal: &LinkReveal) -> Res
     if let Some(secret) = &invitation {
         let row = step.rows().get(INVITATIONS, secret)?.ok_or(Code::InvitationUnknown)?;
         // Only the exchange that was answered last can end in a link.
-        let last = row.asked.is_some_and(|(_, _, last)| last == reveal.answer);
+        let last = row.asked.last().is_some_and(|(_, last)| *last == reveal.answer);
         if row.used.is_some() || !last {
             return Err(Code::InvitationUsed.into());
         }

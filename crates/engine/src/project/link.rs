@@ -28,7 +28,7 @@ pub(super) fn invited(
         approved,
         entry: at,
         desk: None,
-        asked: None,
+        asked: Vec::new(),
         used: None,
         revoked: false,
         created,
@@ -48,9 +48,8 @@ pub(super) fn answered(
     let (request, answer) = (Hash::of(request), Hash::of(answer));
     if let Some(secret) = &invitation {
         change(rows, INVITATIONS, secret, |row| {
-            let times = row.asked.map_or(0, |(times, ..)| times);
             row.desk = Some(desk);
-            row.asked = Some((times.saturating_add(1), request, answer));
+            row.asked.push((request, answer));
         })?;
     }
     rows.put(EXCHANGES, &answer, &ExchangeRow { entry: at, invitation, link: None, at: when })

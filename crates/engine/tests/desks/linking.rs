@@ -138,8 +138,11 @@ fn a_lost_answer_is_repeated_and_an_exchange_begun_anew_replaces_the_former() {
     let again = Signed::<LinkRequest>::open(&request, acme.identity.keys().current()).unwrap();
     let descriptor = Descriptor::open(&again.body().descriptor).unwrap();
     assert_eq!(shop.run(AnswerRequest { request: again, descriptor }).unwrap(), answer);
-    // The accepter lost its memory and begins again: the first exchange is void.
+    // The accepter lost its memory and begins again: the first exchange is void, and a late copy of it harms nothing.
     let second = ask(&mut shop, &mut acme, &invitation).unwrap();
+    let late = Signed::<LinkRequest>::open(&request, acme.identity.keys().current()).unwrap();
+    let descriptor = Descriptor::open(&late.body().descriptor).unwrap();
+    assert_eq!(shop.run(AnswerRequest { request: late, descriptor }).unwrap_err().code, "invitation-used");
     let descriptor = shop.identity.descriptor().clone();
     let first = Accepted { request, answer, nonce, descriptor, name: None, by_hand: false };
     let mut copy = Desk::new("Acme", 2);

@@ -91,8 +91,8 @@ pub struct InvitationRow {
     pub entry: EntryRef,
     /// The desk that used it first; no other may.
     pub desk: Option<DeskId>,
-    /// How often that desk has asked, and the hashes of its last request and our answer.
-    pub asked: Option<(u8, Hash, Hash)>,
+    /// The hashes of that desk's requests and our answers, at most sixteen; only the last pair is not void.
+    pub asked: Vec<(Hash, Hash)>,
     /// The link that came of it.
     pub used: Option<LinkNo>,
     /// Whether an operator took it back.
