@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -58,6 +61,7 @@ impl Reply {
 #[derive(Debug)]
 pub struct Stub {
     heard: Arc<Mutex<Vec<Heard>>>,
+    connections: Arc<AtomicU32>,
     listening: JoinHandle<()>,
 }
 
@@ -107,6 +111,12 @@ impl Stub {
         stub
     }
 
+    /// How often somebody has connected.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     /// What was asked so far.
     #[must_use]
     pub fn heard(&self) -> Vec<Heard> {
@@ -118,13 +128,16 @@ impl Stub {
         F: Future<Output = ()> + Send + 'static,
     {
         let listener = TcpListener::bind(at).await.unwrap();
+        let connections = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&connections);
         let listening = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 connections.spawn(serve(stream));
             }
         });
-        Self { heard: Arc::default(), listening }
+        Self { heard: Arc::default(), connections, listening }
     }
 }
 

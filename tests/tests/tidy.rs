@@ -165,7 +165,7 @@ fn files_say_what_they_hold_and_stay_short() {
 
 #[test]
 fn functions_fit_a_screen() {
-    for path in all_sources() {
+    for path in all_sources().into_iter().filter(|path| !is_of_tests(path)) {
         let text = read(&path);
         let mut start: Option<(usize, usize, String)> = None;
         for (number, line) in text.lines().enumerate() {
@@ -184,6 +184,12 @@ fn functions_fit_a_screen() {
             }
         }
     }
+}
+
+/// A test may tell a longer story than the code that it tries.
+fn is_of_tests(path: &Path) -> bool {
+    let inside = path.strip_prefix(root()).unwrap();
+    inside.iter().any(|part| part == "tests" || part == "tests.rs")
 }
 
 fn is_function(line: &str) -> bool {
@@ -215,6 +221,33 @@ fn each_kind_names_a_section_that_exists() {
         assert!(heading.contains(kind), "section {section} is '{heading}', not {kind}");
     }
     assert!(kinds >= 36, "only {kinds} kinds name their section");
+}
+
+/// A case whose test was renamed or removed would pass for tried.
+#[test]
+fn each_fault_case_names_tests_that_exist() {
+    let readme = read(&root().join("tests/README.md"));
+    let folders = ["crates", "tests"].map(|name| root().join(name));
+    let code: String = folders.iter().flat_map(|folder| sources(folder)).map(|path| read(&path)).collect();
+    let mut next = 1;
+    let numbered =
+        |line: &&str| line.starts_with("| ") && line[2..].starts_with(|letter: char| letter.is_ascii_digit());
+    for line in readme.lines().filter(numbered) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        assert_eq!(cells[1], next.to_string(), "the cases are not in order: {line}");
+        next += 1;
+        let names: Vec<&str> = cells[3].split('`').skip(1).step_by(2).collect();
+        let why = cells[3].contains("not yet") || cells[3].contains("cannot apply");
+        assert!(why || !names.is_empty(), "case {} says nothing: {line}", cells[1]);
+        for name in names {
+            assert!(
+                code.contains(&format!("fn {name}(")),
+                "case {} names {name}, which is no test",
+                cells[1]
+            );
+        }
+    }
+    assert_eq!(next, 119, "the table has {} cases", next - 1);
 }
 
 /// The tree speaks of the product alone.

@@ -89,7 +89,9 @@ async fn whoever_stands_in_a_partners_place_is_told_and_hears_nothing() {
             "Silent" => Stub::silent(at).await,
             _ => Stub::https(at, &own, |_| Reply::Silence).await,
         });
-        let secret = CommentRequest { body: "For your eyes alone".into(), audience: Audience::Thread };
+        // With the address of somebody who must not be called because of it.
+        let body = format!("See https://{elsewhere}/ and ![](https://{elsewhere}/image.png)");
+        let secret = CommentRequest { body, audience: Audience::Thread };
         acme.client().comment(ticket, &secret).await.unwrap();
     }
 
@@ -110,7 +112,6 @@ async fn whoever_stands_in_a_partners_place_is_told_and_hears_nothing() {
     ] {
         told(&acme, name, code).await;
     }
-    assert!(target.heard().is_empty(), "a redirect was followed");
     for (stub, (desk, _)) in stubs.iter().zip(&cases) {
         for heard in stub.heard() {
             let public = heard.what == "GET /.well-known/deskwire";
@@ -125,6 +126,7 @@ async fn whoever_stands_in_a_partners_place_is_told_and_hears_nothing() {
         })
         .await;
     }
+    assert_eq!(target.connections(), 0, "a redirect was followed, or a link in a comment");
 }
 
 /// Waits until the link says what is wrong, in words, without having been given up.

@@ -39,6 +39,10 @@ async fn a_wrong_invitation_is_refused_in_words_and_leaves_nothing() {
     let closed = address().to_string();
     let third_id = id(&third).await;
     let impostor = impostor(&kassa).await;
+    let website = saying(Reply::Answer(200, "text/html", b"<html>It works!</html>".to_vec())).await;
+    let head =
+        "HTTP/1.1 200 X\r\ncontent-type: application/deskwire+cbor\r\ncontent-length: 10000000000\r\n\r\n";
+    let endless = saying(Reply::Raw([head.as_bytes(), &[0; 100_000]].concat())).await;
     let short = invite(&kassa, Some(1)).await;
     let withdrawn = invite(&kassa, None).await;
     kassa.client().withdraw_invitation(&secret_id(&withdrawn)).await.unwrap();
@@ -55,6 +59,8 @@ async fn a_wrong_invitation_is_refused_in_words_and_leaves_nothing() {
         (changed(&|it| it.endpoint = to(&closed)), "connection-refused"),
         (changed(&|it| it.endpoint = to("10.11.12.13:8441")), "address-not-allowed"),
         (changed(&|it| it.endpoint = to(&impostor.0)), "tls-key-differs"),
+        (changed(&|it| it.endpoint = to(&website.0)), "not-a-desk"),
+        (changed(&|it| it.endpoint = to(&endless.0)), "answer-incomplete"),
     ] {
         let problem = acme.refuses(&["link", "accept", &invitation], code).await;
         assert!(problem.next.is_some(), "{problem:?} says nothing on what to do");
@@ -127,6 +133,12 @@ async fn id(desk: &Desk) -> DeskId {
 /// The id under which the desk that made it keeps an invitation.
 fn secret_id(text: &str) -> String {
     text.parse::<Invitation>().unwrap().secret.stored_hash().to_hex()
+}
+
+/// Something else at the address of a desk.
+async fn saying(reply: Reply) -> (String, Stub) {
+    let at = address();
+    (at.to_string(), Stub::https(at, &https::new_identity(), move |_| reply.clone()).await)
 }
 
 /// Somebody between: shows the true descriptor under another TLS key.

@@ -7,7 +7,7 @@ use deskwire_proto::{
     batch::Batch,
     cose::Sign1,
     document::{Signed, V1},
-    id::{Hash, LinkId, Nonce},
+    id::{DelegationId, Hash, LinkId, Nonce},
     key::SecretKey,
     receipt::Receipt,
     session::{Hello, Welcome},
@@ -83,6 +83,13 @@ async fn only_a_true_receipt_counts_as_delivery() {
     })
     .await;
     assert_eq!(acme.client().delegation(&delegation.id).await.unwrap().undelivered, None);
+
+    // Whoever has given a receipt cannot say later that it had seen nothing.
+    let id = DelegationId::from_hex(&delegation.id).unwrap();
+    let denial = puppet.say(&super::comment("We never got that"), Some(id));
+    let receipt = puppet.receipt(&puppet.push(vec![denial]).await);
+    let outcomes: Vec<_> = receipt.outcomes.iter().map(|outcome| outcome.2.as_str()).collect();
+    assert_eq!(outcomes, ["seen-behind-receipt"]);
 }
 
 /// The reader's side of a stream.
