@@ -1,6 +1,6 @@
 //! The single writer of a desk: commands and verified messages in, durable records and released effects out.
 //!
-//! A command reads rows, decides, and records its decisions. Records become rows by one function, [`project`], which
+//! A command reads rows, decides, and records its decisions. Records become rows by one function, `project`, which
 //! is also what rebuilds the view: so a rebuilt view cannot differ from the live one. Replies, receipts and wake-ups
 //! leave only after the group they belong to is on stable storage.
 

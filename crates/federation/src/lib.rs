@@ -1,6 +1,6 @@
 //! The peer endpoint and the courier: streams, sessions, receipts and files over HTTPS.
 //!
-//! Takes the engine's effects from a [`bell`](crate::bell), which is made before the engine starts. Everything that
+//! Takes the engine's effects from a [`bell`], which is made before the engine starts. Everything that
 //! arrives is verified before the engine sees it; everything that leaves was committed before.
 
 mod ask;
