@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::desks::{Desk, linked, lose, talk};
+use super::desks::{Desk, carry, linked, lose, talk};
 
 /// A ticket of Acme handed over to Kassa; the path of the delegation.
 async fn delegated(acme: &Desk, kassa: &Desk) -> String {
@@ -162,6 +162,28 @@ async fn a_recall_that_comes_too_late_is_shown_as_superseded() {
         assert_eq!((&last["code"], &last["state"]), (&json!("superseded"), &json!("resolved")));
         assert!(last["words"].as_str().unwrap().contains("resolved"), "{last}");
     }
+}
+
+/// Whatever the partner sends shows how far it was: an own event is sure as soon as that has come, also when it was a
+/// comment.
+#[tokio::test]
+async fn an_own_event_becomes_sure_with_whatever_the_partner_says() {
+    let (acme, kassa) = linked().await;
+    let path = delegated(&acme, &kassa).await;
+    kassa
+        .post("/v1/tickets/1/comments", json!({"body": "One moment.", "audience": {"kind": "thread"}}))
+        .await;
+    lose(&kassa, &acme).await;
+    acme.post(&format!("{path}/recall"), json!({"reason": "It works again."})).await;
+    carry(&acme, &kassa).await;
+    let hoped = acme.get(&path).await;
+    assert_eq!(
+        (&hoped["provisional"], effects(&hoped)[1]),
+        (&json!(true), ("delegation.recall", "provisional"))
+    );
+    carry(&kassa, &acme).await;
+    let sure = acme.get(&path).await;
+    assert_eq!((&sure["provisional"], effects(&sure)[1]), (&json!(false), ("delegation.recall", "applied")));
 }
 
 /// What waited while the partner was faster is never said, and its author sees why.

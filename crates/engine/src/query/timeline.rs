@@ -1,6 +1,6 @@
 //! The events of a delegation in the order of its fold, with what became of each.
 
-use deskwire_machine::delegation::{self as machine, Event, EventKind, Memory, Place, Role, State};
+use deskwire_machine::delegation::{self as machine, Case, Event, EventKind, Memory, Place, Role, State};
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::text::{KindName, Prose};
@@ -78,7 +78,10 @@ pub(super) fn events(
         placed.push(Placed { row: event, message, place });
     }
     let ordered = in_order(placed);
-    Ok(fold(ordered, row.case.role()))
+    let mut case = row.case.clone();
+    // Messages that are no events of this delegation settle too, and do not write its rows.
+    case.settle(lookup.stream(row.link)?.in_length);
+    Ok(fold(ordered, &case))
 }
 
 /// Where an own event stands: nowhere if it was dropped before it was numbered.
@@ -153,13 +156,13 @@ fn in_order(placed: Vec<Placed>) -> Vec<Placed> {
 }
 
 /// Folds the events once more, for the state after each.
-fn fold(events: Vec<Placed>, ours: Role) -> Vec<TimelineEvent> {
+fn fold(events: Vec<Placed>, case: &Case) -> Vec<TimelineEvent> {
     let mut memory = Memory::default();
     let mut versions = 1;
     let shown = |placed: Placed| {
         let before = memory.state;
-        let state = apply(&mut memory, &mut versions, &placed, ours);
-        let fate = fate(&placed, before, ours);
+        let state = apply(&mut memory, &mut versions, &placed, case.role());
+        let fate = fate(&placed, before, case);
         let (by, words) = placed.message.body().map(written).unwrap_or_default();
         TimelineEvent {
             item: placed.message.item,
@@ -196,20 +199,23 @@ fn apply(memory: &mut Memory, versions: &mut u64, placed: &Placed, ours: Role) -
     }
 }
 
-fn fate(placed: &Placed, before: State, ours: Role) -> Fate {
+fn fate(placed: &Placed, before: State, case: &Case) -> Fate {
     match &placed.row.effect {
         Effect::Dropped(why) => Fate::Superseded(why.clone()),
         Effect::Refused(why) if is_unsupported(why) => Fate::Unsupported(why.clone()),
         Effect::Refused(why) => Fate::Refused(why.clone()),
-        Effect::Fate { fate, settled } => match fate {
+        Effect::Fate { fate, settled: _ } => match fate {
             machine::Fate::Superseded => Fate::Superseded(superseded(placed.row.kind, before)),
             machine::Fate::Refused => Fate::Refused(refused("refused", "The partner did not take it.")),
             machine::Fate::Moved | machine::Fate::Kept => match placed.place {
                 Some((Place::Waiting(_), _)) => Fate::Waiting,
-                Some((Place::Numbered(_), _)) | None => {
-                    let sure = *settled || placed.row.by != ours;
-                    if sure { Fate::Applied } else { Fate::Provisional }
+                Some((place @ Place::Numbered(_), _)) => {
+                    let own = placed.row.by == case.role();
+                    let open =
+                        case.open().iter().any(|open| open.author == placed.row.by && open.place == place);
+                    if own && open { Fate::Provisional } else { Fate::Applied }
                 }
+                None => Fate::Applied,
             },
         },
     }
