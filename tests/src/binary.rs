@@ -58,8 +58,11 @@ fn newest(folder: &Path) -> Option<SystemTime> {
             match entry.file_type().ok()? {
                 kind if kind.is_dir() && name != "tests" && name != "examples" => newest(&path),
                 kind if kind.is_dir() => None,
-                _ if name.to_string_lossy().starts_with("tests.") => None,
-                _ => entry.metadata().ok()?.modified().ok(),
+                _ if name == "tests.rs" => None,
+                _ if path.extension().is_some_and(|kind| kind == "rs" || kind == "toml" || kind == "txt") => {
+                    entry.metadata().ok()?.modified().ok()
+                }
+                _ => None,
             }
         })
         .max()

@@ -124,10 +124,10 @@ pub fn marks(bytes: &[u8]) -> BTreeSet<u32> {
 /// The text that is planted for a mark; it fits every field, also those that take a code.
 #[must_use]
 pub fn mark(number: u32) -> String {
-    format!("dwmarker-{number:06}")
+    format!("xwmarker-{number:06}")
 }
 
-const PREFIX: &[u8] = b"dwmarker-";
+const PREFIX: &[u8] = b"xwmarker-";
 const MARK: usize = PREFIX.len() + 6;
 
 fn plain(bytes: &[u8]) -> Vec<u32> {
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_found_in_every_dress() {
-        assert_eq!(marks(b"nothing here, dwmarker-12"), BTreeSet::new());
+        assert_eq!(marks(b"nothing here, xwmarker-12"), BTreeSet::new());
         let one = BTreeSet::from([123_456]);
         let text = mark(123_456);
         assert_eq!(marks(format!("a{text}b{text}").as_bytes()), one);
