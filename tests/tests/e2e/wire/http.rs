@@ -14,7 +14,7 @@ use tokio::{
 
 const TEN_GB: u64 = 10_000_000_000;
 /// More than a limit, what lies in buffers, and what a server reads away so that its refusal is not lost in a reset.
-const MUCH: u64 = 64 << 20;
+const MUCH: u64 = 256 << 20;
 
 /// Ten gigabytes from a stranger must cost neither memory nor time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
