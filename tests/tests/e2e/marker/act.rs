@@ -59,11 +59,12 @@ impl Play<'_> {
     ) -> Result<(), Error> {
         let Some(case) = case else { return Ok(()) };
         let (mark, label) = self.plant(self.cases[case].at, "the label of a status told");
-        self.relabel(case, mark);
         let state = *self.random.pick(&[None, Some(WorkState::InProgress), Some(WorkState::WaitingThird)]);
         let state = state.filter(|_| contractor);
         let body = StatusChange { state, status: Some("waiting".to_owned()), label: Some(label) };
-        client.status(&known.id, &body).await.map(drop)
+        client.status(&known.id, &body).await?;
+        self.relabel(case, mark);
+        Ok(())
     }
 
     /// Changes one field, which the terms let travel or not.

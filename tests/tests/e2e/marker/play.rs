@@ -227,11 +227,12 @@ impl<'a> Play<'a> {
     async fn set_status(&mut self) -> Result<(), Error> {
         let index = self.random.below(self.cases.len() as u64) as usize;
         let (mark, label) = self.plant(self.cases[index].at, "the label of a status");
-        self.relabel(index, mark);
         let readers: Vec<Who> = self.cases[index].shared.iter().map(|(who, _)| *who).collect();
         let request = TicketStatus { status: "waiting".to_owned(), label: Some(label) };
         let number = self.cases[index].number.clone();
-        self.actor(self.cases[index].at, &readers).set_status(&number, &request).await.map(drop)
+        self.actor(self.cases[index].at, &readers).set_status(&number, &request).await?;
+        self.relabel(index, mark);
+        Ok(())
     }
 
     /// A random audience of a ticket, and who may read it.
