@@ -82,6 +82,7 @@ endpoints! {
     post "/v1/links/{link}/approve" => link::approve;
     post "/v1/links/{link}/verify" => link::verify;
     post "/v1/links/{link}/resume" => link::resume;
+    post "/v1/links/{link}/end" => link::end;
     get "/v1/links/{link}/log" => log::page;
 }
 

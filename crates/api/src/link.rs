@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use deskwire_api_types as api;
-use deskwire_engine::command::link::{Approve, Expect, Resume, Verify};
+use deskwire_engine::command::link::{Approve, End, Expect, Resume, Verify};
 use deskwire_engine::{Fault, Reader, Refusal, query};
 use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::id::DeskId;
@@ -133,6 +133,23 @@ pub(crate) async fn resume(
 ) -> Result<Json<api::Link>, ApiError> {
     let no = number(&api, link.clone()).await?;
     api.state.engine.call(change.keyed(&bytes, Resume { link: no })).await?;
+    shown(&api, link).await
+}
+
+/// Ends a link on this side: nothing more goes over it, and the two desks can link anew.
+#[utoipa::path(
+    post, path = "/v1/links/{link}/end", tag = "links",
+    params(("link" = String, Path, description = "Local name, or the link id.")),
+    responses((status = 200, description = "The link.", body = api::Link)),
+)]
+pub(crate) async fn end(
+    State(api): State<Api>,
+    Named(link): Named,
+    change: Change,
+    Nothing { bytes }: Nothing,
+) -> Result<Json<api::Link>, ApiError> {
+    let no = number(&api, link.clone()).await?;
+    api.state.engine.call(change.keyed(&bytes, End { link: no })).await?;
     shown(&api, link).await
 }
 

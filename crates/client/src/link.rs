@@ -72,6 +72,22 @@ impl Client {
         self.post_nothing(Path::new("links").id(link).word("approve")).await
     }
 
+    /// `POST /v1/links/{link}/resume`: lets a link go on that the daemon has stopped.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn resume_link(&self, link: &str) -> Result<Link, Error> {
+        self.post_nothing(Path::new("links").id(link).word("resume")).await
+    }
+
+    /// `POST /v1/links/{link}/end`: ends a link on this side.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn end_link(&self, link: &str) -> Result<Link, Error> {
+        self.post_nothing(Path::new("links").id(link).word("end")).await
+    }
+
     /// `POST /v1/links/{link}/verify`: says what came of reading the words to each other.
     ///
     /// # Errors

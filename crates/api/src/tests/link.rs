@@ -84,6 +84,7 @@ async fn a_link_is_approved_and_its_words_compared() {
     let differ = acme.post("/v1/links/kassa/verify", json!({"matches": false})).await;
     assert_eq!((&differ["verified"], &differ["state"]), (&json!(false), &json!("closed")));
     assert_eq!(acme.refused("/v1/links/kassa/resume", json!({})).await, (409, "cannot-resume".into()));
+    assert_eq!(acme.refused("/v1/links/kassa/end", json!({})).await, (409, "link-closed".into()));
     for path in ["/v1/links/x", "/v1/links/x/log"] {
         assert_eq!(acme.call(Method::GET, path).send().await.refusal(), (404, "unknown-link".into()));
     }

@@ -269,9 +269,39 @@ impl Command for Resume {
                 Fault::Conflict,
                 "cannot-resume",
                 format!("The link {} cannot simply go on.", row.name),
-                format!("See why with `deskwire link show {}`.", row.name),
+                format!(
+                    "See why with `deskwire link show {0}`. A link that is of no more use ends with `deskwire link end {0}`.",
+                    row.name
+                ),
             )),
         }
+    }
+}
+
+/// An operator ends a link on this side: nothing more goes over it, and the two desks can link anew. What is open on it
+/// stays as it stands. proto-spec, section 3.10.
+#[derive(Debug, Clone, Copy)]
+pub struct End {
+    /// The link.
+    pub link: LinkNo,
+}
+
+impl Command for End {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let row = find::link(step, self.link)?;
+        if row.state == LinkState::Closed {
+            return Err(Refusal::new(
+                Fault::Conflict,
+                "link-closed",
+                format!("The link {} has ended already.", row.name),
+                "Link again with a new invitation.",
+            ));
+        }
+        step.record(&Record::LinkClosed { no: self.link, at: step.now }, None)?;
+        step.wake(self.link);
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! A link must join exactly the two desks whose operators wanted it.
 
-use deskwire_engine::command::link::{Approve, MakeInvitation, RevokeInvitation, invitation_text};
+use deskwire_engine::command::link::{Approve, End, MakeInvitation, RevokeInvitation, invitation_text};
 use deskwire_engine::command::linking::{Accepted, AnswerRequest, ComposeRequest, TakeReveal};
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::{Signed, V1};
@@ -191,4 +191,23 @@ fn by_hand(asking: &mut Desk, asked: &mut Desk) -> (Vec<u8>, deskwire_proto::id:
     let request = Signed::<LinkRequest>::open(&composed.raw, asking.identity.keys().current()).unwrap();
     let descriptor = Descriptor::open(&request.body().descriptor).unwrap();
     (composed.raw, composed.nonce, asked.run(AnswerRequest { request, descriptor }))
+}
+
+/// A link that a fork, a clone or a restored backup has paused must not shut the two desks off from one another for ever.
+#[test]
+fn a_link_that_was_ended_makes_room_for_a_new_one() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    link(&mut shop, &mut acme, Terms::default());
+    shop.run(End { link: LINK }).unwrap();
+    assert_eq!(row(&shop).state, LinkState::Closed);
+    assert_eq!(shop.run(End { link: LINK }).unwrap_err().code, "link-closed");
+    let ticket = shop.ticket("Dead cash register");
+    assert_eq!(shop.delegate(ticket).unwrap_err().code, "link-closed");
+    acme.run(End { link: LINK }).unwrap();
+    let (_, invitation) = invite(&mut shop, None);
+    let (request, nonce, answer) = ask(&mut shop, &mut acme, &invitation).unwrap();
+    let descriptor = shop.identity.descriptor().clone();
+    let (no, _) =
+        acme.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false }).unwrap();
+    assert_ne!(no, LINK);
 }

@@ -3,9 +3,11 @@
 mod accept;
 mod add;
 mod approve;
+mod end;
 mod invitations;
 mod invite;
 mod list;
+mod resume;
 mod show;
 mod terms;
 mod verify;
@@ -21,6 +23,8 @@ verbs! {
     Verify => verify,
     List => list,
     Show => show,
+    Resume => resume,
+    End => end,
     Invitations => invitations,
     Withdraw => withdraw,
 }
