@@ -41,7 +41,8 @@ pub use header::{
 };
 pub use invitation::{AcceptInvitation, Invitation, InvitationList, InvitationState, InviteRequest};
 pub use link::{
-    AddLink, Incoming, Link, LinkList, LinkState, LinkVerification, Outgoing, PartnerDesk, Trouble, Words,
+    AddLink, Incoming, Link, LinkEvent, LinkList, LinkState, LinkVerification, Outgoing, PartnerDesk,
+    Trouble, Words,
 };
 pub use log::{Direction, LogEntry, LogOutcome, LogPage, LogQuery};
 pub use preview::{DelegateRequest, FieldValue, Preview, PreviewFile, Withheld, WithheldReason};

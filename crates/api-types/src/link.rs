@@ -42,6 +42,23 @@ pub struct Link {
     /// When the next attempt is due; absent when nothing waits or nothing will be tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt: Option<Time>,
+    /// What happened to the link, newest first: the last twenty events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<LinkEvent>,
+}
+
+/// Something that happened to a link, for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinkEvent {
+    /// When.
+    pub at: Time,
+    /// Stable, kebab-case.
+    pub code: String,
+    /// What happened, and what to do if anything.
+    pub words: String,
+    /// What it is about, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
 }
 
 /// The desk at the other end of a link.

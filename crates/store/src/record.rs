@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
-use crate::row::{Audience, Refused};
+use crate::row::{Audience, LinkEventRow, Refused};
 use crate::{Entry, EntryRef, Error, Result, Text};
 
 /// The version of the records; the first byte of the facts of each.
@@ -113,6 +113,8 @@ pub enum Record {
     BlobHere { file: FileNo, at: Timestamp },
     /// An announced file cannot be fetched.
     BlobFailed { file: FileNo, why: Refused, at: Timestamp },
+    /// Something happened to a link, or to the whole desk (link 0), that its operator is told.
+    Noted { no: LinkNo, event: LinkEventRow },
 }
 
 /// What a link begins with.

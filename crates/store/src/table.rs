@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
     CounterRow, DelegationEventRow, DelegationRow, ExchangeRow, ExpectedRow, FileRow, InvitationRow,
-    KeyedRow, LinkRow, ReceivedRow, SentRow, StreamRow, ThreadRow, TicketRow, WaitingRow,
+    KeyedRow, LinkEventRow, LinkRow, ReceivedRow, SentRow, StreamRow, ThreadRow, TicketRow, WaitingRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
@@ -48,6 +48,8 @@ tables! {
     EVENT_PLACES = b'E', (DelegationNo, EventPlace) => EntryRef;
     /// Links.
     LINKS = b'l', LinkNo => LinkRow;
+    /// What happened to a link, for its operator; what concerns the whole desk stands under link 0.
+    LINK_EVENTS = b'V', (LinkNo, EntryRef) => LinkEventRow;
     /// Links by the id that both desks use.
     LINK_IDS = b'L', LinkId => LinkNo;
     /// Where both streams of a link stand.

@@ -5,7 +5,7 @@ use deskwire_engine::Partner;
 use deskwire_engine::query::{Expected, Invitation, InvitationState, Link, LinkTrouble};
 use deskwire_proto::terms::{self, Terms};
 use deskwire_proto::words::{Language, VerificationWords};
-use deskwire_store::row::LinkState;
+use deskwire_store::row::{LinkEventRow, LinkState};
 
 use super::{string, time};
 
@@ -32,6 +32,17 @@ pub(crate) fn link(link: &Link) -> api::Link {
         last_contact: link.last_contact.map(time),
         last_error: link.trouble.as_ref().map(trouble),
         next_attempt: link.next_attempt.map(time),
+        events: link.events.iter().map(event).collect(),
+    }
+}
+
+/// Something that happened to a link.
+fn event(event: &LinkEventRow) -> api::LinkEvent {
+    api::LinkEvent {
+        at: time(event.at),
+        code: event.code.to_string(),
+        words: event.words.to_string(),
+        details: event.details.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -57,6 +68,7 @@ pub(crate) fn expected(expected: &Expected) -> api::Link {
         last_contact: None,
         last_error: expected.trouble.as_ref().map(trouble),
         next_attempt: expected.next_attempt.map(time),
+        events: Vec::new(),
     }
 }
 

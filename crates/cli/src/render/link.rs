@@ -1,6 +1,6 @@
 //! Links as text.
 
-use deskwire_api_types::{Link, LinkList, LinkState, PersonTerm, Redelegate, Terms, Words};
+use deskwire_api_types::{Link, LinkEvent, LinkList, LinkState, PersonTerm, Redelegate, Terms, Words};
 
 use super::{Fields, Style, Table, bytes, when};
 
@@ -58,8 +58,21 @@ pub(crate) fn show(link: &Link, style: Style) -> String {
         text.push('\n');
         text.push_str(&words_to_compare(words, style));
     }
+    text.push_str(&events(&link.events, style));
     if let Some(next) = next(link) {
         text.push_str(&format!("\n{next}\n"));
+    }
+    text
+}
+
+/// What happened to a link, newest first.
+fn events(events: &[LinkEvent], style: Style) -> String {
+    let mut text = String::new();
+    for event in events {
+        text.push_str(&format!("\n{}  {}  {}\n", when(event.at), style.bold(&event.code), event.words));
+        for detail in &event.details {
+            text.push_str(&format!("  {detail}\n"));
+        }
     }
     text
 }

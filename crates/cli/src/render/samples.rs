@@ -42,6 +42,7 @@ pub(crate) fn link() -> Link {
         last_contact: Some(noon()),
         last_error: None,
         next_attempt: None,
+        events: Vec::new(),
     }
 }
 

@@ -8,9 +8,12 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::LinkOpened;
 use deskwire_store::row::{
-    ExchangeRow, ExpectedRow, InvitationRow, LinkRow, LinkState, Pause, Refused, StreamRow, Trouble,
+    ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Refused, StreamRow,
+    Trouble,
 };
-use deskwire_store::table::{EXCHANGES, EXPECTED, INVITATIONS, LINK_IDS, LINKS, Rows, RowsMut, STREAMS};
+use deskwire_store::table::{
+    EXCHANGES, EXPECTED, INVITATIONS, LINK_EVENTS, LINK_IDS, LINKS, Rows, RowsMut, STREAMS,
+};
 use deskwire_store::{EntryRef, Result};
 
 use super::{change, contradiction, count};
@@ -171,6 +174,11 @@ pub(super) fn back(rows: &mut Overlay, no: LinkNo, when: Timestamp) -> Result<()
         row.retry = Retry::reset(when);
         row.trouble = None;
     })
+}
+
+/// Something happened that the operator is told; each record tells at most one thing.
+pub(super) fn note(rows: &mut Overlay, place: (LinkNo, EntryRef), event: &LinkEventRow) -> Result<()> {
+    rows.put(LINK_EVENTS, &place, event)
 }
 
 pub(super) fn with(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut LinkRow)) -> Result<()> {

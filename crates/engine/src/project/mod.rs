@@ -88,6 +88,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::Received(message) => received::project(rows, at, message, text),
         Record::ReceiptGiven { no, upto, .. } => stream::receipt_given(rows, *no, *upto),
         Record::ReceiptTaken { no, receipt, .. } => stream::receipt_taken(rows, at, *no, receipt),
+        Record::Noted { no, event } => link::note(rows, (*no, at), event),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Links, what leads to them, and how they fare.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_proto::id::{DeskId, Hash};
@@ -7,9 +8,11 @@ use deskwire_proto::terms::{Side, Terms};
 use deskwire_proto::text::Label;
 use deskwire_proto::time::Timestamp;
 use deskwire_proto::words::VerificationWords;
+use deskwire_store::Direction;
+use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
-use deskwire_store::row::{ExpectedRow, InvitationRow, LinkState, Pause, StreamRow};
-use deskwire_store::table::{EXPECTED, INVITATIONS, LINKS, Rows};
+use deskwire_store::row::{ExpectedRow, InvitationRow, LinkEventRow, LinkState, Pause, StreamRow};
+use deskwire_store::table::{EXPECTED, INVITATIONS, LINK_EVENTS, LINKS, Rows};
 
 use super::lookup::broken;
 use super::ticket::quoted;
@@ -30,7 +33,12 @@ pub struct Link {
     pub trouble: Option<LinkTrouble>,
     /// When the next attempt is due; nothing when nothing waits or nothing will be tried.
     pub next_attempt: Option<Timestamp>,
+    /// What happened to it, newest first, at most twenty.
+    pub events: Vec<LinkEventRow>,
 }
+
+/// Events of a link that are shown with it.
+pub(super) const EVENTS: usize = 20;
 
 /// What stands in the way of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +117,19 @@ pub fn link(reader: &Reader, name: &str) -> Result<Link, Refusal> {
     whole(reader, partner.ok_or_else(unknown)?)
 }
 
+/// What happened to a link, newest first, at most `limit`; what concerns the whole desk stands under link 0.
+///
+/// # Errors
+/// When the store fails.
+pub fn link_events(reader: &Reader, no: LinkNo, limit: usize) -> Result<Vec<LinkEventRow>, Refusal> {
+    let mut events = Vec::new();
+    reader.rows().scan(LINK_EVENTS, &no, None, Direction::Backward, &mut |_, event| {
+        events.push(event);
+        Ok(if events.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    Ok(events)
+}
+
 /// Desks added by hand that have not linked yet, by name.
 ///
 /// # Errors
@@ -177,6 +198,7 @@ fn whole(reader: &Reader, partner: Arc<Partner>) -> Result<Link, Refusal> {
         words: VerificationWords::new(partner.row.link.as_bytes()),
         last_contact: reader.last_contact(partner.no),
         next_attempt: tried.then_some(partner.row.retry.next_at),
+        events: link_events(reader, partner.no, EVENTS)?,
         trouble,
         stream,
         partner,

@@ -20,7 +20,8 @@ pub use delegation::{Delegation, DelegationFilter, delegation, delegations, find
 pub use delivery::{Delivery, DeliveryState};
 pub use file::{File, file, find_file};
 pub use link::{
-    Expected, Invitation, InvitationState, Link, LinkTrouble, expected, invitation, invitations, link, links,
+    Expected, Invitation, InvitationState, Link, LinkTrouble, expected, invitation, invitations, link,
+    link_events, links,
 };
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
 pub use offer::{Offer, PendingChange};

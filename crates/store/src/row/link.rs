@@ -3,7 +3,7 @@
 use deskwire_machine::retry::Retry;
 use deskwire_proto::id::{DeskId, Hash, LinkId};
 use deskwire_proto::terms::Side;
-use deskwire_proto::text::{Label, Url};
+use deskwire_proto::text::{Code, Label, Line, Url, Words};
 use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -47,6 +47,19 @@ pub struct Trouble {
     pub last: Refused,
     /// When the trouble began.
     pub since: Timestamp,
+}
+
+/// Something that happened to a link or to the whole desk, for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkEventRow {
+    /// When.
+    pub at: Timestamp,
+    /// Stable, for programs.
+    pub code: Code,
+    /// What happened, and what to do if anything.
+    pub words: Words,
+    /// What it is about, one line each; at most twelve.
+    pub details: Vec<Line>,
 }
 
 /// One link.

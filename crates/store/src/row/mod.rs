@@ -10,7 +10,7 @@ mod ticket;
 
 pub use delegation::{DelegationEventRow, DelegationRow, Effect};
 pub use file::{FileRow, FileState};
-pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkRow, LinkState, Pause, Trouble};
+pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Trouble};
 pub use stream::{InSession, Promise, ReceivedRow, Refused, SentRow, StreamRow, WaitingRow};
 pub use ticket::{Audience, Author, Shared, ThreadKind, ThreadRow, TicketRow};
 
