@@ -16,6 +16,7 @@ mod peer;
 mod rate;
 mod shared;
 mod supervise;
+mod tick;
 mod verify;
 
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub struct Federation {
     shared: Arc<Shared>,
     stop: ShutdownTrigger,
     supervisor: JoinHandle<()>,
+    ticker: JoinHandle<()>,
 }
 
 impl Federation {
@@ -62,7 +64,8 @@ impl Federation {
         let shared = Arc::new(Shared::new(engine, AddressPolicy::allowing(config.allowed_ranges)));
         let stop = ShutdownTrigger::new();
         let work = supervise::supervise(Arc::clone(&shared), effects, stop.subscribe(), config.grace);
-        Self { shared, stop, supervisor: tokio::spawn(work) }
+        let ticker = tokio::spawn(tick::tick(shared.engine.clone(), stop.subscribe()));
+        Self { shared, stop, supervisor: tokio::spawn(work), ticker }
     }
 
     /// The routes of the peer listener, to be served by [`deskwire_http::server::Listener`] over TLS.
@@ -88,6 +91,9 @@ impl Federation {
         self.stop.request();
         if self.supervisor.await.is_err() {
             tracing::error!("the supervisor of the couriers failed; the panic's own message is in the log");
+        }
+        if self.ticker.await.is_err() {
+            tracing::error!("the ticker failed; the panic's own message is in the log");
         }
     }
 }

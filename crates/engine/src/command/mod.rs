@@ -13,4 +13,5 @@ pub mod receipt;
 mod say;
 pub mod send;
 pub mod session;
+pub mod tick;
 pub mod ticket;

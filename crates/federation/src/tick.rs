@@ -1,0 +1,32 @@
+//! Tells the engine how time goes by.
+
+use std::time::Duration;
+
+use deskwire_engine::Engine;
+use deskwire_engine::command::tick::Tick;
+use deskwire_http::server::Shutdown;
+use tokio::time::sleep;
+
+/// The longest pause: clocks jump, and what came meanwhile has its own times.
+const LONGEST: Duration = Duration::from_secs(3_600);
+/// The shortest one, whatever the clock does.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// After a failure of this desk itself, such as a full disk.
+const OWN_FAILURE: Duration = Duration::from_secs(60);
+
+/// Calls [`Tick`] whenever something is due, and at least once an hour, until the stop.
+pub(crate) async fn tick(engine: Engine, mut stop: Shutdown) {
+    while !stop.is_requested() {
+        let pause = match engine.call(Tick).await {
+            Ok(next) => next.map_or(LONGEST, |next| Duration::from_millis(next.since(engine.now()))),
+            Err(refusal) => {
+                tracing::warn!(code = refusal.code, "what is due cannot be done now");
+                OWN_FAILURE
+            }
+        };
+        tokio::select! {
+            () = stop.requested() => return,
+            () = sleep(pause.clamp(SHORTEST, LONGEST)) => {}
+        }
+    }
+}
