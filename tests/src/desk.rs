@@ -24,6 +24,7 @@ pub struct Desk {
     /// Where its daemon listens to partners.
     pub address: SocketAddr,
     api: SocketAddr,
+    program: PathBuf,
     running: Option<LocalDesk>,
     client: Option<Client>,
 }
@@ -46,10 +47,27 @@ impl Desk {
         let (address, api) = (address(), address());
         let listen = address.to_string();
         LocalDesk::init(deskwire(), &folder, &["--name", name, "--listen", &listen]).await.unwrap();
-        let desk = Self { name: name.to_owned(), folder, address, api, running: None, client: None };
+        let program = deskwire().to_owned();
+        let desk = Self { name: name.to_owned(), folder, address, api, program, running: None, client: None };
         // Callers repeat what got no answer; so the address must be the same after a restart.
         desk.set("api", "listen", &format!("\"{api}\""));
         desk
+    }
+
+    /// A desk whose folder is there already, such as a copy of another's, at addresses of its own.
+    #[must_use]
+    pub fn found(folder: PathBuf, name: &str) -> Self {
+        let (address, api) = (address(), address());
+        let program = deskwire().to_owned();
+        let desk = Self { name: name.to_owned(), folder, address, api, program, running: None, client: None };
+        desk.set("peer", "listen", &format!("\"{address}\""));
+        desk.set("api", "listen", &format!("\"{api}\""));
+        desk
+    }
+
+    /// Starts this program instead of `deskwire` from now on.
+    pub fn run_as(&mut self, program: PathBuf) {
+        self.program = program;
     }
 
     /// Writes a setting into `deskwire.toml`, for the next start.
@@ -75,7 +93,7 @@ impl Desk {
     /// # Errors
     /// That it ended at once, with its last words.
     pub async fn try_start(&mut self) -> Result<(), Error> {
-        let running = LocalDesk::start(deskwire(), &self.folder, &[]).await?;
+        let running = LocalDesk::start(&self.program, &self.folder, &[]).await?;
         self.client = Some(running.client().clone());
         self.running = Some(running);
         Ok(())

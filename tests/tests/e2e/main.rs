@@ -7,6 +7,7 @@ mod delivery;
 mod files;
 mod kill;
 mod marker;
+mod power;
 mod refusals;
 mod restart;
 mod sizes;

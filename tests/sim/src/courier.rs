@@ -1,0 +1,456 @@
+//! The courier of one link, as the product's: hello, welcome, batches with up to four of them in flight, and the wait
+//! for the next try by the engine's stored schedule.
+
+use std::time::Duration;
+
+use deskwire_engine::command::link::{Contact, DeliveryFailed, Resume, TakeDescriptor};
+use deskwire_engine::command::receipt::TakeReceipt;
+use deskwire_engine::command::send::{Next, NextBatch};
+use deskwire_engine::command::session::{Opened, SayHello, TakeWelcome};
+use deskwire_engine::{Fault, Refusal};
+use deskwire_machine::retry::Failure;
+use deskwire_proto::code::{Class, Code};
+use deskwire_proto::id::SessionId;
+use deskwire_proto::receipt::Receipt;
+use deskwire_proto::session::Welcome;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::row::LinkState;
+
+use crate::mutant::Mutant;
+use crate::net::{Path, Trouble};
+use crate::verify::{self, Partner};
+use crate::world::World;
+
+const FLIGHTS: usize = 4;
+const RESYNCS: u32 = 3;
+const LONGEST: u64 = 3_600_000;
+const OWN_FAILURE: u64 = 30_000;
+const DAY: u64 = 86_400_000;
+
+/// What a courier knows beside the stored link.
+#[derive(Debug, Default)]
+pub(crate) struct Courier {
+    running: bool,
+    bell: bool,
+    overdue: bool,
+    timer: u64,
+    session: Option<Opened>,
+    resyncs: u32,
+    knock: Option<u64>,
+    sky: Option<Sky>,
+    /// Which sky an answer belongs to.
+    skies: u64,
+}
+
+/// Batches on their way, and how far they go.
+#[derive(Debug)]
+struct Sky {
+    opened: Opened,
+    flights: usize,
+    after: Option<u64>,
+    exhausted: bool,
+    launching: bool,
+    covered: u64,
+    setback: Option<Setback>,
+}
+
+impl Sky {
+    const fn takes_more(&self) -> bool {
+        self.setback.is_none() && !self.exhausted && self.flights < FLIGHTS
+    }
+}
+
+#[derive(Debug)]
+enum Setback {
+    Peer(Trouble),
+    Resync(Trouble),
+    Own,
+    Halted,
+}
+
+impl From<Refusal> for Setback {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.fault {
+            Fault::Partner => Self::Peer(Trouble::silent(refusal.code)),
+            _ => Self::Own,
+        }
+    }
+}
+
+enum Wait {
+    Bell,
+    For(u64),
+}
+
+/// Whether a courier is at work on a link.
+impl World {
+    pub(crate) fn is_working(&self, desk: usize, link: usize) -> bool {
+        self.desks[desk].couriers.get(&link).is_some_and(|courier| courier.running)
+    }
+
+    /// The link has something to do, or has changed.
+    pub(crate) fn ring(&mut self, desk: usize, link: usize) {
+        let Some(courier) = self.desks[desk].couriers.get_mut(&link) else { return };
+        if !courier.running {
+            return self.round(desk, link);
+        }
+        match &mut courier.sky {
+            Some(sky) if sky.exhausted => {
+                sky.exhausted = false;
+                self.fill(desk, link);
+            }
+            Some(_) | None => courier.bell = true,
+        }
+    }
+
+    fn courier(&mut self, desk: usize, link: usize) -> &mut Courier {
+        self.desks[desk].couriers.entry(link).or_default()
+    }
+
+    /// The partner as committed.
+    pub(crate) fn known(&mut self, desk: usize, link: usize) -> Option<Partner> {
+        let no = self.number(desk, link);
+        let us = self.desks[desk].id();
+        let row = self.desks[desk].link(no)?;
+        let descriptor = self.desks[desk].descriptor(&row)?;
+        Some(Partner { row, descriptor, us })
+    }
+
+    fn round(&mut self, desk: usize, link: usize) {
+        let Some(partner) = self.known(desk, link) else { return };
+        let local = Timestamp(self.desks[desk].clock.at(self.now));
+        let courier = self.courier(desk, link);
+        courier.running = true;
+        courier.timer += 1;
+        let pause = partner.row.retry.next_at.since(local).min(LONGEST);
+        let due = courier.overdue || pause == 0;
+        match partner.row.state {
+            LinkState::WaitingApproval
+            | LinkState::WaitingPartner
+            | LinkState::Paused(_)
+            | LinkState::Closed => self.rest(desk, link, Wait::Bell),
+            LinkState::Active if due => self.deliver(desk, link, &partner),
+            LinkState::Active => self.rest(desk, link, Wait::For(pause)),
+            LinkState::Quarantined(_) => self.knock_if_due(desk, link),
+        }
+    }
+
+    fn rest(&mut self, desk: usize, link: usize, wait: Wait) {
+        let process = self.process(desk);
+        let courier = self.courier(desk, link);
+        courier.running = false;
+        courier.overdue = false;
+        courier.sky = None;
+        courier.timer += 1;
+        let timer = courier.timer;
+        let (pause, slept) = match (std::mem::take(&mut courier.bell), wait) {
+            (true, _) => (0, false),
+            (false, Wait::For(pause)) => (pause.min(LONGEST), true),
+            (false, Wait::Bell) => return,
+        };
+        self.after(pause, move |world| {
+            if world.lives(process) {
+                let courier = world.courier(desk, link);
+                if courier.timer == timer && !courier.running {
+                    courier.overdue = slept;
+                    world.round(desk, link);
+                }
+            }
+        });
+    }
+
+    fn knock_if_due(&mut self, desk: usize, link: usize) {
+        let now = self.now;
+        let courier = self.courier(desk, link);
+        let at = *courier.knock.get_or_insert(now + DAY);
+        if at > now {
+            return self.rest(desk, link, Wait::For(at - now));
+        }
+        courier.knock = None;
+        courier.session = None;
+        self.hello(desk, link, true);
+    }
+
+    fn deliver(&mut self, desk: usize, link: usize, partner: &Partner) {
+        let no = self.number(desk, link);
+        let Some(stream) = self.desks[desk].stream(no) else { return };
+        let has_work = stream.waiting > 0 || stream.out_length > stream.acked;
+        let courier = self.courier(desk, link);
+        courier.resyncs = 0;
+        if partner.row.trouble.is_some() && !has_work {
+            courier.session = None;
+        }
+        self.go_on(desk, link);
+    }
+
+    fn go_on(&mut self, desk: usize, link: usize) {
+        if self.mutant == Some(Mutant::NumberWithoutSession) && self.courier(desk, link).session.is_none() {
+            let next = NextBatch { link: self.number(desk, link), session: SessionId::new([0; 32]), after: None };
+            self.call(desk, next, |_, _| {});
+        }
+        match self.courier(desk, link).session {
+            Some(opened) => self.push(desk, link, opened),
+            None => self.hello(desk, link, false),
+        }
+    }
+
+    fn hello(&mut self, desk: usize, link: usize, knock: bool) {
+        let no = self.number(desk, link);
+        self.call(desk, SayHello { link: no }, move |world, said| match said {
+            Ok(hello) => {
+                world.note(|| format!("desk{desk} says hello on link {link}"));
+                world.request(desk, link, (Path::Hello, hello), move |world, answer| {
+                    world.welcomed(desk, link, knock, answer);
+                });
+            }
+            Err(refusal) => world.hello_failed(desk, link, knock, refusal.into()),
+        });
+    }
+
+    fn hello_failed(&mut self, desk: usize, link: usize, knock: bool, setback: Setback) {
+        if knock {
+            return self.rest(desk, link, Wait::For(LONGEST));
+        }
+        self.outcome(desk, link, Err(setback));
+    }
+
+    fn welcomed(&mut self, desk: usize, link: usize, knock: bool, answer: Result<Vec<u8>, Trouble>) {
+        let bytes = match answer {
+            Ok(bytes) => bytes,
+            Err(trouble) => return self.hello_failed(desk, link, knock, Setback::Peer(trouble)),
+        };
+        let Some(partner) = self.known(desk, link) else { return };
+        let Ok(verify::Opened { signed, descriptor }) = verify::open::<Welcome>(&bytes, &partner) else {
+            let trouble = Trouble::silent("answer-unverified");
+            return self.hello_failed(desk, link, knock, Setback::Peer(trouble));
+        };
+        let no = self.number(desk, link);
+        if let Some(descriptor) = descriptor {
+            self.call(desk, TakeDescriptor { link: no, descriptor }, |_, _| {});
+        }
+        self.call(desk, TakeWelcome { link: no, welcome: signed }, move |world, taken| match taken {
+            Ok(Ok(opened)) => world.opened(desk, link, knock, opened),
+            Ok(Err(Code::RecoveryNeeded)) => world.hello_failed(desk, link, knock, Setback::Halted),
+            Ok(Err(_)) => {
+                let trouble = Trouble::silent("answer-unverified");
+                world.hello_failed(desk, link, knock, Setback::Peer(trouble));
+            }
+            Err(refusal) => world.hello_failed(desk, link, knock, refusal.into()),
+        });
+    }
+
+    fn opened(&mut self, desk: usize, link: usize, knock: bool, opened: Opened) {
+        self.contact(desk, link);
+        self.courier(desk, link).session = Some(opened);
+        if !knock {
+            return self.push(desk, link, opened);
+        }
+        let no = self.number(desk, link);
+        self.call(desk, Resume { link: no }, move |world, _| world.rest(desk, link, Wait::For(0)));
+    }
+
+    /// The partner has answered: the trouble is over.
+    fn contact(&mut self, desk: usize, link: usize) {
+        let no = self.number(desk, link);
+        if self.desks[desk].link(no).is_some_and(|row| row.trouble.is_some()) {
+            self.call(desk, Contact { link: no }, move |world, done| {
+                if done.is_ok() {
+                    world.model.reached(desk, link);
+                    world.fetch(desk, link);
+                }
+            });
+        }
+    }
+
+    fn push(&mut self, desk: usize, link: usize, opened: Opened) {
+        let covered = self.acknowledged(desk, link);
+        let after = Some(opened.held).filter(|held| *held < covered);
+        let courier = self.courier(desk, link);
+        courier.skies += 1;
+        let sky =
+            Sky { opened, flights: 0, after, exhausted: false, launching: false, covered, setback: None };
+        courier.sky = Some(sky);
+        self.fill(desk, link);
+    }
+
+    fn acknowledged(&self, desk: usize, link: usize) -> u64 {
+        self.desks[desk].stream(self.number(desk, link)).map_or(0, |stream| stream.acked)
+    }
+
+    /// Sends batches as long as there are any and the sky has room.
+    fn fill(&mut self, desk: usize, link: usize) {
+        let no = self.number(desk, link);
+        let courier = self.courier(desk, link);
+        let skies = courier.skies;
+        let Some(sky) = &mut courier.sky else { return };
+        if sky.launching {
+            return;
+        }
+        if !sky.takes_more() {
+            if sky.flights == 0 {
+                self.landed_all(desk, link);
+            }
+            return;
+        }
+        sky.launching = true;
+        let next = NextBatch { link: no, session: sky.opened.session, after: sky.after };
+        self.call(desk, next, move |world, next| world.launched(desk, link, skies, next));
+    }
+
+    fn launched(&mut self, desk: usize, link: usize, skies: u64, next: Result<Next, Refusal>) {
+        let courier = self.courier(desk, link);
+        if courier.skies != skies {
+            return;
+        }
+        let Some(sky) = &mut courier.sky else { return };
+        sky.launching = false;
+        match next {
+            Ok(Next::Batch { bytes, first, last }) => {
+                sky.after = Some(last);
+                sky.flights += 1;
+                self.report.count("batches");
+                self.note(|| format!("desk{desk} sends {first}..{last} on link {link}"));
+                self.request(desk, link, (Path::Batch, bytes), move |world, answer| {
+                    world.landed(desk, link, skies, answer);
+                });
+            }
+            Ok(Next::Idle) => sky.exhausted = true,
+            Ok(Next::NoSession) => {
+                sky.setback = Some(Setback::Resync(Trouble::silent("session-unknown")));
+            }
+            Err(refusal) => return self.outcome(desk, link, Err(refusal.into())),
+        }
+        self.fill(desk, link);
+    }
+
+    fn landed(&mut self, desk: usize, link: usize, skies: u64, answer: Result<Vec<u8>, Trouble>) {
+        if self.courier(desk, link).skies != skies {
+            return;
+        }
+        let setback = match answer {
+            Ok(bytes) => match self.receipt(desk, link, skies, &bytes) {
+                None => return,
+                Some(trouble) => Setback::Peer(trouble),
+            },
+            Err(trouble) => match trouble.wire.map(Code::class) {
+                Some(Class::Resync) => Setback::Resync(trouble),
+                Some(Class::Final | Class::Retry) | None => Setback::Peer(trouble),
+            },
+        };
+        self.flight_over(desk, link, skies, Some(setback));
+    }
+
+    fn flight_over(&mut self, desk: usize, link: usize, skies: u64, setback: Option<Setback>) {
+        let courier = self.courier(desk, link);
+        if courier.skies != skies {
+            return;
+        }
+        let Some(sky) = &mut courier.sky else { return };
+        sky.flights -= 1;
+        match setback {
+            Some(setback @ (Setback::Own | Setback::Halted)) => {
+                return self.outcome(desk, link, Err(setback));
+            }
+            setback => sky.setback = sky.setback.take().or(setback),
+        }
+        self.fill(desk, link);
+    }
+
+    /// Takes a receipt; why it is none.
+    fn receipt(&mut self, desk: usize, link: usize, skies: u64, bytes: &[u8]) -> Option<Trouble> {
+        let unverified = Trouble::silent("answer-unverified");
+        let partner = self.known(desk, link)?;
+        let Ok(opened) = verify::open::<Receipt>(bytes, &partner) else { return Some(unverified) };
+        if opened.signed.body().check().is_err() {
+            return Some(unverified);
+        }
+        let no = self.number(desk, link);
+        let troubled = partner.row.trouble.is_some();
+        self.call(desk, TakeReceipt { link: no, receipt: opened.signed }, move |world, taken| {
+            let setback = taken.err().map(Setback::from);
+            if setback.is_none() && troubled {
+                world.contact(desk, link);
+            }
+            world.flight_over(desk, link, skies, setback);
+        });
+        None
+    }
+
+    fn landed_all(&mut self, desk: usize, link: usize) {
+        let now_covered = self.acknowledged(desk, link);
+        let courier = self.courier(desk, link);
+        let Some(sky) = &mut courier.sky else { return };
+        match sky.setback.take() {
+            Some(Setback::Resync(trouble)) => {
+                courier.session = None;
+                courier.sky = None;
+                courier.resyncs += 1;
+                if courier.resyncs == RESYNCS {
+                    return self.outcome(desk, link, Err(Setback::Peer(trouble)));
+                }
+                return self.go_on(desk, link);
+            }
+            Some(setback) => return self.outcome(desk, link, Err(setback)),
+            None => {}
+        }
+        let before = std::mem::replace(&mut sky.covered, now_covered);
+        let behind = sky.after.take().is_some_and(|last| last > now_covered);
+        if behind && now_covered == before {
+            return self.outcome(desk, link, Err(Setback::Peer(Trouble::silent("receipt-behind"))));
+        }
+        if behind || !sky.exhausted {
+            sky.exhausted = false;
+            return self.fill(desk, link);
+        }
+        courier.session = Some(Opened { held: u64::MAX, ..sky.opened });
+        self.outcome(desk, link, Ok(()));
+    }
+
+    fn outcome(&mut self, desk: usize, link: usize, outcome: Result<(), Setback>) {
+        let courier = self.courier(desk, link);
+        courier.knock = None;
+        courier.sky = None;
+        courier.skies += 1;
+        match outcome {
+            Ok(()) => self.rest(desk, link, Wait::Bell),
+            Err(Setback::Halted) => self.rest(desk, link, Wait::For(0)),
+            Err(Setback::Own) => self.rest(desk, link, Wait::For(OWN_FAILURE)),
+            Err(Setback::Peer(trouble) | Setback::Resync(trouble)) => self.failed(desk, link, trouble),
+        }
+    }
+
+    fn failed(&mut self, desk: usize, link: usize, trouble: Trouble) {
+        self.courier(desk, link).session = None;
+        let no = self.number(desk, link);
+        let words = "The partner cannot be reached.".to_owned();
+        let (failure, code) = (trouble.failure, trouble.code);
+        self.note(|| format!("desk{desk} fails on link {link}: {code}"));
+        let local = self.desks[desk].clock.at(self.now);
+        let failed = DeliveryFailed { link: no, failure, code: code.to_owned(), words };
+        self.call(desk, failed, move |world, next| match next {
+            Ok(Some(next)) => {
+                if matches!(failure, Failure::Unreachable)
+                    && let Err(what) = world.model.failed(desk, link, next.0.saturating_sub(local))
+                {
+                    world.violate(what);
+                }
+                let local = Timestamp(world.desks[desk].clock.at(world.now));
+                world.rest(desk, link, Wait::For(next.since(local).max(1_000)));
+            }
+            Ok(None) => {
+                world.refused_by_partner(desk, link, code);
+                let second = u64::try_from(Duration::from_secs(1).as_millis()).unwrap_or(1_000);
+                world.rest(desk, link, Wait::For(second));
+            }
+            Err(_) => world.rest(desk, link, Wait::For(OWN_FAILURE)),
+        });
+    }
+
+    /// The partner refuses: only what this history did to it may be the reason.
+    fn refused_by_partner(&mut self, desk: usize, link: usize, code: &'static str) {
+        self.report.count("links refused");
+        if !self.model.is_odd(link) && self.mutant.is_none_or(|mutant| mutant.is_of_engine()) {
+            self.violate(format!("desk{desk} is refused on link {link} with {code}, for no reason"));
+        }
+    }
+}
