@@ -3,6 +3,7 @@
 mod activity;
 mod bind;
 mod connection;
+mod framing;
 mod gate;
 mod limits;
 mod request;
@@ -82,7 +83,7 @@ impl Listener {
         mut shutdown: Shutdown,
     ) -> Drained {
         let Self { tcp, local_addr } = self;
-        let gate = Gate::new(limits.max_connections, limits.max_connections_per_ip);
+        let gate = Gate::of_connections(limits.max_connections, limits.max_connections_per_ip);
         let router = router.layer(from_fn(request::remember_route));
         let drain = limits.drain;
         let host = Arc::new(Host::new(router, transport, limits));
@@ -120,11 +121,9 @@ fn admit(
         tracing::debug!(%peer, "connection refused: too many are open");
         return;
     };
-    let served = connection::serve(Arc::clone(host), stream, peer, shutdown.clone());
-    connections.spawn(async move {
-        served.await;
-        drop(permit);
-    });
+    let id = permit.id();
+    let served = connection::serve(Arc::clone(host), stream, peer, shutdown.clone(), permit);
+    gate.watch(id, connections.spawn(served));
 }
 
 /// A failed accept is either the client's (it went away) or ours (no descriptors left), and the second kind repeats

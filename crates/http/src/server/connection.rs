@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Transport;
 use super::activity::{Activity, Patience, Verdict};
+use super::gate::{Gate, Permit};
 use super::limits::Limits;
 use super::request;
 use super::shutdown::Shutdown;
@@ -29,24 +30,33 @@ pub(super) struct Host {
     transport: Transport,
     limits: Limits,
     protocol: Builder<TokioExecutor>,
+    /// Places for requests.
+    requests: Arc<Gate>,
 }
 
 impl Host {
     pub(super) fn new(router: Router, transport: Transport, limits: Limits) -> Self {
         let protocol = protocol(&limits);
-        Self { router, transport, limits, protocol }
+        let requests = Gate::of_requests(limits.max_requests, limits.max_requests_per_ip);
+        Self { router, transport, limits, protocol, requests }
     }
 }
 
 /// Serves `stream` to its end. Errors end the connection and are the client's: they are logged at DEBUG and nowhere
 /// else.
-pub(super) async fn serve(host: Arc<Host>, stream: TcpStream, peer: SocketAddr, mut shutdown: Shutdown) {
+pub(super) async fn serve(
+    host: Arc<Host>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    mut shutdown: Shutdown,
+    place: Permit,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "connection gone before it began");
         return;
     }
     let Transport::Tls(tls) = &host.transport else {
-        return speak(&host, stream, peer, shutdown).await;
+        return speak(&host, stream, peer, shutdown, place).await;
     };
     let handshake = timeout(host.limits.tls_handshake, TlsAcceptor::from(tls.config()).accept(stream));
     let outcome = tokio::select! {
@@ -54,14 +64,14 @@ pub(super) async fn serve(host: Arc<Host>, stream: TcpStream, peer: SocketAddr, 
         outcome = handshake => outcome,
     };
     match outcome {
-        Ok(Ok(stream)) => speak(&host, stream, peer, shutdown).await,
+        Ok(Ok(stream)) => speak(&host, stream, peer, shutdown, place).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
         Err(_elapsed) => tracing::debug!(%peer, "TLS handshake took too long"),
     }
 }
 
 /// Speaks HTTP until the client leaves, loses its place, or the drain is over.
-async fn speak<S>(host: &Arc<Host>, stream: S, peer: SocketAddr, mut shutdown: Shutdown)
+async fn speak<S>(host: &Arc<Host>, stream: S, peer: SocketAddr, mut shutdown: Shutdown, place: Permit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -69,13 +79,21 @@ where
     let seen = Arc::clone(&activity);
     let unread = Unread::default();
     let stream = Lingering::new(stream, unread.clone(), host.limits.goodbye());
-    let server = Arc::clone(host);
+    let (server, place, stop) = (Arc::clone(host), Arc::new(place), shutdown.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (server, ticket) = (Arc::clone(&server), seen.begin());
+        let (server, ticket, place) = (Arc::clone(&server), seen.begin(), Arc::clone(&place));
         let request = request.map(|body| Noted::new(body, unread.clone()));
+        let stopping = stop.is_requested();
         async move {
+            let Some(permit) = server.requests.admit(peer.ip()).filter(|_| !stopping) else {
+                return Ok::<_, Infallible>(request::no_room(ticket, stopping));
+            };
             let router = server.router.clone();
-            Ok::<_, Infallible>(request::answer(router, &server.limits, peer, ticket, request).await)
+            let response = request::answer(router, &server.limits, peer, (ticket, permit), request).await;
+            if response.status().is_success() {
+                place.prove();
+            }
+            Ok(response)
         }
     });
     let mut connection = pin!(host.protocol.serve_connection(TokioIo::new(stream), service));
@@ -128,6 +146,9 @@ fn protocol(limits: &Limits) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(limits.h2_max_concurrent_streams)
+        .initial_stream_window_size(limits.h2_windows.0)
+        .initial_connection_window_size(limits.h2_windows.1)
+        .max_send_buf_size(256 * 1024)
         .max_pending_accept_reset_streams(limits.h2_max_pending_accept_reset_streams)
         .max_local_error_reset_streams(limits.h2_max_local_error_reset_streams)
         .keep_alive_interval(limits.h2_ping_interval)

@@ -18,6 +18,7 @@ use tower::ServiceExt;
 use tracing::Instrument;
 
 use super::activity::Ticket;
+use super::gate::Permit;
 use super::limits::Limits;
 use super::response::Watched;
 use super::unread::Noted;
@@ -30,7 +31,7 @@ pub(super) async fn answer(
     router: Router,
     limits: &Limits,
     peer: SocketAddr,
-    ticket: Ticket,
+    place: (Ticket, Permit),
     request: Request<Noted<Incoming>>,
 ) -> Response<Watched> {
     let id = RequestId::new();
@@ -45,7 +46,19 @@ pub(super) async fn answer(
     };
     let mut response = response.instrument(span).await;
     response.headers_mut().insert(HEADER, id.header_value());
-    response.map(|body| Watched::new(body, ticket))
+    response.map(|body| Watched::new(body, place.0, Some(place.1)))
+}
+
+/// The answer where all places for requests are taken, or no more are given because the server stops.
+pub(super) fn no_room(ticket: Ticket, stopping: bool) -> Response<Watched> {
+    let (title, detail) = if stopping {
+        ("The server is stopping", "No further request is taken.")
+    } else {
+        ("The server is busy", "More requests are in work than this server takes at once.")
+    };
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title).detail(detail);
+    let problem = problem.next("Try again a little later.").retry_after(Duration::from_secs(5));
+    problem.into_response().map(|body| Watched::new(body, ticket, None))
 }
 
 /// Carries the route template out to where the request is logged.
@@ -103,7 +116,7 @@ fn encoded_refused() -> Response {
 
 fn panicked(id: RequestId) -> Response {
     tracing::error!("a handler panicked; the panic's own message is in the log");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal-error", "The server made a mistake")
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server made a mistake")
         .detail("The request met a fault in the server and was given up.")
         .next("Tell the operator of the server the id of this request; the log has more under it.")
         .with("request", id.to_string())
@@ -112,7 +125,7 @@ fn panicked(id: RequestId) -> Response {
 
 fn took_too_long(id: RequestId, limit: Duration) -> Response {
     tracing::warn!(seconds = limit.as_secs(), "request given up: the handler took too long");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "took-too-long", "The request took too long")
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The request took too long")
         .detail(format!("The server did not finish within {} s.", limit.as_secs_f32()))
         .next("Try again. If it repeats, tell the operator of the server the id of this request.")
         .retry_after(Duration::from_secs(5))

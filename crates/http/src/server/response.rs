@@ -8,6 +8,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::activity::Ticket;
+use super::gate::Permit;
 
 /// What the client has to take within one stall limit.
 const PIECE: usize = 64 * 1024;
@@ -16,11 +17,13 @@ pub(super) struct Watched {
     inner: AxumBody,
     rest: Bytes,
     ticket: Ticket,
+    /// The place of the request, which it has until its response is gone.
+    _place: Option<Permit>,
 }
 
 impl Watched {
-    pub(super) fn new(inner: AxumBody, ticket: Ticket) -> Self {
-        Self { inner, rest: Bytes::new(), ticket }
+    pub(super) fn new(inner: AxumBody, ticket: Ticket, place: Option<Permit>) -> Self {
+        Self { inner, rest: Bytes::new(), ticket, _place: place }
     }
 
     fn next_piece(&mut self) -> Frame<Bytes> {

@@ -16,6 +16,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::framing::Framing;
+
 /// Whether a request on this connection was answered without reading its body to the end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Unread(Arc<AtomicBool>);
@@ -64,18 +66,19 @@ impl<B: Body> Drop for Noted<B> {
     }
 }
 
-/// A stream that lingers in its shutdown when something was left unread.
+/// A stream whose framing is watched, and that lingers in its shutdown when something was left unread.
 #[derive(Debug)]
 pub(super) struct Lingering<S> {
     inner: S,
     unread: Unread,
     limit: Duration,
     until: Option<Pin<Box<Sleep>>>,
+    framing: Framing,
 }
 
 impl<S> Lingering<S> {
     pub(super) fn new(inner: S, unread: Unread, limit: Duration) -> Self {
-        Self { inner, unread, limit, until: None }
+        Self { inner, unread, limit, until: None, framing: Framing::new() }
     }
 }
 
@@ -106,7 +109,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
+        if let Some(ending) = self.framing.ending().filter(|ending| ending.len() <= buffer.remaining()) {
+            buffer.put_slice(ending);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
+        self.framing.watch(&mut buffer.filled_mut()[before..]);
+        Poll::Ready(Ok(()))
     }
 }
 

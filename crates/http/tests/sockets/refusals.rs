@@ -126,9 +126,50 @@ async fn a_panic_is_an_answer() {
     let server = Server::plain(router, limits()).await;
     let answer = server.raw("GET /panic HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
-    assert!(answer.contains("internal-error") && !answer.contains("canary"), "{answer}");
+    assert!(answer.contains("\"code\":\"internal\"") && !answer.contains("canary"), "{answer}");
     let answer = server.raw("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(answer.ends_with("hello"), "{answer}");
+}
+
+/// A line that ends with LF alone is one line to some readers and none to others: two requests in one.
+#[tokio::test]
+async fn a_bare_line_feed_is_refused_with_400() {
+    let server = Server::plain(router(), limits()).await;
+    for bad in [
+        "GET /hello HTTP/1.1\nHost: x\n\n",
+        "GET /hello HTTP/1.1\r\nHost: x\nX: y\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: x\r\n\n",
+        "POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\nab\r\n0\r\n\r\n",
+    ] {
+        let answer = server.raw(bad).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{bad:?}: {answer}");
+    }
+    let body = "POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\n\n\na\n";
+    let answer = server.raw(body).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with('4'), "{answer}");
+}
+
+/// Requests that wait for ever must not become memory without end, and must not keep others out.
+#[tokio::test]
+async fn requests_above_the_limit_are_answered_503() {
+    let router = router().route("/hang", get(async || std::future::pending::<()>().await));
+    let server = Server::plain(router, Limits { max_requests_per_ip: 2, ..limits() }).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        held.push(stream);
+    }
+    let hello = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    loop {
+        let answer = server.raw(hello).await;
+        if answer.starts_with("HTTP/1.1 503") {
+            assert!(answer.contains("\"code\":\"busy\"") && answer.contains("retry-after: 5"), "{answer}");
+            break;
+        }
+    }
+    drop(held);
+    while !server.raw(hello).await.ends_with("hello") {}
 }
 
 /// Rapid reset (CVE-2023-44487): requests begun and dropped by the thousand must cost the client its connection.

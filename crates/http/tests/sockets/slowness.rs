@@ -172,7 +172,7 @@ async fn a_handler_that_hangs_is_given_up_with_503() {
     let server = Server::plain(router, limits).await;
     let answer = server.raw("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    assert!(answer.contains("took-too-long") && answer.contains("retry-after: 5"), "{answer}");
+    assert!(answer.contains("\"code\":\"busy\"") && answer.contains("retry-after: 5"), "{answer}");
 }
 
 /// The client's side has the same guard: a partner's endless, crawling answer is given up.
