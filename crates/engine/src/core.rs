@@ -18,6 +18,8 @@ use crate::memory::Memory;
 use crate::overlay::Overlay;
 use crate::port::{Effect, Entropy};
 use crate::project::project;
+use crate::quota::{Quotas, Room};
+use crate::sabotage::{self, Sabotage};
 use crate::step::{Command, Step};
 
 /// How far a rebuild of the view has come.
@@ -68,7 +70,7 @@ impl Core {
         let instance = InstanceId::new(instance);
         let mut core = Self {
             identity,
-            memory: Memory::new(instance),
+            memory: Memory::new(instance, Room::new(Some(Arc::clone(&keeper)))),
             stage,
             syncing: None,
             sink: Some(sink),
@@ -112,11 +114,25 @@ impl Core {
                 Ok(reply)
             }
             Err(refusal) => {
-                self.overlay.undo();
+                if sabotage::makes(Sabotage::UndoForgotten) {
+                    self.overlay.keep();
+                } else {
+                    self.overlay.undo();
+                }
                 self.stage.rollback(mark);
                 Err(refusal)
             }
         }
+    }
+
+    /// Sets what partners may cause here, and how many bytes of the disk stay free (0: as many as there are).
+    pub fn limit(&mut self, quotas: Quotas, disk_floor: u64) {
+        self.memory.usage.quotas = quotas;
+        self.memory.usage.room.keep_free(disk_floor);
+    }
+
+    pub(crate) fn room(&self) -> Arc<Room> {
+        Arc::clone(&self.memory.usage.room)
     }
 
     /// Bytes of the group being built.
@@ -206,6 +222,10 @@ impl Core {
         Arc::clone(&self.memory.contacts)
     }
 
+    pub(crate) fn asked(&self) -> crate::reader::Contacts {
+        Arc::clone(&self.memory.asked)
+    }
+
     /// The files.
     pub fn blobs(&self) -> &Arc<dyn Blobs> {
         &self.blobs
@@ -235,7 +255,10 @@ fn replay(
     journal.replay(from, &mut |replayed| {
         let done = match replayed {
             Replayed::Entry(at, entry) => {
-                Record::read(&entry).and_then(|record| project(&mut overlay, at, &record, entry.text.bytes()))
+                Record::read(&entry).and_then(|mut record| {
+                    sabotage::decide_again(&mut record);
+                    project(&mut overlay, at, &record, entry.text.bytes())
+                })
             }
             Replayed::GroupEnd(position) => {
                 groups += 1;

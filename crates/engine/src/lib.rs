@@ -11,9 +11,11 @@ mod memory;
 mod overlay;
 pub mod port;
 mod project;
+pub mod quota;
 pub mod query;
 mod reader;
 mod refusal;
+pub mod sabotage;
 mod step;
 mod writer;
 

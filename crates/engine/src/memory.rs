@@ -9,6 +9,7 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::LinkNo;
 
+use crate::quota::{Room, Usage};
 use crate::reader::Contacts;
 
 /// Sessions of our own streams, and when partners were last heard.
@@ -22,19 +23,37 @@ pub struct Memory {
     pub(crate) greeted: HashSet<LinkNo>,
     /// Terms by the record that holds them, which never changes.
     pub(crate) terms: HashMap<EntryRef, Arc<Terms>>,
+    /// Since when this desk has been awake without a gap in its time, and when that was last looked at.
+    pub(crate) ticked: Option<(Timestamp, Timestamp)>,
     /// When an authenticated word of each partner last came.
     pub(crate) contacts: Contacts,
+    /// What partners have left of their quotas.
+    pub(crate) usage: Usage,
+    /// When each partner last asked for our messages.
+    pub(crate) asked: Contacts,
+    /// Hellos that were said and not welcomed yet.
+    pub(crate) hellos: HashMap<LinkNo, Vec<u8>>,
 }
 
 impl Memory {
-    pub(crate) fn new(instance: InstanceId) -> Self {
+    pub(crate) fn new(instance: InstanceId, room: Room) -> Self {
         Self {
             instance,
             sessions: HashMap::new(),
             greeted: HashSet::new(),
             terms: HashMap::new(),
+            ticked: None,
             contacts: Contacts::default(),
+            usage: Usage::new(room),
+            asked: Contacts::default(),
+            hellos: HashMap::new(),
         }
+    }
+
+    /// Notes that a partner asked for our messages.
+    pub fn was_asked(&mut self, link: LinkNo, now: Timestamp) {
+        self.heard(link, now);
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(link, now);
     }
 
     /// Notes that an authenticated word of a partner came.

@@ -76,6 +76,28 @@ impl Refusal {
         )
     }
 
+    /// Less room on the disk than has to stay.
+    #[must_use]
+    pub fn disk_floor(floor: u64) -> Self {
+        let words = format!(
+            "Less than {} MiB of the disk of this desk are free, and so many stay free (files.disk_floor): it takes no \
+             new work, and nothing was changed.",
+            floor >> 20
+        );
+        Self::new(Fault::Passing, "disk-full", words, "Free some space; the desk goes on by itself.")
+    }
+
+    /// More waits for the writer than it takes in.
+    #[must_use]
+    pub fn busy() -> Self {
+        Self::new(
+            Fault::Passing,
+            "busy",
+            "This desk has more work than it gets done; nothing was changed.",
+            "Try again in some seconds.",
+        )
+    }
+
     /// The desk is stopping.
     #[must_use]
     pub fn stopping() -> Self {

@@ -17,6 +17,7 @@ use crate::memory::Memory;
 use crate::overlay::Overlay;
 use crate::port::{Effect, Entropy};
 use crate::project::project;
+use crate::sabotage::{self, Sabotage};
 
 /// What one command works on. Records become rows at once, so that what follows sees them; nothing is final before
 /// the group is on stable storage, and all of it is taken back if the command refuses.
@@ -117,6 +118,9 @@ impl Step<'_> {
 pub trait Command: Send + 'static {
     /// What the caller gets.
     type Reply: Send + 'static;
+    /// Whether whoever asks is turned away with `busy` while much waits for the writer. What this desk itself has begun
+    /// is not.
+    const CAN_COME_AGAIN: bool = false;
 
     /// Reads, decides, records. A refusal takes everything back.
     ///
@@ -141,13 +145,15 @@ where
     C::Reply: serde::Serialize + serde::de::DeserializeOwned,
 {
     type Reply = C::Reply;
+    const CAN_COME_AGAIN: bool = true;
 
     fn run(self, step: &mut Step<'_>) -> Result<C::Reply, Refusal> {
         use deskwire_proto::cbor;
         use deskwire_store::table::KEYED;
 
         let broken = |error: cbor::CborError| Refusal::from(deskwire_store::Error::BadRow(error.to_string()));
-        if let Some(before) = step.overlay.get(KEYED, &self.key)? {
+        let before = step.overlay.get(KEYED, &self.key)?;
+        if let Some(before) = before.filter(|_| !sabotage::makes(Sabotage::KeysForgotten)) {
             if before.request != self.request {
                 return Err(Refusal::new(
                     crate::Fault::Conflict,
@@ -158,6 +164,7 @@ where
             }
             return cbor::decode_plain(&before.reply).map_err(broken);
         }
+        crate::quota::has_room(step)?;
         step.key = Some((self.key, 0));
         let reply = self.command.run(step)?;
         let stored = cbor::encode_plain(&reply).map_err(broken)?;

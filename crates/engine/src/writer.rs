@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -14,12 +15,16 @@ use crate::Refusal;
 use crate::core::Core;
 use crate::identity::Identity;
 use crate::port::{Clock, Notifier};
+use crate::quota::Room;
 use crate::reader::Reader;
 use crate::step::Command;
 
 /// Most commands of one group, and the size at which a group takes no more, bytes.
 const GROUP_COMMANDS: usize = 1_024;
 const GROUP_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Commands that wait for the writer; whoever can come again is turned away above.
+const QUEUE: usize = 4_096;
 
 /// Gives the answer away, or the reason why there is none, once the fate of the group is known.
 type Release = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
@@ -38,6 +43,9 @@ pub struct Engine {
     queue: mpsc::Sender<Order>,
     reader: Reader,
     clock: Arc<dyn Clock>,
+    /// How many commands wait for the writer.
+    waiting: Arc<AtomicUsize>,
+    room: Arc<Room>,
 }
 
 /// The running writer, to be joined at the end.
@@ -58,7 +66,8 @@ impl Engine {
         notifier: Box<dyn Notifier>,
     ) -> std::io::Result<(Self, Running)> {
         let (queue, orders) = mpsc::channel();
-        let reader = Reader::new(&core);
+        let reader = Reader::new(&core, Arc::clone(&clock));
+        let room = core.room();
         let sink = core.take_sink().ok_or_else(|| std::io::Error::other("this core has a writer already"))?;
         let (groups, sealed) = mpsc::channel();
         let landed = queue.clone();
@@ -76,16 +85,23 @@ impl Engine {
             stopping: false,
         };
         let thread = std::thread::Builder::new().name("writer".into()).spawn(move || writer.run())?;
-        Ok((Self { queue: queue.clone(), reader, clock }, Running { queue, thread, syncing }))
+        let waiting = Arc::default();
+        Ok((Self { queue: queue.clone(), reader, clock, waiting, room }, Running { queue, thread, syncing }))
     }
 
     /// Runs a command and waits until its group is on stable storage.
     ///
     /// # Errors
-    /// The command's [`Refusal`], [`Refusal::disk_full`], or [`Refusal::stopping`].
+    /// The command's [`Refusal`], [`Refusal::busy`], [`Refusal::disk_full`], or [`Refusal::stopping`].
     pub async fn call<C: Command>(&self, command: C) -> Result<C::Reply, Refusal> {
+        if C::CAN_COME_AGAIN && self.waiting.load(Ordering::Relaxed) >= QUEUE {
+            return Err(Refusal::busy());
+        }
         let (answer, answered) = oneshot::channel();
+        let waiting = Arc::clone(&self.waiting);
+        waiting.fetch_add(1, Ordering::Relaxed);
         let job: Job = Box::new(move |core, now| {
+            waiting.fetch_sub(1, Ordering::Relaxed);
             let outcome = core.step(now, command);
             Box::new(move |fate: Result<(), Refusal>| {
                 // Nobody waits any more when the caller has gone away.
@@ -106,6 +122,14 @@ impl Engine {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         self.reader.identity()
+    }
+
+    /// Whether there is room on the disk for new work.
+    ///
+    /// # Errors
+    /// `disk-full`, as long as there is less than has to stay free.
+    pub fn has_room(&self) -> Result<(), Refusal> {
+        self.room.check(self.now())
     }
 
     /// Now, by the engine's clock.

@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_proto::cbor;
-use deskwire_proto::id::{DelegationId, DeskId, Hash, LinkId};
+use deskwire_proto::id::{DelegationId, DeskId, Hash, ItemId, LinkId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
     CounterRow, DelegationEventRow, DelegationRow, ExchangeRow, ExpectedRow, FileRow, InvitationRow,
-    KeyedRow, LinkEventRow, LinkRow, ReceivedRow, SentRow, StreamRow, ThreadRow, TicketRow, WaitingRow,
+    KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, SentRow, StreamRow, ThreadRow, TicketRow, WaitingRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
@@ -58,16 +58,36 @@ tables! {
     RECEIPTS = b'R', (LinkNo, u64) => EntryRef;
     /// The hellos of a partner that were answered, by hash: one that comes again later is old.
     HELLOS = b'H', (LinkNo, Hash) => ();
+    /// How many delegations of a link are open, and how many in all.
+    OPEN_DELEGATIONS = b'n', LinkNo => OpenRow;
     /// Items accepted and not yet numbered.
     WAITING = b'w', (LinkNo, Order) => WaitingRow;
+    /// Items that were taken out of the queue until somebody sends them again.
+    PARKED = b'q', (LinkNo, Order) => ParkedRow;
+    /// The parked items of a delegation.
+    PARKED_OF = b'Q', (DelegationNo, Order) => ();
     /// Our numbered messages.
     SENT = b'o', (LinkNo, u64) => SentRow;
     /// The partner's messages.
     RECEIVED = b'r', (LinkNo, u64) => ReceivedRow;
+    /// Our own receipts that a partner handed back after a loss, by how far each goes.
+    TOLD = b'T', (LinkNo, u64) => EntryRef;
+    /// Items of messages of ours that came back after a loss.
+    RECOVERED_ITEMS = b'J', (LinkNo, ItemId) => u64;
+    /// Items of messages that were handed back to a partner: it may say them again by mistake.
+    RETURNED_ITEMS = b'U', (LinkNo, ItemId) => u64;
+    /// Our messages of a branch that was left.
+    LEFT_SENT = b'Y', (LinkNo, (u64, EntryRef)) => SentRow;
+    /// The partner's messages of a branch that was left.
+    LEFT_RECEIVED = b'Z', (LinkNo, (u64, EntryRef)) => ReceivedRow;
     /// Files.
     FILES = b'f', FileNo => FileRow;
     /// Files that are still to be fetched from a partner.
     FETCHING = b'F', (LinkNo, FileNo) => ();
+    /// Files by the hash of their bytes.
+    BLOB_FILES = b'y', (Hash, FileNo) => ();
+    /// The files that our messages announced and that the partner may not have yet; what is brought is taken off.
+    ANNOUNCED = b'O', (LinkNo, u64) => FileNo;
     /// Which blobs a partner may fetch.
     GRANTS = b'g', (LinkNo, Hash) => FileNo;
     /// Invitations by the hash of their secret.
@@ -76,6 +96,8 @@ tables! {
     EXCHANGES = b'x', Hash => ExchangeRow;
     /// Desks that the operator added by hand and that have not linked yet.
     EXPECTED = b'X', DeskId => ExpectedRow;
+    /// The keys of this desk as its journal knows them.
+    OWN_KEYS = b'K', () => OwnKeysRow;
     /// Answers to changing calls, by their idempotency key.
     KEYED = b'k', Hash => KeyedRow;
 }
@@ -173,7 +195,7 @@ macro_rules! id_keys {
     };
 }
 
-id_keys! { Hash DeskId LinkId DelegationId }
+id_keys! { Hash DeskId LinkId DelegationId ItemId }
 
 impl Key for () {
     fn write(&self, _: &mut Vec<u8>) {}

@@ -13,7 +13,7 @@ use deskwire_store::row::{DelegationRow, LinkRow, Refused, StreamRow};
 use deskwire_store::table::{DELEGATION_IDS, Rows};
 
 use super::find;
-use crate::{Refusal, Step, refused};
+use crate::{Refusal, Step, quota, refused};
 
 /// Which optional fields an offer or an update has: the two have the same members in types of their own.
 macro_rules! optional_fields {
@@ -47,6 +47,8 @@ pub(super) struct Consumed {
     pub(super) refused: Option<(bool, Refused)>,
     pub(super) local: Local,
     pub(super) event: Option<FoldEvent>,
+    /// Bytes of the file that was announced.
+    pub(super) size: u64,
 }
 
 /// Why a message has no effect: the code, and words for the person who caused it.
@@ -201,7 +203,7 @@ fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body
     row.case.check_peer(&said.event)?;
     find::has_room(&row)?;
     let event = Some(FoldEvent(said.event, said.words));
-    Ok(Consumed { refused: None, local: local(delegation, row.ticket, None), event })
+    Ok(Consumed { local: local(delegation, row.ticket, None), event, ..Consumed::default() })
 }
 
 /// What the shape of the facts alone does not say. proto-spec, sections 6.11, 6.15 and 6.19.
@@ -235,13 +237,16 @@ fn offered(
         return Err(OutcomeCode::NotAllowedByTerms.into());
     }
     within_terms(&outside(&optional_fields!(facts, text), context.terms))?;
+    if let Some(words) = quota::takes_offer(step, context.no)? {
+        return Err(Stop::Message(No(OutcomeCode::Quota, words)));
+    }
     let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
     delegation::Case::new(delegation::Role::Contractor).check_peer(&said.event)?;
     let counters = step.counters()?;
     Ok(Consumed {
-        refused: None,
         local: local(DelegationNo(counters.delegation), TicketNumber(counters.ticket), None),
         event: Some(FoldEvent(said.event, said.words)),
+        ..Consumed::default()
     })
 }
 
@@ -271,8 +276,11 @@ fn file(
         let words = format!("The file has {} bytes; {most} is the most that this link takes.", facts.size);
         return Err(Stop::Message(No(OutcomeCode::FileTooLarge, words)));
     }
+    if let Err(words) = quota::takes_file(step, context.no, facts.size.get()) {
+        return Err(Stop::Message(No(OutcomeCode::Quota, words)));
+    }
     let file = FileNo(step.counters()?.file);
-    Ok(Consumed { local: local(delegation, row.ticket, Some(file)), ..Consumed::default() })
+    Ok(Consumed { size: facts.size.get(), local: local(delegation, row.ticket, Some(file)), ..Consumed::default() })
 }
 
 const fn unsupported(code: OutcomeCode) -> bool {

@@ -15,7 +15,8 @@ use deskwire_store::table::{RECEIVED, Rows};
 use super::consume::{Context, consume};
 use super::find;
 use crate::port::Effect;
-use crate::{Command, Refusal, Step};
+use crate::sabotage::{self, Sabotage};
+use crate::{Command, Refusal, Step, quota};
 
 /// Verified messages of one batch.
 #[derive(Debug, Clone)]
@@ -44,6 +45,7 @@ pub enum Delivered {
 
 impl Command for Deliver {
     type Reply = Delivered;
+    const CAN_COME_AGAIN: bool = true;
 
     fn run(self, step: &mut Step<'_>) -> Result<Delivered, Refusal> {
         let link = find::link(step, self.link)?;
@@ -53,11 +55,19 @@ impl Command for Deliver {
         let stream = find::stream(step, self.link)?;
         let no = self.link;
         let news = self.messages.iter().find(|message| message.head.seq > stream.in_length);
-        if news.is_some_and(|message| message.head.seq > stream.in_length + 1) {
+        if news.is_some_and(|message| message.head.seq > stream.in_length + 1)
+            && !sabotage::makes(Sabotage::GapAccepted)
+        {
             return Ok(Delivered::Gap { cursor: stream.in_length });
         }
         if let Err(code) = session(step, no, &self.head, &stream)? {
             return Ok(Delivered::Refused(code));
+        }
+        if news.is_some() {
+            quota::has_room(step)?;
+            if quota::is_spent(step, no) {
+                return Ok(Delivered::Refused(Code::RateLimited));
+            }
         }
         let known = self.head.known;
         if known > stream.in_length {
@@ -118,16 +128,24 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     let no = context.no;
     let stream = find::stream(step, no)?;
     let seq = message.head.seq;
-    if seq <= stream.in_length {
+    let window = if sabotage::makes(Sabotage::DedupeByWindow) { 2 } else { u64::MAX };
+    if seq <= stream.in_length && stream.in_length - seq < window {
         return held(step, no, seq, message);
     }
-    if seq > stream.in_length + 1 {
+    let gap = sabotage::makes(Sabotage::GapAccepted);
+    if seq > stream.in_length + 1 && !gap {
         return Ok(Some(Delivered::Gap { cursor: stream.in_length }));
     }
-    if message.head.prev != stream.in_head {
+    let unchecked = gap || window < u64::MAX || sabotage::makes(Sabotage::PrevNotChecked);
+    if message.head.prev != stream.in_head && !unchecked {
         return Ok(Some(Delivered::Refused(Code::BadPrev)));
     }
     let consumed = consume(step, context, &stream, &message)?;
+    let text = message.delivery.1.as_ref().map_or(0, |text| text.len());
+    quota::took(step, no, message.delivery.0.len() + text);
+    if consumed.local.file.is_some() {
+        quota::took_file(step, no, consumed.size);
+    }
     // Times of first commit never fall, whatever the clock does: each receipt has to tell the same ones.
     let before = if stream.in_length == 0 { step.now } else { received(step, no, stream.in_length)?.at };
     let record = Received {
@@ -141,6 +159,7 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         local: consumed.local,
         event: consumed.event,
         at: step.now.max(before),
+        key: message.key as u64,
     };
     let file = record.local.file;
     step.record(&Record::Received(record), message.delivery.1.map(|text| text.into_vec()))?;
@@ -196,7 +215,8 @@ fn receipt(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: u64) -> Resul
         (room, upto, hash) = (left, upto + 1, row.hash);
         times.push(row.at.0.saturating_sub(before));
         before = row.at.0.max(before);
-        if let Some((unsupported, why)) = row.refused {
+        let repeated = upto <= stream.given && sabotage::makes(Sabotage::OutcomeNotRepeated);
+        if let Some((unsupported, why)) = row.refused.filter(|_| !repeated) {
             let what = if unsupported { NotApplied::Unsupported } else { NotApplied::Refused };
             outcomes.push(Outcome(upto, what, why.code, why.words));
         }
@@ -214,6 +234,6 @@ fn receipt(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: u64) -> Resul
         outcomes,
     };
     let raw = Signed::seal(body, step.identity.secret()).into_parts().0;
-    step.record(&Record::ReceiptGiven { no, upto, receipt: raw.clone().into() }, None)?;
+    step.record(&Record::ReceiptGiven { no, upto, receipt: raw.clone().into(), base }, None)?;
     Ok(raw)
 }

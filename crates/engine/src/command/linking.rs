@@ -76,6 +76,7 @@ impl Command for AnswerRequest {
     type Reply = Vec<u8>;
 
     fn run(self, step: &mut Step<'_>) -> Result<Vec<u8>, Refusal> {
+        crate::quota::has_room(step)?;
         let body = self.request.body();
         if body.to != step.identity.desk() || body.from != self.descriptor.desk() {
             return Err(Code::WrongDesk.into());
@@ -85,6 +86,11 @@ impl Command for AnswerRequest {
         }
         if let Some(answer) = answered_before(step, body.secret.as_ref(), self.request.hash())? {
             return Ok(answer);
+        }
+        if step.identity.descriptor().body().endpoints.is_empty()
+            && self.descriptor.body().endpoints.is_empty()
+        {
+            return Err(Code::NoEndpoint.into());
         }
         if let Some((no, row)) = link::open_link_with(step, body.from)?
             && !gives_way(step, body.from, body.secret.is_none(), &row)
@@ -266,6 +272,7 @@ fn open(step: &mut Step<'_>, exchange: &ExchangeRow, reveal: &LinkReveal) -> Res
         invitation,
         answer: Hash::of(&answer),
         reveal: None,
+        accepted: None,
     };
     opening.record(step).map(|(no, _)| no)
 }
@@ -344,6 +351,7 @@ impl Command for Accepted {
             invitation: None,
             answer: answer.hash(),
             reveal: Some(ByteBuf::from(reveal)),
+            accepted: asked.secret.as_ref().map(Secret::stored_hash),
             descriptor: self.descriptor,
         };
         opening.record(step)
@@ -367,6 +375,7 @@ struct Opening {
     invitation: Option<Hash>,
     answer: Hash,
     reveal: Option<ByteBuf>,
+    accepted: Option<Hash>,
 }
 
 impl Opening {
@@ -396,6 +405,7 @@ impl Opening {
             answer: self.answer,
             reveal: self.reveal,
             at: step.now,
+            accepted: self.accepted,
         };
         step.record(&Record::LinkOpened(Box::new(opened)), None)?;
         step.after(Effect::Links);

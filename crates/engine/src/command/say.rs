@@ -9,8 +9,8 @@ use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{FoldEvent, ItemMade, Record};
 
-use super::find;
-use crate::{Fault, Refusal, Step};
+use super::{find, queue};
+use crate::{Fault, Refusal, Step, quota};
 
 /// Something to be said to one partner.
 pub(super) struct Saying {
@@ -33,7 +33,8 @@ impl Saying {
 
 /// Checks the item against the state as it stands, records it and wakes the courier.
 pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal> {
-    find::speakable(&find::link(step, saying.link)?)?;
+    let link = find::link(step, saying.link)?;
+    find::speakable(&link)?;
     let stream = find::stream(step, saying.link)?;
     let event = said(&saying.body);
     if let (Some(event), Some((delegation, _))) = (&event, saying.delegation) {
@@ -44,7 +45,11 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     let salt = step.random::<SALT_BYTES>();
     let id = saying.delegation.map(|(_, id)| id);
     let composed = compose(&saying.body, id, salt).map_err(|error| not_composed(&error))?;
+    let size = composed.facts.len() + composed.text.as_ref().map_or(0, |text| text.len());
+    let said = event.as_ref().map(|event| &event.event);
+    quota::says(step, (saying.link, &link), &stream, said, size)?;
     let item = saying.item.unwrap_or_else(|| step.item_id());
+    let place = (Order(stream.next_order), saying.delegation.filter(|_| stream.parked > 0 && event.is_none()));
     let made = ItemMade {
         no: saying.link,
         order: Order(stream.next_order),
@@ -58,6 +63,9 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
         at: step.now,
     };
     step.record(&Record::ItemMade(made), composed.text.map(|text| text.into_vec()))?;
+    if let (order, Some((delegation, _))) = place {
+        queue::hold(step, saying.link, order, (delegation, false))?;
+    }
     step.wake(saying.link);
     Ok(item)
 }

@@ -80,13 +80,13 @@ pub(super) fn own_numbered(
     store(rows, delegation, &row, &numbered.changes)
 }
 
-/// Our own event never leaves.
-pub(super) fn own_dropped(
+/// Our own event leaves the queue: for good, or until somebody sends it again.
+pub(super) fn own_withdrawn(
     rows: &mut Overlay,
     delegation: DelegationNo,
     order: Order,
     link: LinkNo,
-    why: &Refused,
+    effect: Effect,
 ) -> Result<()> {
     let cursor = super::stream::cursor(rows, link)?;
     let mut row = need(rows, DELEGATIONS, &delegation)?;
@@ -94,8 +94,75 @@ pub(super) fn own_dropped(
     let place = (delegation, place_key(row.case.role(), Place::Waiting(order.0)));
     let at = need(rows, EVENT_PLACES, &place)?;
     rows.delete(EVENT_PLACES, &place);
-    change(rows, DELEGATION_EVENTS, &(delegation, at), |event| event.effect = Effect::Dropped(why.clone()))?;
+    own_effect(rows, delegation, at, effect)?;
     store(rows, delegation, &row, &changes)
+}
+
+/// Our own event waits again, behind all others.
+pub(super) fn own_released(
+    rows: &mut Overlay,
+    (delegation, at): (DelegationNo, EntryRef),
+    said: Said,
+    order: Order,
+    link: LinkNo,
+) -> Result<()> {
+    let cursor = super::stream::cursor(rows, link)?;
+    let mut row = need(rows, DELEGATIONS, &delegation)?;
+    let role = row.case.role();
+    let changes = row.case.accept(order.0, said, cursor).map_err(|_| contradiction("a released event"))?;
+    rows.put(EVENT_PLACES, &(delegation, place_key(role, Place::Waiting(order.0))), &at)?;
+    own_effect(rows, delegation, at, Effect::Fate { fate: Fate::Kept, settled: false })?;
+    store(rows, delegation, &row, &changes)
+}
+
+/// What became of an own event, said outright.
+pub(super) fn own_effect(
+    rows: &mut Overlay,
+    delegation: DelegationNo,
+    at: EntryRef,
+    effect: Effect,
+) -> Result<()> {
+    change(rows, DELEGATION_EVENTS, &(delegation, at), |event| event.effect = effect).map(drop)
+}
+
+/// Our own waiting event was said before a loss already: its message takes its place.
+pub(super) fn own_struck(
+    rows: &mut Overlay,
+    delegation: DelegationNo,
+    order: Order,
+    link: LinkNo,
+    (ticket, at): (TicketNumber, EntryRef),
+) -> Result<()> {
+    let cursor = super::stream::cursor(rows, link)?;
+    let mut row = need(rows, DELEGATIONS, &delegation)?;
+    let changes = row.case.drop_waiting(order.0, cursor).map_err(|_| contradiction("a struck event"))?;
+    rows.delete(EVENT_PLACES, &(delegation, place_key(row.case.role(), Place::Waiting(order.0))));
+    rows.delete(DELEGATION_EVENTS, &(delegation, at));
+    rows.delete(THREADS, &(ticket, at));
+    store(rows, delegation, &row, &changes)
+}
+
+/// Our own event was said before a loss, and its message came back.
+pub(super) fn own_recovered(
+    rows: &mut Overlay,
+    event: Entering,
+    order: Order,
+    link: LinkNo,
+    (seq, seen): (u64, u64),
+) -> Result<()> {
+    let cursor = super::stream::cursor(rows, link)?;
+    let mut row = need(rows, DELEGATIONS, &event.delegation)?;
+    if matches!(event.said.event, Event::Offer { .. }) {
+        row.offer = event.at;
+    }
+    row.version = newest(row.version, &event.said.event);
+    let role = row.case.role();
+    let changes = row.case.recover(seq, seen, event.said.clone(), cursor);
+    let changes = changes.map_err(|_| contradiction("an own event that came back"))?;
+    show(rows, &event, (role, Place::Numbered(seq)), &row, Author::Own)?;
+    let shared = Shared { link, delegation: event.delegation, order, refused: None };
+    change(rows, THREADS, &(row.ticket, event.at), |thread| thread.shared.push(shared))?;
+    store(rows, event.delegation, &row, &changes)
 }
 
 /// A receipt told what came of our own event.
@@ -169,14 +236,16 @@ fn show(
         audience: Audience::Delegations(vec![event.delegation]),
         at: stored,
         shared: Vec::new(),
+        aside: None,
     };
     let key: (TicketNumber, EntryRef) = (row.ticket, event.at);
     rows.put(THREADS, &key, &thread)
 }
 
 /// Writes the delegation and what its fold says has become of its events.
-fn store(rows: &mut Overlay, delegation: DelegationNo, row: &DelegationRow, changes: &Changes) -> Result<()> {
+pub(super) fn store(rows: &mut Overlay, delegation: DelegationNo, row: &DelegationRow, changes: &Changes) -> Result<()> {
     rows.put(DELEGATIONS, &delegation, row)?;
+    super::quota::turned(rows, row, changes)?;
     changes.events.iter().try_for_each(|change| fate(rows, delegation, change))
 }
 
@@ -195,7 +264,7 @@ fn fate(rows: &mut Overlay, delegation: DelegationNo, now: &Change) -> Result<()
     Ok(())
 }
 
-const fn place_key(author: Role, place: Place) -> EventPlace {
+pub(super) const fn place_key(author: Role, place: Place) -> EventPlace {
     let contractor = matches!(author, Role::Contractor);
     match place {
         Place::Numbered(seq) => EventPlace(contractor, true, seq),

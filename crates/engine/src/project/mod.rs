@@ -2,15 +2,19 @@
 //!
 //! Nothing is decided here. Whatever could come out differently another day is in the record.
 
+mod aside;
 mod delegation;
 mod link;
+mod queue;
+mod quota;
 mod received;
+mod recover;
 pub(crate) mod stream;
 mod ticket;
 
 use deskwire_store::record::Record;
-use deskwire_store::row::{CounterRow, FileState, KeyedRow, LinkState, Pause, ThreadKind};
-use deskwire_store::table::{COUNTERS, INVITATIONS, KEYED, Key, RowsMut, Table};
+use deskwire_store::row::{CounterRow, FileState, KeyedRow, LinkState, OwnKeysRow, Pause, ThreadKind};
+use deskwire_store::table::{ANNOUNCED, COUNTERS, INVITATIONS, KEYED, OWN_KEYS, Key, RowsMut, Table};
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,7 +53,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         | Record::Resumed { no, at: when } => link::go_on(rows, *no, *when),
         Record::LinkChecked { no, matches, .. } => link::with(rows, *no, |row| row.verified = Some(*matches)),
         Record::Forked { no, .. } => link::pause(rows, *no, Pause::Fork(at)),
-        Record::RecoveryNeeded { no, .. } => link::pause(rows, *no, Pause::Recovery),
+        Record::RecoveryNeeded { no, welcome, at: when } => recover::needed(rows, *no, welcome, *when),
         Record::CloneFound { no, .. } => link::pause(rows, *no, Pause::Clone),
         Record::Quarantined { no, why, at: when } => link::quarantine(rows, *no, why, *when),
         Record::DescriptorTaken { no, descriptor, at: when } => {
@@ -84,11 +88,49 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::Numbered { no, order, seq, hash, seen, .. } => {
             stream::numbered(rows, at, (*no, *order), (*seq, *seen), *hash)
         }
-        Record::Dropped { no, order, why, .. } => stream::dropped(rows, *no, *order, why),
+        Record::Dropped { no, order, why, .. } => queue::dropped(rows, *no, *order, why),
+        Record::Parked { no, order, why, dead, with, at: when } => {
+            queue::parked(rows, (*no, *order), why, (*dead, *with), *when)
+        }
+        Record::Released { no, order, to, event, at: when } => {
+            queue::released(rows, (*no, *order), *to, event.as_ref(), *when)
+        }
+        Record::LateNoticed { no, order, since, at: when } => {
+            queue::late(rows, at, *no, (*order, *since), *when)
+        }
         Record::Received(message) => received::project(rows, at, message, text),
-        Record::ReceiptGiven { no, upto, .. } => stream::receipt_given(rows, *no, *upto),
+        Record::ReceiptGiven { no, upto, base, .. } => stream::receipt_given(rows, *no, (*base, *upto)),
         Record::ReceiptTaken { no, receipt, .. } => stream::receipt_taken(rows, at, *no, receipt),
+        Record::FileBrought { no, seq, .. } => {
+            rows.delete(ANNOUNCED, &(*no, *seq));
+            Ok(())
+        }
         Record::Noted { no, event } => link::note(rows, (*no, at), event),
+        Record::OwnKeys { keys, count, descriptor, version, .. } => {
+            let (keys, count, descriptor, version) = (*keys, *count, *descriptor, *version);
+            aside::own_keys(rows, OwnKeysRow { keys, count, descriptor, version, planned: None })
+        }
+        Record::KeyPlanned { key, .. } => {
+            change(rows, OWN_KEYS, &(), |row| row.planned = Some((*key, at))).map(drop)
+        }
+        Record::OwnKeyPlaced { no, change, .. } => {
+            stream::with(rows, *no, |row| row.out_change = Some(*change))
+        }
+        Record::KeyPlaced { no, change, seen, .. } => aside::partners_key_placed(rows, *no, *change, *seen),
+        Record::SetAside(set_aside) => aside::set_aside(rows, set_aside),
+        Record::Refolded(anew) => aside::refolded(rows, anew),
+        Record::ReceiptsVoid { no, upto, .. } => aside::receipts_void(rows, *no, *upto),
+        Record::LinkPaused { no, pause, event } => recover::paused(rows, at, *no, pause, event),
+        Record::PageTaken { no, complete, .. } => recover::page(rows, *no, *complete),
+        Record::ReceiptReturned { no, receipt } => recover::returned(rows, at, *no, receipt),
+        Record::Struck { no, order } => recover::struck(rows, *no, *order),
+        Record::Placed(placed) => recover::placed(rows, placed),
+        Record::RecoveryEnded { no, event } => recover::ended(rows, at, *no, event),
+        Record::HandedBack { no, first, items, .. } => recover::handed_back(rows, *no, *first, items),
+        Record::Shortened { no, length, .. } => recover::shortened(rows, *no, *length),
+        Record::BranchChosen { no, ours, cut, event } => {
+            recover::chosen(rows, at, (*no, *ours), cut.as_ref(), event)
+        }
     }
 }
 

@@ -5,19 +5,23 @@
 mod delegation;
 mod file;
 mod link;
+mod open;
 mod stream;
 mod ticket;
 
 pub use delegation::{DelegationEventRow, DelegationRow, Effect};
 pub use file::{FileRow, FileState};
 pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Trouble};
-pub use stream::{InSession, Promise, ReceivedRow, Refused, SentRow, StreamRow, WaitingRow};
+pub use open::{ALL_LINKS, OpenRow};
+pub use stream::{InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow, StreamRow, WaitingRow};
 pub use ticket::{Audience, Author, Shared, ThreadKind, ThreadRow, TicketRow};
 
 use deskwire_proto::id::Hash;
 use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+
+use crate::EntryRef;
 
 /// The next number of everything that this desk numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +42,21 @@ impl Default for CounterRow {
     fn default() -> Self {
         Self { ticket: 1, link: 1, delegation: 1, file: 1, starts: 0 }
     }
+}
+
+/// The keys of this desk as its journal knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnKeysRow {
+    /// Head of the key log.
+    pub keys: Hash,
+    /// How many keys it names.
+    pub count: u64,
+    /// Hash of the descriptor that partners were told of last.
+    pub descriptor: Hash,
+    /// Its version: a descriptor of this desk never has a lower one again.
+    pub version: Timestamp,
+    /// What the operator chose for a change of key that comes: hash of the key, and the record with the choice.
+    pub planned: Option<(Hash, EntryRef)>,
 }
 
 /// The answer that a changing call got, to be repeated for the same key.
