@@ -188,12 +188,45 @@ pub struct Verified {
     pub head: Head,
     /// What is said; or why it is consumed without effect.
     pub body: Result<Body, OutcomeCode>,
+    /// Place of the key that signed among the author's keys, oldest first. It never falls along a stream.
+    pub key: usize,
 }
 
-/// Turns bytes into an accepted message: the only function that does, whatever way the bytes came.
+/// The keys of a stream's author, and how far the older ones stand. proto-spec, section 5.8.
+#[derive(Debug, Clone, Copy)]
+pub struct Signers<'a> {
+    /// The keys, oldest first; the last is in use.
+    pub keys: &'a [PublicKey],
+    /// Up to this number the older keys stand.
+    pub older: u64,
+}
+
+/// Turns bytes into an accepted message: the only function that does, whatever way the bytes came. The key that the
+/// message names is looked up among those of its author; a retired one is good for its places alone.
 ///
 /// # Errors
 /// The [`Code`] of an envelope that no desk produces; the stream stops there.
+pub fn accept_by(delivery: Delivery, stream: &Stream, signers: Signers<'_>) -> Result<Verified, Code> {
+    let id = Sign1::parse(delivery.signed())?.key_id();
+    let place = signers.keys.iter().rposition(|key| key.id() == id).ok_or(Code::KeyUnknown)?;
+    let newest = place + 1 == signers.keys.len();
+    if !newest && signers.older == 0 {
+        return Err(Code::BadSignature);
+    }
+    let verified = accept(delivery, stream, &signers.keys[place]);
+    match verified {
+        Ok(verified) if newest || verified.head.seq <= signers.older => {
+            Ok(Verified { key: place, ..verified })
+        }
+        Err(code) if newest => Err(code),
+        Ok(_) | Err(_) => Err(Code::BadSignature),
+    }
+}
+
+/// As [`accept_by`], with the one key that it has to be.
+///
+/// # Errors
+/// As [`accept_by`].
 pub fn accept(delivery: Delivery, stream: &Stream, key: &PublicKey) -> Result<Verified, Code> {
     if delivery.size() > MESSAGE_BYTES {
         return Err(Code::TooLarge);
@@ -201,7 +234,7 @@ pub fn accept(delivery: Delivery, stream: &Stream, key: &PublicKey) -> Result<Ve
     let payload = Sign1::parse(delivery.signed())?.verify(Purpose::Message, key)?;
     let head = envelope(payload, stream)?;
     let body = body(&head, delivery.text());
-    Ok(Verified { hash: delivery.hash(), delivery, head, body })
+    Ok(Verified { hash: delivery.hash(), delivery, head, body, key: 0 })
 }
 
 /// Reads the head of a stored message of our own or a partner's, whose signature was checked when it was taken.

@@ -276,15 +276,21 @@ impl Case {
         self.finish(before, cursor)
     }
 
-    /// The same case with another past: `numbered` are all its numbered events that have effect, in any order,
-    /// each with its words. For when some of them were disowned or set aside by a repair. Waiting items stay.
+    /// The same case with another past: `events` are all its numbered events that have effect, in any order, each with
+    /// its words, and own events whose number was given up, which wait again. For when some of them were disowned or
+    /// set aside by a repair. What waits stays. The changes tell the fate of every event.
     #[must_use]
-    pub fn refold(&self, numbered: Vec<(OpenEvent, Option<Words>)>, cursor: u64) -> Self {
+    pub fn refold(&self, events: Vec<(OpenEvent, Option<Words>)>, cursor: u64) -> (Self, Changes) {
         let mut case = Self::new(self.ours);
-        let mut numbered = numbered;
-        numbered.sort_by_key(|(open, _)| open.place);
-        for (open, words) in numbered {
-            case.insert_own(open);
+        let mut events = events;
+        events.sort_by_key(|(open, _)| open.place);
+        case.words.keep_waiting(&self.words);
+        for (open, words) in events {
+            if is_waiting(&open) {
+                case.insert(open);
+            } else {
+                case.insert_own(open);
+            }
             if let Some(words) = words {
                 case.words.replay(case.ours, &open, words);
             }
@@ -293,9 +299,9 @@ impl Case {
             case.insert(*open);
         }
         case.stamp_waiting();
-        case.words.keep_waiting(&self.words);
-        case.settle(cursor);
-        case
+        let mut changes = case.finish(Before::of(&Memory::default(), &[]), cursor);
+        (changes.from, changes.settled_from) = (self.visible().state, self.settled.state);
+        (case, changes)
     }
 }
 

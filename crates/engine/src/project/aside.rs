@@ -1,0 +1,138 @@
+//! What was disowned or set aside: it stays where it is shown, and its delegations get another past. proto-spec,
+//! sections 5.8 and 5.10.
+
+use deskwire_machine::delegation::{Answer, Fate, Place};
+use deskwire_proto::id::Hash;
+use deskwire_store::Result;
+use deskwire_store::local::LinkNo;
+use deskwire_store::record::{Counted, Refolded, SetAside};
+use deskwire_store::row::{Effect, FileState, KeyChange, OwnKeysRow};
+use deskwire_store::table::{
+    ANNOUNCED, DELEGATIONS, EVENT_PLACES, FETCHING, FILES, OWN_KEYS, RECEIPTS, RECEIVED, Rows, RowsMut, SENT,
+    THREADS, WAITING,
+};
+
+use super::delegation::{own_effect, place_key, store};
+use super::{change, need, stream};
+use crate::overlay::Overlay;
+
+/// Messages are kept and shown from now on, without effect; the folds follow as records of their own.
+pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
+    let (no, why) = (aside.no, &aside.why);
+    for seq in aside.range.0..=aside.range.1 {
+        if aside.ours {
+            let sent = change(rows, SENT, &(no, seq), |row| row.aside = Some(why.clone()))?;
+            stream::mark(rows, &sent.thread, (no, sent.order), why)?;
+        } else {
+            change(rows, RECEIVED, &(no, seq), |row| row.aside = Some(why.clone()))?;
+        }
+    }
+    for key in &aside.threads {
+        change(rows, THREADS, key, |row| row.aside = Some(why.clone()))?;
+    }
+    for file in &aside.files {
+        rows.delete(FETCHING, &(no, *file));
+        change(rows, FILES, file, |row| {
+            if row.state == FileState::Fetching {
+                row.state = FileState::Failed(why.clone());
+            }
+        })?;
+    }
+    for given_up in &aside.given_up {
+        rows.delete(SENT, &(no, given_up.seq));
+        rows.delete(ANNOUNCED, &(no, given_up.seq));
+        rows.put(WAITING, &(no, given_up.order), &given_up.row)?;
+    }
+    stream::with(rows, no, |row| {
+        row.waiting += aside.given_up.len() as u64;
+        if let Some(end) = aside.end {
+            (row.out_length, row.out_head) = (end.0, end.1);
+        }
+        if aside.ours && aside.range.0 <= aside.range.1 {
+            row.out_aside.push(aside.range);
+        }
+    })
+}
+
+/// A delegation as it is without what was set aside.
+pub(super) fn refolded(rows: &mut Overlay, anew: &Refolded) -> Result<()> {
+    let delegation = anew.delegation;
+    let mut row = need(rows, DELEGATIONS, &delegation)?;
+    for (author, place, entry) in &anew.aside {
+        rows.delete(EVENT_PLACES, &(delegation, place_key(*author, *place)));
+        own_effect(rows, delegation, *entry, Effect::Refused(anew.why.clone()))?;
+    }
+    for (seq, _) in &anew.given_up {
+        rows.delete(EVENT_PLACES, &(delegation, place_key(row.case.role(), Place::Numbered(*seq))));
+    }
+    for Counted { open, entry, .. } in &anew.events {
+        rows.put(EVENT_PLACES, &(delegation, place_key(open.author, open.place)), entry)?;
+        match open.answer {
+            // What the partner said of it stays said.
+            Answer::Refused => {}
+            Answer::Unknown | Answer::Applied => {
+                let kept = Effect::Fate { fate: Fate::Kept, settled: false };
+                own_effect(rows, delegation, *entry, kept)?;
+            }
+        }
+    }
+    let events = anew.events.iter().map(|event| (event.open, event.words.clone())).collect();
+    let (case, changes) = row.case.refold(events, anew.cursor);
+    row.case = case;
+    row.version = anew.version;
+    store(rows, delegation, &row, &changes)
+}
+
+/// With which keys this desk runs from now on.
+pub(super) fn own_keys(rows: &mut Overlay, row: OwnKeysRow) -> Result<()> {
+    rows.put(OWN_KEYS, &(), &row)
+}
+
+/// Where the newest key of the partner begins in its stream.
+pub(super) fn partners_key_placed(
+    rows: &mut Overlay,
+    no: LinkNo,
+    placed: KeyChange,
+    seen: u64,
+) -> Result<()> {
+    stream::with(rows, no, |row| {
+        row.in_change = Some(placed);
+        if placed.place.is_some_and(|place| place.0 < row.in_length) {
+            row.in_seen = seen;
+            // What a thief was promised or promised binds nobody.
+            row.promises.retain(|promise| promise.upto <= seen);
+        }
+    })
+}
+
+/// The partner's key log is another one: whatever was open under the older keys ends.
+pub(super) fn partners_keys(rows: &mut Overlay, no: LinkNo, keys: Hash, count: usize) -> Result<()> {
+    stream::with(rows, no, |row| {
+        let newest = count.saturating_sub(1) as u64;
+        match row.in_keys {
+            Some(known) if known == keys => return,
+            Some(_) => {
+                row.session = None;
+                row.pending.clear();
+                row.in_change = Some(KeyChange { keys, place: None, most: 0 });
+            }
+            None => row.in_key = newest,
+        }
+        row.in_keys = Some(keys);
+        row.in_newest = newest;
+    })
+}
+
+/// Receipts for our messages behind `upto` bind nobody: whoever gave them was not the partner.
+pub(super) fn receipts_void(rows: &mut Overlay, no: LinkNo, upto: u64) -> Result<()> {
+    let void = rows.list(RECEIPTS, &no, usize::MAX)?;
+    for (key, _) in void.into_iter().filter(|((_, covered), _)| *covered > upto) {
+        rows.delete(RECEIPTS, &key);
+    }
+    let order = rows.get(SENT, &(no, upto))?.map_or(0, |sent| sent.order.0);
+    stream::with(rows, no, |row| {
+        row.acked = row.acked.min(upto);
+        row.acked_order = row.acked_order.min(order);
+        row.promises.retain(|promise| promise.upto <= upto);
+    })
+}
