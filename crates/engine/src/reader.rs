@@ -13,11 +13,12 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::record::Record;
 use deskwire_store::row::{ExpectedRow, FileRow, LinkRow, StreamRow};
-use deskwire_store::table::{Committed, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS, Rows, STREAMS};
+use deskwire_store::table::{ANNOUNCED, BLOB_FILES, Committed, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS, Rows, STREAMS};
 use deskwire_store::{Blobs, Entry, EntryRef, Error, JournalReader, Keeper, Result};
 
 use crate::core::Core;
 use crate::identity::Identity;
+use crate::port::Clock;
 
 /// Reads the committed rows, journal and files. Cheap to clone.
 #[derive(Clone)]
@@ -27,7 +28,10 @@ pub struct Reader {
     blobs: Arc<dyn Blobs>,
     keeper: Arc<dyn Keeper>,
     identity: Arc<Identity>,
+    clock: Arc<dyn Clock>,
     contacts: Contacts,
+    asked: Contacts,
+    arriving: Arriving,
     /// Descriptors and terms are verified and decoded once for each record that holds them; the newest of each link are
     /// kept, however often a partner sends a new one.
     partners: Arc<Mutex<HashMap<LinkNo, Known>>>,
@@ -42,6 +46,9 @@ struct Known {
 
 /// When an authenticated word of a partner last came; kept in memory alone.
 pub(crate) type Contacts = Arc<Mutex<HashMap<LinkNo, Timestamp>>>;
+
+/// How many bytes are here of the files that are arriving; kept in memory alone.
+type Arriving = Arc<Mutex<HashMap<FileNo, u64>>>;
 
 /// One link with what is known of the partner.
 #[derive(Debug, Clone)]
@@ -96,16 +103,25 @@ impl Partner {
 }
 
 impl Reader {
-    pub(crate) fn new(core: &Core) -> Self {
+    pub(crate) fn new(core: &Core, clock: Arc<dyn Clock>) -> Self {
         Self {
             rows: Committed(Arc::clone(core.view())),
             journal: Arc::clone(core.journal()),
             blobs: Arc::clone(core.blobs()),
             keeper: Arc::clone(core.keeper()),
             identity: Arc::clone(core.identity()),
+            clock,
             contacts: core.contacts(),
+            asked: core.asked(),
+            arriving: Arriving::default(),
             partners: Arc::default(),
         }
+    }
+
+    /// Now, by the engine's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The committed rows.
@@ -241,6 +257,53 @@ impl Reader {
         self.contacts.lock().unwrap_or_else(PoisonError::into_inner).get(&no).copied()
     }
 
+    /// When the partner last asked for our messages, since this daemon runs.
+    #[must_use]
+    pub fn last_asked(&self, no: LinkNo) -> Option<Timestamp> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&no).copied()
+    }
+
+    /// Notes how many verified bytes of an arriving file are here; `None` once it has arrived or is given up.
+    pub fn note_arrived(&self, file: FileNo, bytes: Option<u64>) {
+        let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        match bytes {
+            Some(bytes) => arriving.insert(file, bytes),
+            None => arriving.remove(&file),
+        };
+    }
+
+    /// How many verified bytes of an arriving file are here, as far as this daemon has looked since its start.
+    #[must_use]
+    pub fn arrived(&self, file: FileNo) -> u64 {
+        self.arriving.lock().unwrap_or_else(PoisonError::into_inner).get(&file).copied().unwrap_or_default()
+    }
+
+    /// The files with these bytes, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn files_of_blob(&self, blob: &Hash) -> Result<Vec<(FileNo, FileRow)>> {
+        let keys = self.rows().list(BLOB_FILES, blob, usize::MAX)?;
+        self.files(keys.into_iter().map(|((_, file), ())| file))
+    }
+
+    /// The files that our messages up to number `upto` announced and that the partner may not have yet, with those
+    /// numbers.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn to_bring(&self, no: LinkNo, upto: u64) -> Result<Vec<(u64, FileRow)>> {
+        let keys = self.rows().list(ANNOUNCED, &no, usize::MAX)?;
+        let known = keys.into_iter().filter(|((_, seq), _)| *seq <= upto);
+        let rows = known.map(|((_, seq), file)| Ok(self.rows().get(FILES, &file)?.map(|row| (seq, row))));
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    fn files(&self, numbers: impl Iterator<Item = FileNo>) -> Result<Vec<(FileNo, FileRow)>> {
+        let rows = numbers.map(|file| Ok(self.rows().get(FILES, &file)?.map(|row| (file, row))));
+        rows.filter_map(Result::transpose).collect()
+    }
+
     /// Desks that the operator added by hand and that have not linked yet.
     ///
     /// # Errors
@@ -277,8 +340,6 @@ impl Reader {
     /// When the store fails.
     pub fn fetching(&self, no: LinkNo) -> Result<Vec<(FileNo, FileRow)>> {
         let keys = self.rows().list(FETCHING, &no, usize::MAX)?;
-        let rows = keys.into_iter().map(|((_, file), ())| Ok((file, self.rows().get(FILES, &file)?)));
-        let rows: Result<Vec<_>> = rows.collect();
-        Ok(rows?.into_iter().filter_map(|(file, row)| row.map(|row| (file, row))).collect())
+        self.files(keys.into_iter().map(|((_, file), ())| file))
     }
 }

@@ -1,9 +1,10 @@
 //! The journal's records: decisions and facts, exactly as decided. The view is folded from them and from nothing else.
 
-use deskwire_machine::delegation::{Event, Said, Words};
+use deskwire_machine::delegation::{Event, OpenEvent, Place, Role, Said, Words};
 use deskwire_proto::cbor;
 use deskwire_proto::id::{DelegationId, DeskId, Hash, InstanceId, ItemId, LinkId, Nonce, SessionId};
 use deskwire_proto::message::common::{Contact, Equipment, Object, Person, Priority};
+use deskwire_proto::session::Cut;
 use deskwire_proto::terms::{Side, Terms};
 use deskwire_proto::text::{Code, FileName, KindName, Label, Line, Prose, Url};
 use deskwire_proto::time::Timestamp;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
-use crate::row::{Audience, LinkEventRow, Refused};
+use crate::row::{Audience, FileState, KeyChange, LinkEventRow, Pause, Refused, WaitingRow};
 use crate::{Entry, EntryRef, Error, Result, Text};
 
 /// The version of the records; the first byte of the facts of each.
@@ -106,7 +107,13 @@ pub enum Record {
     /// A message of the partner was consumed. Text: the text part as it came.
     Received(Received),
     /// We gave a receipt.
-    ReceiptGiven { no: LinkNo, upto: u64, receipt: ByteBuf },
+    ReceiptGiven {
+        no: LinkNo,
+        upto: u64,
+        receipt: ByteBuf,
+        #[serde(default)]
+        base: u64,
+    },
     /// We took a receipt.
     ReceiptTaken { no: LinkNo, receipt: ByteBuf, at: Timestamp },
     /// The bytes of an announced file have arrived.
@@ -115,6 +122,153 @@ pub enum Record {
     BlobFailed { file: FileNo, why: Refused, at: Timestamp },
     /// Something happened to a link, or to the whole desk (link 0), that its operator is told.
     Noted { no: LinkNo, event: LinkEventRow },
+    /// This desk runs with these keys and this descriptor from now on.
+    OwnKeys { keys: Hash, count: u64, descriptor: Hash, version: Timestamp, at: Timestamp },
+    /// The operator chose how far our streams are ours when this key comes into use, by links.
+    KeyPlanned { key: Hash, places: Vec<(LinkNo, u64)>, at: Timestamp },
+    /// Our key has changed: where the newest one begins in our stream, once that can be told.
+    OwnKeyPlaced { no: LinkNo, change: KeyChange, at: Timestamp },
+    /// The partner told where its newest key begins in its stream; `seen` is that of the message there.
+    KeyPlaced { no: LinkNo, change: KeyChange, seen: u64, at: Timestamp },
+    /// Messages of a stream were disowned or set aside: they are kept, without effect.
+    SetAside(Box<SetAside>),
+    /// A delegation was folded anew, without what was set aside.
+    Refolded(Box<Refolded>),
+    /// Receipts of a thief of the partner's key cover messages that the partner does not hold: they bind nobody.
+    ReceiptsVoid { no: LinkNo, upto: u64, at: Timestamp },
+    /// The partner has the bytes of the file that our message with this number announced, or does not take them.
+    FileBrought { no: LinkNo, seq: u64, at: Timestamp },
+    /// A waiting item was taken out of the queue: by an operator, because it has waited too long (`dead`), or because
+    /// it rests on the parked item `with`.
+    Parked { no: LinkNo, order: Order, why: Refused, dead: bool, with: Option<Order>, at: Timestamp },
+    /// A parked item waits again, at the end of the queue. What it says to the fold is said again there.
+    Released { no: LinkNo, order: Order, to: Order, event: Option<FoldEvent>, at: Timestamp },
+    /// The link pauses until operators look at it.
+    LinkPaused { no: LinkNo, pause: Pause, event: LinkEventRow },
+    /// A page with what we lost was verified: its messages follow as items that are numbered at once.
+    PageTaken { no: LinkNo, complete: bool, at: Timestamp },
+    /// A receipt of our own that the partner handed back: times and outcomes of its messages are taken from there.
+    ReceiptReturned { no: LinkNo, receipt: ByteBuf },
+    /// A waiting item was said before the loss already: its message came back.
+    Struck { no: LinkNo, order: Order },
+    /// A message of ours that came back takes effect here.
+    Placed(Box<Placed>),
+    /// What was lost is here again.
+    RecoveryEnded { no: LinkNo, event: LinkEventRow },
+    /// The partner was restored: messages of it with these items were handed back, the first with this number.
+    HandedBack { no: LinkNo, first: u64, items: Vec<ItemId>, at: Timestamp },
+    /// The partner's stream is shorter than a receipt of it said: it was restored, and what it had counted is gone.
+    Shortened { no: LinkNo, length: u64, at: Timestamp },
+    /// An operator chose the branch of a fork on which a stream goes on. What was left stands before, as set aside.
+    BranchChosen { no: LinkNo, ours: bool, cut: Option<(Cut, u64)>, event: LinkEventRow },
+    /// The oldest item has not been delivered for an hour: it was accepted at `since`, and stands at `order`.
+    LateNoticed { no: LinkNo, order: Order, since: Timestamp, at: Timestamp },
+}
+
+/// How a message of ours that came back takes effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The link.
+    pub no: LinkNo,
+    /// Its number.
+    pub seq: u64,
+    /// The item that it is.
+    pub item: ItemId,
+    /// What it had seen.
+    pub seen: u64,
+    /// The delegation and the ticket, if it concerns any that is known.
+    pub local: Option<(DelegationNo, TicketNumber)>,
+    /// What it says to the fold.
+    pub event: Option<FoldEvent>,
+    /// The file that it announces.
+    pub file: Option<PlacedFile>,
+    /// What a receipt said of it: why it has no effect, and the length that the receipt names.
+    pub answer: Option<(Option<Refused>, u64)>,
+    /// When it was said.
+    pub said: Timestamp,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A file of ours whose announcement came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedFile {
+    /// Its number.
+    pub file: FileNo,
+    /// The item that announced it.
+    pub item: ItemId,
+    /// SHA-256 of the bytes.
+    pub blob: Hash,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256 of the chunk list.
+    pub chunks: Hash,
+    /// Where the bytes are.
+    pub state: FileState,
+}
+
+/// A range of a stream without effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The link.
+    pub no: LinkNo,
+    /// Whether the stream is our own.
+    pub ours: bool,
+    /// First and last number; nothing when the second is lower.
+    pub range: (u64, u64),
+    /// Why.
+    pub why: Refused,
+    /// Where they are shown on tickets.
+    pub threads: Vec<(TicketNumber, EntryRef)>,
+    /// Files that they announced.
+    pub files: Vec<FileNo>,
+    /// Messages of ours whose number is given up: their items wait again, under the same ids.
+    pub given_up: Vec<GivenUp>,
+    /// Length and last hash of our own stream without those.
+    pub end: Option<Cut>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A message of ours whose number is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// Its number.
+    pub seq: u64,
+    /// Its place among the items of the link.
+    pub order: Order,
+    /// The item as it waits.
+    pub row: WaitingRow,
+}
+
+/// A delegation with another past.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refolded {
+    /// Which.
+    pub delegation: DelegationNo,
+    /// Its events that have effect, in no particular order.
+    pub events: Vec<Counted>,
+    /// Its events that have none any more, by author, place in the stream and record.
+    pub aside: Vec<(Role, Place, EntryRef)>,
+    /// Own events whose number was given up: number, and place among the items.
+    pub given_up: Vec<(u64, Order)>,
+    /// Version of the fields of the offer.
+    pub version: u64,
+    /// Why.
+    pub why: Refused,
+    /// Length of the partner's stream that has been applied.
+    pub cursor: u64,
+}
+
+/// An event that counts in a fold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The event with its place and its answer.
+    pub open: OpenEvent,
+    /// The words that came with it.
+    pub words: Option<Words>,
+    /// The record with the item or the message.
+    pub entry: EntryRef,
 }
 
 /// What a link begins with.
@@ -142,6 +296,9 @@ pub struct LinkOpened {
     pub reveal: Option<ByteBuf>,
     /// When.
     pub at: Timestamp,
+    /// The hash of the secret of the partner's invitation that was accepted here.
+    #[serde(default)]
+    pub accepted: Option<Hash>,
 }
 
 /// A ticket of this desk; its text is a [`TicketText`].
@@ -228,6 +385,9 @@ pub struct Received {
     pub event: Option<FoldEvent>,
     /// When it was committed first.
     pub at: Timestamp,
+    /// Place, among the partner's keys, of the one that signed.
+    #[serde(default)]
+    pub key: u64,
 }
 
 /// An event of a delegation's fold, kept beside the message so that an erased text takes nothing from the fold.

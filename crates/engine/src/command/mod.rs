@@ -9,6 +9,8 @@ pub mod file;
 mod find;
 pub mod link;
 pub mod linking;
+pub mod pull;
+pub mod queue;
 pub mod receipt;
 mod say;
 pub mod send;

@@ -15,15 +15,19 @@ use deskwire_store::record::{ItemMade, Record};
 use deskwire_store::row::{LinkRow, LinkState, StreamRow, WaitingRow};
 use deskwire_store::table::{DELEGATIONS, Rows, SENT, WAITING};
 
-use super::find;
+use super::{find, queue};
 use serde_bytes::ByteBuf;
 
+use crate::sabotage::{self, Sabotage};
 use crate::{Command, Refusal, Step, refused};
 
 /// Room in a batch for its head.
 const BATCH_HEAD: usize = 256;
 /// What the head, the signature and the framing of a message add to its facts and its text part.
 const MESSAGE_FRAME: usize = 640;
+
+/// Times that one call goes on when nothing of a whole batch of what waits could be sent.
+const ROUNDS: usize = 16;
 
 /// Lays out the next batch of a link: what is numbered and not in flight, then what waits.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +66,9 @@ impl Command for NextBatch {
         if link.state != LinkState::Active {
             return Ok(Next::Idle);
         }
-        if step.memory.sessions.get(&self.link) != Some(&self.session) {
+        if step.memory.sessions.get(&self.link) != Some(&self.session)
+            && !sabotage::makes(Sabotage::NumberWithoutSession)
+        {
             return Ok(Next::NoSession);
         }
         let stream = find::stream(step, self.link)?;
@@ -70,7 +76,15 @@ impl Command for NextBatch {
         let mut room = Room { deliveries: Vec::new(), bytes: BATCH_BYTES - BATCH_HEAD };
         again(step, self.link, first, &stream, &mut room)?;
         if first + room.deliveries.len() as u64 > stream.out_length {
-            number(step, self.link, &link, stream.clone(), &mut room)?;
+            let mut rounds = ROUNDS;
+            while number(step, self.link, &link, find::stream(step, self.link)?, &mut room)? {
+                rounds -= 1;
+                if rounds == 0 {
+                    // The rest of what cannot be sent is for the next call, so that no group grows without bound.
+                    step.wake(self.link);
+                    break;
+                }
+            }
         }
         if room.deliveries.is_empty() {
             return Ok(Next::Idle);
@@ -114,7 +128,7 @@ fn again(
             return Err(find::broken("a sent message that is another record"));
         };
         let text = step.entry(row.item)?.text.into_bytes();
-        let delivery = Delivery::new(signed.into_vec(), text);
+        let delivery = sabotage::renumber(Delivery::new(signed.into_vec(), text), step.identity.secret());
         if !room.fits(delivery.size()) {
             break;
         }
@@ -124,16 +138,24 @@ fn again(
 }
 
 /// Numbers what waits, in the order in which it was accepted. What has become impossible is dropped and said to its
-/// author on the ticket.
+/// author on the ticket. `true` when nothing of a whole batch could be sent, and there may be more behind it.
 fn number(
     step: &mut Step<'_>,
     no: LinkNo,
     link: &LinkRow,
     mut stream: StreamRow,
     room: &mut Room,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     let waiting = step.rows().list(WAITING, &no, BATCH_MESSAGES)?;
+    let full = waiting.len() == BATCH_MESSAGES;
     for ((_, order), row) in waiting {
+        if stream.parked > 0
+            && row.event.is_none()
+            && let Some(delegation) = row.delegation
+            && queue::hold(step, no, order, (delegation, false))?
+        {
+            continue;
+        }
         let entry = step.entry(row.entry)?;
         let Record::ItemMade(made) = Record::read(&entry)? else {
             return Err(find::broken("a waiting item that is another record"));
@@ -141,25 +163,31 @@ fn number(
         let text = entry.text.into_bytes();
         let size = made.facts.len() + text.as_ref().map_or(0, Vec::len) + MESSAGE_FRAME;
         if !room.fits(size) {
-            break;
+            return Ok(false);
         }
         let seq = stream.out_length + 1;
         let facts = match possible(step, &row, (order, seq, stream.in_length), &made)? {
             Ok(facts) => facts,
             Err(refusal) => {
+                if let Some(delegation) = row.event.filter(|_| stream.parked > 0)
+                    && queue::hold(step, no, order, (delegation, true))?
+                {
+                    continue;
+                }
                 let why = refusal.kept();
                 step.record(&Record::Dropped { no, order, why, at: step.now }, None)?;
                 continue;
             }
         };
-        let place = Place { seq, prev: stream.out_head, seen: stream.in_length, time: made.at };
+        let seen = if sabotage::makes(Sabotage::SeenForgotten) { 0 } else { stream.in_length };
+        let place = Place { seq, prev: stream.out_head, seen, time: made.at };
         let addressed = Stream { link: link.link, from: step.identity.desk(), to: link.partner };
         match seal(&addressed, place, made.item, &content(made, facts, text), step.identity.secret()) {
             Ok(delivery) => {
                 stream.out_length = seq;
                 stream.out_head = delivery.hash();
                 let signed = delivery.signed().to_vec().into();
-                let (hash, seen) = (stream.out_head, stream.in_length);
+                let hash = stream.out_head;
                 step.record(&Record::Numbered { no, order, seq, hash, seen, signed }, None)?;
                 room.push(delivery);
             }
@@ -172,7 +200,7 @@ fn number(
             }
         }
     }
-    Ok(())
+    Ok(full && room.deliveries.is_empty())
 }
 
 /// The facts of an item as they stand now; a refusal if an event no longer fits what the partner has said meanwhile.

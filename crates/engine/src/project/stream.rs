@@ -8,7 +8,7 @@ use deskwire_proto::text::Words;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::ItemMade;
 use deskwire_store::row::{InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
-use deskwire_store::table::{GRANTS, HELLOS, RECEIPTS, RowsMut, SENT, STREAMS, THREADS, WAITING};
+use deskwire_store::table::{ANNOUNCED, GRANTS, HELLOS, RECEIPTS, RowsMut, SENT, STREAMS, THREADS, WAITING};
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{self, Entering};
@@ -57,9 +57,12 @@ pub(super) fn session_taken(rows: &mut Overlay, no: LinkNo, session: SessionId) 
     with(rows, no, |row| take_session(row, session))
 }
 
-/// We gave a receipt.
-pub(super) fn receipt_given(rows: &mut Overlay, no: LinkNo, upto: u64) -> Result<()> {
-    with(rows, no, |row| row.given = row.given.max(upto))
+/// We gave a receipt; up to `base` the partner had told that it has receipts already.
+pub(super) fn receipt_given(rows: &mut Overlay, no: LinkNo, (base, upto): (u64, u64)) -> Result<()> {
+    with(rows, no, |row| {
+        row.given = row.given.max(upto);
+        row.agreed = row.agreed.max(base);
+    })
 }
 
 /// A welcomed session becomes the current one; it and all that are older no longer wait.
@@ -102,7 +105,16 @@ pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<
         }
         (thread, _) => thread,
     };
-    let row = WaitingRow { entry: at, item: made.item, kind: made.kind.clone(), event, thread, at: made.at };
+    let row = WaitingRow {
+        entry: at,
+        item: made.item,
+        kind: made.kind.clone(),
+        delegation,
+        event,
+        thread,
+        at: made.at,
+        file: made.file.map(|(file, _)| file),
+    };
     rows.put(WAITING, &(made.no, made.order), &row)
 }
 
@@ -116,8 +128,11 @@ pub(super) fn numbered(
     let waiting = need(rows, WAITING, &(no, order))?;
     rows.delete(WAITING, &(no, order));
     let sent =
-        SentRow { signed: at, item: waiting.entry, order, event: waiting.event, thread: waiting.thread };
+        SentRow { signed: at, item: waiting.entry, order, event: waiting.event, thread: waiting.thread, aside: None };
     rows.put(SENT, &(no, seq), &sent)?;
+    if let Some(file) = waiting.file {
+        rows.put(ANNOUNCED, &(no, seq), &file)?;
+    }
     with(rows, no, |row| {
         row.out_length = seq;
         row.out_head = hash;
@@ -129,19 +144,8 @@ pub(super) fn numbered(
     }
 }
 
-pub(super) fn dropped(rows: &mut Overlay, no: LinkNo, order: Order, why: &Refused) -> Result<()> {
-    let waiting = need(rows, WAITING, &(no, order))?;
-    rows.delete(WAITING, &(no, order));
-    with(rows, no, |row| row.waiting = row.waiting.saturating_sub(1))?;
-    mark(rows, &waiting.thread, (no, order), why)?;
-    match waiting.event {
-        Some(delegation) => delegation::own_dropped(rows, delegation, order, no, why),
-        None => Ok(()),
-    }
-}
-
 /// Writes on the ticket why something did not reach a partner.
-fn mark(
+pub(super) fn mark(
     rows: &mut Overlay,
     thread: &Option<(deskwire_store::local::TicketNumber, EntryRef)>,
     (no, order): (LinkNo, Order),
@@ -176,12 +180,7 @@ pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &
     for seq in stream.acked + 1..=receipt.upto {
         let sent = need(rows, SENT, &(no, seq))?;
         let why = receipt.outcome(seq).map(|outcome| refused(outcome.2.as_str(), outcome.3.as_str()));
-        if let Some(why) = &why {
-            mark(rows, &sent.thread, (no, sent.order), why)?;
-        }
-        if let Some(delegation) = sent.event {
-            delegation::own_answered(rows, delegation, no, seq, why.as_ref(), receipt.length)?;
-        }
+        answered(rows, no, seq, &sent, why.as_ref(), receipt.length)?;
     }
     rows.put(RECEIPTS, &(no, receipt.upto), &at)?;
     let order = match receipt.upto {
@@ -191,9 +190,28 @@ pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &
     with(rows, no, |row| {
         row.acked = row.acked.max(receipt.upto);
         row.acked_order = order;
+        row.late = row.late.filter(|late| late.order.0 > order);
         row.receipt = Some(at);
         promise(row, Promise { length: receipt.length, upto: receipt.upto });
     })
+}
+
+/// What a receipt says of one message of ours: why it has no effect, if so, and the length that the receipt names.
+pub(super) fn answered(
+    rows: &mut Overlay,
+    no: LinkNo,
+    seq: u64,
+    sent: &SentRow,
+    why: Option<&Refused>,
+    length: u64,
+) -> Result<()> {
+    if let Some(why) = why {
+        mark(rows, &sent.thread, (no, sent.order), why)?;
+    }
+    match sent.event {
+        Some(delegation) => delegation::own_answered(rows, delegation, no, seq, why, length),
+        None => Ok(()),
+    }
 }
 
 /// Keeps what the partner's later messages are bound to; what its stream has passed is subsumed by the newest.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use deskwire_machine::delegation::{EventKind, Role, State, View};
+use deskwire_machine::retry::LATE_AFTER;
 use deskwire_proto::id::DelegationId;
 use deskwire_proto::text::Prose;
 use deskwire_proto::time::Timestamp;
@@ -48,10 +49,25 @@ pub struct Delegation {
     pub created: Timestamp,
     /// When its last event was stored.
     pub updated: Timestamp,
-    /// How many own items have not reached the partner, and since when the oldest waits.
-    pub undelivered: Option<(u64, Timestamp)>,
+    /// Own items that have not reached the partner.
+    pub undelivered: Option<Undelivered>,
+    /// Whether this desk took the offer back before it was sent.
+    pub withdrawn: bool,
     /// Its events in the order of the fold; empty in lists.
     pub timeline: Vec<TimelineEvent>,
+}
+
+/// Own items of a delegation that have not reached the partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undelivered {
+    /// How many.
+    pub items: u64,
+    /// How many of them are parked.
+    pub parked: u64,
+    /// Since when the oldest waits.
+    pub since: Timestamp,
+    /// Whether that is more than an hour.
+    pub late: bool,
 }
 
 /// Which delegations a list shows.
@@ -172,6 +188,7 @@ fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<D
         created: row.created,
         updated: last_event(lookup, no)?.unwrap_or(row.created),
         undelivered: undelivered(lookup, no, row, &stream)?,
+        withdrawn: view.state == State::Unoffered && withdrawn(lookup, no, row)?,
         timeline: Vec::new(),
         view,
     })
@@ -207,21 +224,35 @@ fn undelivered(
     no: DelegationNo,
     row: &DelegationRow,
     stream: &Rc<StreamRow>,
-) -> Result<Option<(u64, Timestamp)>, Refusal> {
-    if stream.waiting == 0 && stream.acked >= stream.out_length {
+) -> Result<Option<Undelivered>, Refusal> {
+    if stream.waiting == 0 && stream.parked == 0 && stream.acked >= stream.out_length {
         return Ok(None);
     }
-    let mut open: Option<(u64, Timestamp)> = None;
+    let mut open: Option<Undelivered> = None;
     for (_, entry) in lookup.reader.rows().list(THREADS, &row.ticket, usize::MAX)? {
         for shared in entry.shared.iter().filter(|shared| shared.delegation == no) {
-            match delivery::state(lookup, shared)? {
-                DeliveryState::Waiting | DeliveryState::Sent => {
-                    let (items, since) = open.unwrap_or((0, entry.at));
-                    open = Some((items + 1, since.min(entry.at)));
-                }
-                DeliveryState::Delivered | DeliveryState::Refused(_) | DeliveryState::Unsupported(_) => {}
-            }
+            let parked = match delivery::state(lookup, shared)? {
+                DeliveryState::Waiting | DeliveryState::Sent => 0,
+                DeliveryState::Parked(..) => 1,
+                DeliveryState::Delivered
+                | DeliveryState::Lost(_)
+                | DeliveryState::Refused(_)
+                | DeliveryState::Unsupported(_) => continue,
+            };
+            let known = open.unwrap_or(Undelivered { items: 0, parked: 0, since: entry.at, late: false });
+            let since = known.since.min(entry.at);
+            let late = lookup.reader.now().since(since) >= LATE_AFTER;
+            open = Some(Undelivered { items: known.items + 1, parked: known.parked + parked, since, late });
         }
     }
     Ok(open)
+}
+
+/// Whether the offer was dropped before it was sent.
+fn withdrawn(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<bool, Refusal> {
+    if row.case.role() == Role::Contractor {
+        return Ok(false);
+    }
+    let offer = lookup.reader.rows().get(DELEGATION_EVENTS, &(no, row.offer))?;
+    Ok(offer.is_some_and(|offer| matches!(offer.effect, Effect::Dropped(_))))
 }

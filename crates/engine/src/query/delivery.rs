@@ -1,12 +1,14 @@
 //! How far something has come on its way to a partner.
 
+use deskwire_machine::retry::LATE_AFTER;
 use deskwire_proto::id::DelegationId;
 use deskwire_proto::text::Label;
-use deskwire_store::row::{Refused, Shared};
-use deskwire_store::table::{Rows, WAITING};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::row::{LinkState, Refused, Shared};
+use deskwire_store::table::{PARKED, Rows, WAITING};
 
 use super::lookup::Lookup;
-use crate::Refusal;
+use crate::{Refusal, refused};
 
 /// How far one item has come on its way to one partner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct Delivery {
     pub partner: Label,
     /// How far it has come.
     pub state: DeliveryState,
+    /// Since when it is not delivered, once that is more than an hour.
+    pub late: Option<Timestamp>,
 }
 
 /// How far an item has come.
@@ -26,6 +30,10 @@ pub enum DeliveryState {
     Waiting,
     /// Numbered and signed; no receipt covers it yet.
     Sent,
+    /// Taken out of the queue until somebody sends it again: why, and whether because it had waited too long.
+    Parked(Refused, bool),
+    /// The link ended before a receipt covered it: whether it arrived is not known.
+    Lost(Refused),
     /// A signed receipt covers it.
     Delivered,
     /// It has no effect: the partner refused it, or had made it impossible before it left.
@@ -46,15 +54,30 @@ pub(super) fn is_unsupported(why: &Refused) -> bool {
     why.code.as_str().starts_with("unsupported-")
 }
 
-pub(super) fn all(lookup: &Lookup<'_>, shared: &[Shared]) -> Result<Vec<Delivery>, Refusal> {
+pub(super) fn all(lookup: &Lookup<'_>, since: Timestamp, shared: &[Shared]) -> Result<Vec<Delivery>, Refusal> {
     let one = |shared: &Shared| {
+        let state = state(lookup, shared)?;
         Ok(Delivery {
             delegation: lookup.delegation(shared.delegation)?.id,
             partner: lookup.partner(shared.link)?.row.partner_name.clone(),
-            state: state(lookup, shared)?,
+            late: late(lookup, since, &state),
+            state,
         })
     };
     shared.iter().map(one).collect()
+}
+
+/// Since when something in this state is not delivered, once that is more than an hour.
+pub(super) fn late(lookup: &Lookup<'_>, since: Timestamp, state: &DeliveryState) -> Option<Timestamp> {
+    match state {
+        DeliveryState::Waiting | DeliveryState::Sent | DeliveryState::Parked(..) => {
+            (lookup.reader.now().since(since) >= LATE_AFTER).then_some(since)
+        }
+        DeliveryState::Lost(_)
+        | DeliveryState::Delivered
+        | DeliveryState::Refused(_)
+        | DeliveryState::Unsupported(_) => None,
+    }
 }
 
 pub(super) fn state(lookup: &Lookup<'_>, shared: &Shared) -> Result<DeliveryState, Refusal> {
@@ -63,9 +86,26 @@ pub(super) fn state(lookup: &Lookup<'_>, shared: &Shared) -> Result<DeliveryStat
     }
     let stream = lookup.stream(shared.link)?;
     let key = (shared.link, shared.order);
+    if stream.parked > 0
+        && let Some(parked) = lookup.reader.rows().get(PARKED, &key)?
+    {
+        return Ok(DeliveryState::Parked(parked.why, parked.dead));
+    }
     if stream.waiting > 0 && lookup.reader.rows().get(WAITING, &key)?.is_some() {
         return Ok(DeliveryState::Waiting);
     }
-    let covered = shared.order.0 <= stream.acked_order;
-    Ok(if covered { DeliveryState::Delivered } else { DeliveryState::Sent })
+    if shared.order.0 <= stream.acked_order {
+        return Ok(DeliveryState::Delivered);
+    }
+    Ok(match lookup.partner(shared.link)?.row.state {
+        LinkState::Closed => DeliveryState::Lost(refused(
+            "link-closed",
+            "The link ended before the partner confirmed this. Whether it arrived is not known: ask the partner.",
+        )),
+        LinkState::WaitingApproval
+        | LinkState::WaitingPartner
+        | LinkState::Active
+        | LinkState::Paused(_)
+        | LinkState::Quarantined(_) => DeliveryState::Sent,
+    })
 }

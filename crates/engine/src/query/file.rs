@@ -113,7 +113,7 @@ fn with_row(lookup: &Lookup<'_>, no: FileNo, row: FileRow, thread: &ThreadRow) -
         origin,
         audience: seen_by(lookup, &thread.audience)?,
         retracted: false,
-        deliveries: delivery::all(lookup, &thread.shared)?,
+        deliveries: delivery::all(lookup, thread.at, &thread.shared)?,
         row,
     })
 }

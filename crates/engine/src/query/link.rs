@@ -229,7 +229,23 @@ fn trouble(partner: &Partner) -> Option<LinkTrouble> {
                  to stop one of them, and link anew."
             ),
         )),
-        LinkState::Quarantined(why) => Some((why.code.as_str(), why.words.to_string())),
+        LinkState::Paused(Pause::Told(why) | Pause::BadPage(why)) | LinkState::Quarantined(why) => {
+            Some((why.code.as_str(), why.words.to_string()))
+        }
+        LinkState::Paused(Pause::OwnFork(_)) => Some((
+            "fork",
+            format!(
+                "{name} holds another history of this desk's own messages. Both are kept, and nothing is taken or sent \
+                 any more: speak with its operator, look at both with `deskwire link repair`, and choose the same one."
+            ),
+        )),
+        LinkState::Paused(Pause::Beyond(upto)) => Some((
+            "history-lost",
+            format!(
+                "This desk has seen message {upto} of {name}, which {name} itself does not have any more: both were \
+                 restored. Speak with its operator; `deskwire link repair --theirs` goes on with what there is."
+            ),
+        )),
         LinkState::WaitingApproval | LinkState::WaitingPartner | LinkState::Active | LinkState::Closed => {
             None
         }

@@ -11,12 +11,13 @@ mod log;
 mod lookup;
 mod message;
 mod offer;
+pub(crate) mod queue;
 mod thread;
 mod ticket;
 mod timeline;
 mod verify;
 
-pub use delegation::{Delegation, DelegationFilter, delegation, delegations, find_delegation};
+pub use delegation::{Delegation, DelegationFilter, Undelivered, delegation, delegations, find_delegation};
 pub use delivery::{Delivery, DeliveryState};
 pub use file::{File, file, find_file};
 pub use link::{
@@ -25,6 +26,7 @@ pub use link::{
 };
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
 pub use offer::{Offer, PendingChange};
+pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_preview, queue};
 pub use thread::{Comment, Happened, Origin, SeenBy, ThreadEntry, What, comment};
 pub use ticket::{Page, Ticket, TicketDetail, TicketFilter, find_ticket, ticket, ticket_detail, tickets};
 pub use timeline::{Fate, TimelineEvent};

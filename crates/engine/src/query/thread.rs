@@ -12,7 +12,7 @@ use deskwire_store::record::{ActorText, CommentText, Record, decode_text};
 use deskwire_store::row::{Audience, Author, Refused, ThreadKind, ThreadRow};
 use deskwire_store::table::{DELEGATION_EVENTS, Rows, THREADS};
 
-use super::delivery::{self, Delivery};
+use super::delivery::{self, Delivery, DeliveryState};
 use super::file::{self, File};
 use super::lookup::{Lookup, broken};
 use super::message::{Message, written};
@@ -92,6 +92,8 @@ pub struct Happened {
     pub delegation: Option<DelegationId>,
     /// Why an own event has no effect.
     pub refused: Option<Refused>,
+    /// How far an own event has come, while it is not delivered.
+    pub delivery: Option<Delivery>,
     /// Who sees it.
     pub audience: SeenBy,
 }
@@ -169,6 +171,7 @@ fn opened(ticket: &Ticket) -> Happened {
         theirs: ticket.origin.is_some(),
         delegation: ticket.origin.as_ref().map(|(id, _)| *id),
         refused: None,
+        delivery: None,
         audience: SeenBy::Internal,
     }
 }
@@ -207,7 +210,7 @@ fn own_comment(lookup: &Lookup<'_>, at: EntryRef, row: ThreadRow) -> Result<Comm
         body,
         edited: None,
         retracted: false,
-        deliveries: delivery::all(lookup, &row.shared)?,
+        deliveries: delivery::all(lookup, row.at, &row.shared)?,
     })
 }
 
@@ -296,7 +299,16 @@ fn event(lookup: &Lookup<'_>, at: EntryRef, no: DelegationNo, row: &ThreadRow) -
         theirs: matches!(row.author, Author::Partner(_)),
         delegation: Some(delegation.id),
         refused: row.shared.iter().find_map(|shared| shared.refused.clone()),
+        delivery: undelivered(delivery::all(lookup, row.at, &row.shared)?),
         audience: seen_by(lookup, &row.audience)?,
+    })
+}
+
+/// What is said about an event on its way: that it arrived, or was refused, is said otherwise.
+fn undelivered(deliveries: Vec<Delivery>) -> Option<Delivery> {
+    deliveries.into_iter().find(|delivery| match delivery.state {
+        DeliveryState::Waiting | DeliveryState::Sent | DeliveryState::Parked(..) | DeliveryState::Lost(_) => true,
+        DeliveryState::Delivered | DeliveryState::Refused(_) | DeliveryState::Unsupported(_) => false,
     })
 }
 
@@ -314,6 +326,7 @@ fn status(lookup: &Lookup<'_>, at: EntryRef, row: &ThreadRow) -> Result<Happened
         theirs: false,
         delegation: None,
         refused: None,
+        delivery: None,
         audience: seen_by(lookup, &row.audience)?,
     })
 }

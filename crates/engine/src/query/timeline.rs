@@ -46,6 +46,8 @@ pub enum Fate {
     Provisional,
     /// An own event that is not numbered yet.
     Waiting,
+    /// An own event that was taken out of the queue until somebody sends it again.
+    Parked(Refused),
     /// Without effect: what it met, or what the partner had said meanwhile.
     Superseded(Refused),
     /// The partner refused it.
@@ -195,13 +197,14 @@ fn apply(memory: &mut Memory, versions: &mut u64, placed: &Placed, ours: Role) -
             memory.apply(placed.row.by, place, seen, &event);
             Some(memory.state)
         }
-        Effect::Dropped(_) | Effect::Refused(_) => None,
+        Effect::Dropped(_) | Effect::Parked(_) | Effect::Refused(_) => None,
     }
 }
 
 fn fate(placed: &Placed, before: State, case: &Case) -> Fate {
     match &placed.row.effect {
         Effect::Dropped(why) => Fate::Superseded(why.clone()),
+        Effect::Parked(why) => Fate::Parked(why.clone()),
         Effect::Refused(why) if is_unsupported(why) => Fate::Unsupported(why.clone()),
         Effect::Refused(why) => Fate::Refused(why.clone()),
         Effect::Fate { fate, settled: _ } => match fate {

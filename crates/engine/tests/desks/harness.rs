@@ -186,6 +186,17 @@ pub(crate) fn linked() -> (Desk, Desk) {
 }
 
 pub(crate) fn link(inviter: &mut Desk, accepter: &mut Desk, terms: Terms) {
+    link_with(inviter, accepter, terms);
+    inviter.run(Approve { link: LINK }).unwrap();
+    reveal(inviter, accepter);
+}
+
+/// Up to the point at which the inviter has to approve.
+pub(crate) fn link_unapproved(inviter: &mut Desk, accepter: &mut Desk) {
+    link_with(inviter, accepter, Terms::default());
+}
+
+fn link_with(inviter: &mut Desk, accepter: &mut Desk, terms: Terms) {
     let draw = Hash::of(b"draw");
     let made =
         inviter.run(MakeInvitation { draw, life_ms: None, terms: terms.clone(), approved: false }).unwrap();
@@ -194,8 +205,6 @@ pub(crate) fn link(inviter: &mut Desk, accepter: &mut Desk, terms: Terms) {
     let (request, nonce, answer) = ask(inviter, accepter, &invitation).unwrap();
     let descriptor = inviter.identity.descriptor().clone();
     accepter.run(Accepted { request, answer, nonce, descriptor, name: None, by_hand: false }).unwrap();
-    reveal(inviter, accepter);
-    inviter.run(Approve { link: LINK }).unwrap();
     reveal(inviter, accepter);
 }
 

@@ -6,6 +6,7 @@ mod harness;
 mod limits;
 mod linking;
 mod order;
+mod queue;
 mod rebuild;
 mod story;
 mod writer;

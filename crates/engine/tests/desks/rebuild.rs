@@ -8,7 +8,7 @@ use deskwire_store::table::{PREFIXES, Rows};
 use crate::harness::{Desk, because, linked, prose, pump, settle};
 
 /// Every row of the view.
-fn all(desk: &Desk) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn all(desk: &Desk) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut rows = Vec::new();
     for prefix in PREFIXES {
         desk.rows()

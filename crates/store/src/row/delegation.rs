@@ -40,6 +40,8 @@ pub enum Effect {
     },
     /// It never left: what the partner said meanwhile had made it impossible.
     Dropped(Refused),
+    /// It was taken out of the queue until somebody sends it again.
+    Parked(Refused),
     /// The partner consumed it without effect.
     Refused(Refused),
 }

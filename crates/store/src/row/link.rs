@@ -38,6 +38,14 @@ pub enum Pause {
     Recovery,
     /// Two copies of the partner's desk run.
     Clone,
+    /// The partner stopped the link: it says that our stream forks, or that two copies of this desk run.
+    Told(Refused),
+    /// What the partner handed back is not what this desk lost.
+    BadPage(Refused),
+    /// Our own messages have seen more of the partner's stream than the partner has: up to this number.
+    Beyond(u64),
+    /// The partner holds another history of our own stream: the record says which.
+    OwnFork(EntryRef),
 }
 
 /// What stands in the way of delivery.

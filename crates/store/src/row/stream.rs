@@ -1,12 +1,13 @@
 //! Rows of the two streams of a link.
 
 use deskwire_proto::id::{Hash, InstanceId, ItemId, Nonce, SessionId};
+use deskwire_proto::session::Cut;
 use deskwire_proto::text::{Code, KindName, Words};
 use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::EntryRef;
-use crate::local::{DelegationNo, Order, TicketNumber};
+use crate::local::{DelegationNo, FileNo, Order, TicketNumber};
 
 /// A refusal as it is kept: a stable code, and a sentence for the person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,10 @@ pub struct StreamRow {
     pub next_order: u64,
     /// Items that wait for a number.
     pub waiting: u64,
+    /// Items that were taken out of the queue.
+    pub parked: u64,
+    /// The oldest item that was not delivered for an hour, until it is.
+    pub late: Option<Late>,
     /// Messages of ours.
     pub out_length: u64,
     /// Hash of the last of them; the link id while there is none.
@@ -52,6 +57,47 @@ pub struct StreamRow {
     pub pending: Vec<InSession>,
     /// Instances of the partner that a later one has replaced, newest last, at most eight.
     pub retired: Vec<InstanceId>,
+    /// Head of the partner's key log, as it is known.
+    #[serde(default)]
+    pub in_keys: Option<Hash>,
+    /// Place, among the partner's keys, of the one that signed the last of its messages.
+    #[serde(default)]
+    pub in_key: u64,
+    /// Place of the partner's newest key among its keys.
+    #[serde(default)]
+    pub in_newest: u64,
+    /// The partner's key changed while the link stood: where the newest one begins in its stream.
+    #[serde(default)]
+    pub in_change: Option<KeyChange>,
+    /// Our key changed while the link stood: where the newest one begins in our stream.
+    #[serde(default)]
+    pub out_change: Option<KeyChange>,
+    /// Messages of ours that were disowned or set aside, by first and last number.
+    #[serde(default)]
+    pub out_aside: Vec<(u64, u64)>,
+    /// What was lost here and is fetched back from the partner.
+    #[serde(default)]
+    pub recovery: Option<Recovery>,
+    /// Up to this place among the items the order is not that of the numbers: some came back by a recovery.
+    #[serde(default)]
+    pub reordered: u64,
+    /// Whether the partner was restored, so that items of messages that were handed back may come again.
+    #[serde(default)]
+    pub in_returned: bool,
+    /// How far the partner is known to hold receipts of ours, hence to have the same stream.
+    #[serde(default)]
+    pub agreed: u64,
+}
+
+/// A change of key takes effect at a place of a stream. proto-spec, section 5.8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyChange {
+    /// Head of the key log since the change.
+    pub keys: Hash,
+    /// The last message for which the older keys stand, with its hash; not told yet, or not to be told yet.
+    pub place: Option<Cut>,
+    /// In our own stream, while the place is open: how far it is ours at most, as our operator says.
+    pub most: u64,
 }
 
 impl StreamRow {
@@ -61,6 +107,8 @@ impl StreamRow {
         Self {
             next_order: 1,
             waiting: 0,
+            parked: 0,
+            late: None,
             out_length: 0,
             out_head: link.into(),
             acked: 0,
@@ -75,8 +123,95 @@ impl StreamRow {
             session: None,
             pending: Vec::new(),
             retired: Vec::new(),
+            in_keys: None,
+            in_key: 0,
+            in_newest: 0,
+            in_change: None,
+            out_change: None,
+            out_aside: Vec::new(),
+            recovery: None,
+            reordered: 0,
+            in_returned: false,
+            agreed: 0,
         }
     }
+
+    /// Up to which of the partner's messages its older keys stand.
+    #[must_use]
+    pub fn older_keys_upto(&self) -> u64 {
+        self.in_change.and_then(|change| change.place).map_or(0, |place| place.0)
+    }
+
+    /// Whether a message of the partner with this number may be signed with the key at this place among its keys.
+    #[must_use]
+    pub fn key_stands(&self, seq: u64, key: u64) -> bool {
+        key >= self.in_key && (key == self.in_newest || seq <= self.older_keys_upto())
+    }
+
+    /// Whether the partner's newest key was taken, and where it begins was not told yet.
+    #[must_use]
+    pub fn waits_for_place(&self) -> bool {
+        self.in_change.is_some_and(|change| change.place.is_none())
+    }
+
+    /// The last of the messages that were set aside together with this one of ours.
+    #[must_use]
+    pub fn aside(&self, seq: u64) -> Option<u64> {
+        let range = self.out_aside.iter().find(|(first, last)| (*first..=*last).contains(&seq));
+        range.map(|(_, last)| *last)
+    }
+
+    /// The first message of ours behind `seq` that can be sent: what was set aside never is again.
+    #[must_use]
+    pub fn sendable(&self, seq: u64) -> u64 {
+        let mut first = seq + 1;
+        while let Some(last) = self.aside(first) {
+            first = last + 1;
+        }
+        first
+    }
+
+    /// Whether messages of ours wait for a receipt that sending them again can bring.
+    #[must_use]
+    pub fn is_unacknowledged(&self) -> bool {
+        self.sendable(self.acked) <= self.out_length
+    }
+}
+
+/// What this desk lost on a link and gets back before it says anything new. proto-spec, section 5.7.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Nonce of the welcome that showed the loss.
+    pub welcome: Nonce,
+    /// Messages of ours that the partner holds.
+    pub length: u64,
+    /// How far the partner has receipts of ours.
+    pub known: u64,
+    /// Messages of ours before the loss.
+    pub first: u64,
+    /// Messages of the partner before the loss.
+    pub held: u64,
+    /// How far our own receipts have come back.
+    pub told: u64,
+    /// Length of our own stream that the newest of them names.
+    pub numbered: u64,
+    /// So much of the partner's stream has to be here before anything is numbered.
+    pub upto: u64,
+    /// How many of our messages have taken effect here.
+    pub placed: u64,
+    /// Everything that the partner hands back is here; its own stream may still be on its way.
+    pub complete: bool,
+    /// When it began.
+    pub since: Timestamp,
+}
+
+/// An item that has not been delivered for an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    /// Its place among the items of the link.
+    pub order: Order,
+    /// When it was accepted.
+    pub since: Timestamp,
 }
 
 /// A message of the partner beyond `length` must have seen at least `upto`. proto-spec, section 8.4.
@@ -112,11 +247,30 @@ pub struct WaitingRow {
     pub item: ItemId,
     /// What it says.
     pub kind: KindName,
+    /// The delegation that it belongs to.
+    pub delegation: Option<DelegationNo>,
     /// The delegation, if this is an event of its fold.
     pub event: Option<DelegationNo>,
     /// Where it is shown on a ticket.
     pub thread: Option<(TicketNumber, EntryRef)>,
-    /// When it was accepted.
+    /// When it was accepted, or sent again.
+    pub at: Timestamp,
+    /// The file that it announces.
+    pub file: Option<FileNo>,
+}
+
+/// An item that was taken out of the queue. It holds no number, so others overtake it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedRow {
+    /// The item.
+    pub item: WaitingRow,
+    /// Why, and what to do.
+    pub why: Refused,
+    /// Whether it had waited too long, rather than somebody having parked it.
+    pub dead: bool,
+    /// The place of the parked item that it rests on; it goes when that one goes.
+    pub with: Option<Order>,
+    /// When it was parked.
     pub at: Timestamp,
 }
 
@@ -133,6 +287,9 @@ pub struct SentRow {
     pub event: Option<DelegationNo>,
     /// Where it is shown on a ticket.
     pub thread: Option<(TicketNumber, EntryRef)>,
+    /// Why it was disowned or set aside: it is kept, without effect.
+    #[serde(default)]
+    pub aside: Option<Refused>,
 }
 
 /// A message of the partner.
@@ -144,6 +301,9 @@ pub struct ReceivedRow {
     pub hash: Hash,
     /// When it was first committed.
     pub at: Timestamp,
-    /// Why it has no effect: true for `unsupported`.
+    /// Why it has no effect: true for `unsupported`. Receipts tell it.
     pub refused: Option<(bool, Refused)>,
+    /// Why it was disowned or set aside afterwards: it is kept, without effect. Receipts tell nothing of it.
+    #[serde(default)]
+    pub aside: Option<Refused>,
 }

@@ -81,6 +81,9 @@ pub struct ThreadRow {
     pub at: Timestamp,
     /// The items that carry it to partners.
     pub shared: Vec<Shared>,
+    /// Why a partner's contribution has no effect any more.
+    #[serde(default)]
+    pub aside: Option<Refused>,
 }
 
 /// One item that carries something to one partner.

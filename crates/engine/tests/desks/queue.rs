@@ -1,0 +1,460 @@
+//! Every item ends as delivered, refused, parked or dropped where a person sees it, and never twice.
+
+use deskwire_engine::command::act::Action;
+use deskwire_engine::command::link::{DeliveryFailed, End};
+use deskwire_engine::command::queue::{Changed, DropItems, Park, Retry, Target};
+use deskwire_engine::command::tick::Tick;
+use deskwire_engine::Refusal;
+use deskwire_machine::delegation::State;
+use deskwire_machine::retry::Failure;
+use deskwire_proto::id::ItemId;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
+use deskwire_store::row::{Audience, Effect, LinkState, ThreadKind};
+use deskwire_store::table::{
+    DELEGATION_EVENTS, LINK_EVENTS, LINKS, PARKED, RECEIVED, Rows, THREADS, WAITING,
+};
+
+use crate::harness::{Desk, LINK, batch, because, deliver, linked, person, pump, session, settle, take_receipt};
+use crate::rebuild::all;
+
+const HOUR: u64 = 3_600_000;
+const DAY: u64 = 24 * HOUR;
+
+/// Time goes by while the daemon runs: it ticks every hour, or when the tick asked for it.
+fn live(desk: &mut Desk, time: u64) {
+    let end = desk.now.plus(time);
+    while desk.now < end {
+        let next = desk.run(Tick).unwrap();
+        let hour = desk.now.plus(HOUR);
+        desk.now = next.map_or(hour, |next| next.clamp(desk.now.plus(1), hour)).min(end);
+    }
+    desk.run(Tick).unwrap();
+}
+
+fn waiting(desk: &Desk) -> Vec<(Order, ItemId)> {
+    let rows = desk.rows().list(WAITING, &LINK, usize::MAX).unwrap();
+    rows.into_iter().map(|((_, order), row)| (order, row.item)).collect()
+}
+
+fn parked(desk: &Desk) -> Vec<ItemId> {
+    let rows = desk.rows().list(PARKED, &LINK, usize::MAX).unwrap();
+    rows.into_iter().map(|(_, row)| row.item.item).collect()
+}
+
+fn events(desk: &Desk, code: &str) -> usize {
+    let rows = desk.rows().list(LINK_EVENTS, &LINK, usize::MAX).unwrap();
+    rows.iter().filter(|(_, event)| event.code.as_str() == code).count()
+}
+
+fn park(desk: &mut Desk, item: ItemId) -> Result<Changed, Refusal> {
+    desk.run(Park { target: Target::Item(item), by: person("Anna") })
+}
+
+fn retry(desk: &mut Desk, item: ItemId) -> Result<Changed, Refusal> {
+    desk.run(Retry { target: Target::Item(item), parked: false })
+}
+
+fn drop_item(desk: &mut Desk, item: ItemId) -> Result<Changed, Refusal> {
+    desk.run(DropItems { target: Target::Item(item), by: person("Anna") })
+}
+
+fn retry_link(desk: &mut Desk) -> Changed {
+    desk.run(Retry { target: Target::Link(LINK), parked: true }).unwrap()
+}
+
+/// The comments that stand on a ticket, in their order.
+fn comments(desk: &Desk, ticket: u64) -> usize {
+    let rows = desk.rows().list(THREADS, &TicketNumber(ticket), usize::MAX).unwrap();
+    rows.iter().filter(|(_, row)| row.kind == ThreadKind::Comment).count()
+}
+
+fn state(desk: &Desk, delegation: u64) -> State {
+    desk.delegation(delegation).case.view(desk.stream().in_length).state
+}
+
+/// The last event of the delegation, as it is shown.
+fn last_effect(desk: &Desk, delegation: u64) -> Effect {
+    let rows = desk.rows().list(DELEGATION_EVENTS, &DelegationNo(delegation), usize::MAX).unwrap();
+    rows.last().unwrap().1.effect.clone()
+}
+
+/// The streams hold together, nothing came twice, and folding the journal anew gives the same rows.
+fn sound(shop: Desk, acme: Desk) {
+    assert_eq!(shop.stream().acked, acme.stream().in_length, "no hole: everything numbered has arrived");
+    for desk in [shop, acme] {
+        let mut items = std::collections::BTreeSet::new();
+        for (_, row) in desk.rows().list(RECEIVED, &LINK, usize::MAX).unwrap() {
+            assert!(items.insert(row.hash), "a message came twice");
+        }
+        let live = all(&desk);
+        let rebuilt = all(&desk.restart_with_other_rows());
+        let differing = live.iter().zip(&rebuilt).filter(|(one, other)| one != other).count();
+        assert!(live.len() == rebuilt.len() && differing <= 1, "{differing} rows differ after a rebuild");
+    }
+}
+
+/// A desk with an offer that was delivered and accepted.
+fn at_work() -> (Desk, Desk) {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Till");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    settle(&mut shop, &mut acme);
+    (shop, acme)
+}
+
+#[test]
+fn what_is_not_delivered_for_an_hour_is_noticed_once_and_cleared_by_the_receipt() {
+    let (mut shop, mut acme) = at_work();
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    live(&mut shop, HOUR - 10_000);
+    assert!(shop.stream().late.is_none(), "an hour is not over");
+    live(&mut shop, 30_000);
+    let late = shop.stream().late.expect("an hour is over");
+    assert_eq!(late.order, waiting(&shop)[0].0);
+    live(&mut shop, 5 * DAY);
+    assert_eq!(events(&shop, "not-delivered"), 1, "the operator is told once");
+    // Numbered and not acknowledged is no better.
+    let opened = session(&mut shop, &mut acme);
+    let first = batch(&mut shop, opened, None).unwrap();
+    live(&mut shop, HOUR);
+    assert!(shop.stream().late.is_some());
+    let deskwire_engine::command::deliver::Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &first) else {
+        panic!("a receipt")
+    };
+    take_receipt(&mut shop, &acme, &receipt).unwrap();
+    assert!(shop.stream().late.is_none());
+    sound(shop, acme);
+}
+
+#[test]
+fn fault_118_after_thirty_days_an_item_is_parked_and_sent_again_once_under_its_own_id() {
+    let (mut shop, mut acme) = at_work();
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    shop.comment(1, "two", Audience::Thread).unwrap();
+    let items = waiting(&shop);
+    live(&mut shop, 29 * DAY);
+    assert_eq!(parked(&shop), []);
+    live(&mut shop, 2 * DAY);
+    let ids: Vec<_> = items.iter().map(|(_, item)| *item).collect();
+    assert_eq!((waiting(&shop), parked(&shop)), (Vec::new(), ids.clone()));
+    assert_eq!(events(&shop, "dead-letters"), 1);
+    // The partner is back: nothing goes by itself, and what is new overtakes what is parked.
+    shop.comment(1, "three", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(comments(&acme, 1), 1);
+    assert_eq!(retry(&mut shop, ids[0]).unwrap().count, 1);
+    assert_eq!(retry(&mut shop, ids[0]).unwrap_err().code, "not-parked", "sent again once, not twice");
+    settle(&mut shop, &mut acme);
+    assert_eq!(comments(&acme, 1), 2);
+    assert_eq!(retry(&mut shop, ids[0]).unwrap_err().code, "unknown-item", "it was delivered");
+    assert_eq!(retry_link(&mut shop).count, 1);
+    settle(&mut shop, &mut acme);
+    assert_eq!((comments(&acme, 1), parked(&shop)), (3, Vec::new()));
+    sound(shop, acme);
+}
+
+#[test]
+fn fault_118_dropped_items_leave_no_hole_and_their_author_sees_it() {
+    let (mut shop, mut acme) = at_work();
+    for text in ["one", "two", "three"] {
+        shop.comment(1, text, Audience::Thread).unwrap();
+    }
+    let items = waiting(&shop);
+    drop_item(&mut shop, items[1].1).unwrap();
+    park(&mut shop, items[2].1).unwrap();
+    drop_item(&mut shop, items[2].1).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(comments(&acme, 1), 1);
+    let thread = shop.rows().list(THREADS, &TicketNumber(1), usize::MAX).unwrap();
+    let shared = thread.iter().flat_map(|(_, row)| &row.shared);
+    let told: Vec<_> = shared.filter_map(|shared| shared.refused.as_ref()).collect();
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().all(|why| why.code.as_str() == "dropped" && why.words.as_str().starts_with("Anna")));
+    assert_eq!(drop_item(&mut shop, items[1].1).unwrap_err().code, "unknown-item");
+    sound(shop, acme);
+}
+
+#[test]
+fn a_numbered_message_stays_in_the_stream_whatever_anybody_wants() {
+    let (mut shop, mut acme) = at_work();
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    let item = waiting(&shop)[0].1;
+    let opened = session(&mut shop, &mut acme);
+    batch(&mut shop, opened, None).unwrap();
+    let words = drop_item(&mut shop, item).unwrap_err();
+    assert_eq!(words.code, "already-numbered");
+    assert!(words.words.contains("a message that has its number cannot be dropped"), "{}", words.words);
+    assert_eq!(park(&mut shop, item).unwrap_err().code, "already-numbered");
+    live(&mut shop, 31 * DAY);
+    assert_eq!(parked(&shop), [], "no dead letter");
+    settle(&mut shop, &mut acme);
+    assert_eq!(comments(&acme, 1), 1);
+    sound(shop, acme);
+}
+
+#[test]
+fn parking_an_offer_parks_what_rests_on_it_and_sending_it_again_sends_all_of_it_in_order() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Till");
+    shop.delegate(ticket).unwrap();
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    let other = shop.ticket("Printer");
+    shop.delegate(other).unwrap();
+    let items = waiting(&shop);
+    assert_eq!(park(&mut shop, items[0].1).unwrap().count, 2, "the offer and its comment");
+    assert_eq!((state(&shop, 1), state(&shop, 2)), (State::Unoffered, State::Offered));
+    assert!(matches!(last_effect(&shop, 1), Effect::Parked(_)));
+    shop.comment(1, "two", Audience::Delegations(vec![DelegationNo(1)])).unwrap();
+    assert_eq!(parked(&shop).len(), 3, "what is said later about it waits with it");
+    assert_eq!(shop.act(1, Action::Confirm).unwrap_err().fault, deskwire_engine::Fault::Conflict);
+    settle(&mut shop, &mut acme);
+    assert_eq!(acme.stream().in_length, 1, "the other offer has overtaken");
+    let comment = parked(&shop)[1];
+    assert_eq!(retry(&mut shop, comment).unwrap_err().code, "rests-on-parked");
+    assert_eq!(retry(&mut shop, items[0].1).unwrap().count, 3);
+    settle(&mut shop, &mut acme);
+    assert_eq!((acme.stream().in_length, comments(&acme, 2)), (4, 2));
+    assert_eq!((state(&shop, 1), state(&acme, 2)), (State::Offered, State::Offered));
+    let refused = acme.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
+    assert!(refused.iter().all(|(_, row)| row.refused.is_none()));
+    sound(shop, acme);
+}
+
+#[test]
+fn events_of_one_delegation_keep_their_order_when_one_is_parked() {
+    let (mut shop, mut acme) = linked();
+    for title in ["Till", "Printer"] {
+        let ticket = shop.ticket(title);
+        shop.delegate(ticket).unwrap();
+    }
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    acme.act(2, Action::Accept).unwrap();
+    let items = waiting(&acme);
+    assert_eq!(park(&mut acme, items[0].1).unwrap().count, 2, "what is resolved must be accepted first");
+    settle(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&shop, 2)), (State::Offered, State::Accepted));
+    assert_eq!(retry(&mut acme, items[1].1).unwrap_err().code, "rests-on-parked");
+    retry(&mut acme, items[0].1).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Resolved, State::Resolved));
+    sound(shop, acme);
+}
+
+#[test]
+fn a_parked_event_that_has_become_impossible_cannot_be_sent_again_and_can_be_dropped() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Till");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    let accept = waiting(&acme)[0].1;
+    park(&mut acme, accept).unwrap();
+    acme.act(1, Action::Decline(because("No time."))).unwrap();
+    settle(&mut shop, &mut acme);
+    let refusal = retry(&mut acme, accept).unwrap_err();
+    assert_eq!(refusal.fault, deskwire_engine::Fault::Conflict);
+    assert!(refusal.next.contains("deskwire queue drop"), "{}", refusal.next);
+    assert_eq!(retry_link(&mut acme).count, 0, "and a retry of all leaves it");
+    drop_item(&mut acme, accept).unwrap();
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Declined, State::Declined));
+    sound(shop, acme);
+}
+
+#[test]
+fn a_dead_offer_takes_along_what_would_be_refused_without_it() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Till");
+    shop.delegate(ticket).unwrap();
+    live(&mut shop, 29 * DAY);
+    shop.comment(1, "still there?", Audience::Thread).unwrap();
+    shop.act(1, Action::Recall(because("Too late."))).unwrap();
+    live(&mut shop, 2 * DAY);
+    assert_eq!((parked(&shop).len(), waiting(&shop).len()), (1, 2), "the offer alone is old enough");
+    settle(&mut shop, &mut acme);
+    assert_eq!(acme.stream().in_length, 0, "nothing that the partner would have to refuse was sent");
+    assert_eq!(parked(&shop).len(), 3);
+    assert_eq!(retry_link(&mut shop).count, 3);
+    settle(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1), comments(&acme, 1)), (State::Recalled, State::Recalled, 1));
+    sound(shop, acme);
+}
+
+#[test]
+fn fault_105_a_backlog_of_thirty_days_dies_in_bounded_steps_and_comes_back_whole() {
+    let (mut shop, mut acme) = at_work();
+    for number in 0..700 {
+        shop.comment(1, &format!("{number}"), Audience::Thread).unwrap();
+    }
+    live(&mut shop, 30 * DAY - HOUR);
+    shop.now = shop.now.plus(HOUR + HOUR / 2);
+    let next = shop.run(Tick).unwrap();
+    assert_eq!(shop.stream().parked, 256, "one tick gives up so many");
+    assert!(next.is_some_and(|next| next <= shop.now), "and asks for the next at once");
+    live(&mut shop, HOUR);
+    assert_eq!((shop.stream().parked, shop.stream().waiting), (700, 0));
+    let done = retry_link(&mut shop);
+    assert_eq!((done.count, done.more), (700, false));
+    settle(&mut shop, &mut acme);
+    assert_eq!(comments(&acme, 1), 700);
+    sound(shop, acme);
+}
+
+#[test]
+fn a_clock_that_jumped_ten_years_gives_nothing_up() {
+    let (mut shop, mut acme) = at_work();
+    live(&mut shop, DAY);
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    shop.now = shop.now.plus(3_650 * DAY);
+    let next = shop.run(Tick).unwrap().unwrap();
+    assert!(next <= shop.now.plus(HOUR), "it looks again when the partner was tried for a while");
+    assert_eq!(parked(&shop), []);
+    settle(&mut shop, &mut acme);
+    live(&mut shop, DAY);
+    assert_eq!((comments(&acme, 1), parked(&shop).len()), (1, 0));
+    // Ten years back: the item is younger than now, and goes as any other.
+    shop.now = Timestamp(shop.now.0 - 3_650 * DAY);
+    shop.comment(1, "two", Audience::Thread).unwrap();
+    live(&mut shop, DAY);
+    settle(&mut shop, &mut acme);
+    assert_eq!(comments(&acme, 1), 2);
+    sound(shop, acme);
+}
+
+#[test]
+fn a_desk_that_slept_for_a_year_tries_its_partner_before_it_gives_up() {
+    let (mut shop, mut acme) = at_work();
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    let mut shop = shop.restart();
+    shop.now = shop.now.plus(365 * DAY);
+    live(&mut shop, HOUR / 2);
+    assert_eq!(parked(&shop), []);
+    settle(&mut shop, &mut acme);
+    live(&mut shop, DAY);
+    assert_eq!((comments(&acme, 1), parked(&shop).len()), (1, 0));
+}
+
+#[test]
+fn a_paused_link_keeps_its_items_and_an_ended_one_tells_their_authors() {
+    let (mut shop, acme) = at_work();
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    shop.comment(1, "two", Audience::Thread).unwrap();
+    let items = waiting(&shop);
+    park(&mut shop, items[0].1).unwrap();
+    shop.run(End { link: LINK }).unwrap();
+    shop.run(Tick).unwrap();
+    assert_eq!((waiting(&shop), parked(&shop)), (Vec::new(), Vec::new()));
+    let thread = shop.rows().list(THREADS, &TicketNumber(1), usize::MAX).unwrap();
+    let told = thread.iter().flat_map(|(_, row)| &row.shared).filter(|shared| shared.refused.is_some()).count();
+    assert_eq!(told, 2);
+    assert_eq!(retry(&mut shop, items[0].1).unwrap_err().code, "unknown-item");
+    sound(shop, acme);
+}
+
+#[test]
+fn a_link_that_nobody_approves_for_thirty_days_is_closed() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    crate::harness::link_unapproved(&mut shop, &mut acme);
+    for desk in [&mut shop, &mut acme] {
+        live(desk, 29 * DAY);
+        let before = desk.rows().get(LINKS, &LINK).unwrap().unwrap().state;
+        assert!(matches!(before, LinkState::WaitingApproval | LinkState::WaitingPartner));
+        live(desk, 2 * DAY);
+        assert_eq!(desk.rows().get(LINKS, &LINK).unwrap().unwrap().state, LinkState::Closed);
+        assert_eq!(events(desk, "not-approved"), 1);
+    }
+}
+
+#[test]
+fn refusals_of_the_queue_say_what_is_wrong() {
+    let (mut shop, _) = at_work();
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    let item = waiting(&shop)[0].1;
+    let nothing = ItemId::new([9; 16]);
+    for refusal in [park(&mut shop, nothing), retry(&mut shop, nothing), drop_item(&mut shop, nothing)] {
+        assert_eq!(refusal.unwrap_err().code, "unknown-item");
+    }
+    assert_eq!(retry(&mut shop, item).unwrap_err().code, "not-parked");
+    park(&mut shop, item).unwrap();
+    assert_eq!(park(&mut shop, item).unwrap_err().code, "already-parked");
+    let nowhere = Target::Link(LinkNo(7));
+    assert_eq!(shop.run(Park { target: nowhere, by: person("Anna") }).unwrap_err().code, "unknown-link");
+    assert_eq!(shop.run(Retry { target: nowhere, parked: true }).unwrap_err().code, "unknown-link");
+    assert_eq!(shop.run(DropItems { target: nowhere, by: person("Anna") }).unwrap_err().code, "unknown-link");
+}
+
+fn failed(desk: &mut Desk, failure: Failure) -> Option<Timestamp> {
+    let (code, words) = ("unreachable".to_owned(), "The partner does not answer.".to_owned());
+    desk.run(DeliveryFailed { link: LINK, failure, code, words }).unwrap()
+}
+
+#[test]
+fn fault_9_a_storm_of_failures_is_waited_out_on_the_schedule_and_a_retry_begins_it_anew() {
+    let (mut shop, mut acme) = at_work();
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    let mut pauses = Vec::new();
+    let end = shop.now.plus(31 * DAY);
+    while shop.now < end {
+        let next = failed(&mut shop, Failure::Unreachable).expect("never given up");
+        pauses.push(next.since(shop.now));
+        shop.now = next;
+        shop.run(Tick).unwrap();
+    }
+    assert!(pauses.len() < 31 * 24 * 2, "a server in trouble is not stormed: {} tries", pauses.len());
+    assert!(pauses.iter().all(|pause| (3_750..=HOUR).contains(pause)));
+    assert_eq!(parked(&shop).len(), 1);
+    let item = parked(&shop)[0];
+    retry(&mut shop, item).unwrap();
+    let link = shop.rows().get(LINKS, &LINK).unwrap().unwrap();
+    assert!(link.retry.is_due(shop.now) && link.retry.attempt == 0, "tried at once");
+    settle(&mut shop, &mut acme);
+    assert_eq!(comments(&acme, 1), 1);
+    sound(shop, acme);
+}
+
+#[test]
+fn fault_10_a_huge_retry_after_counts_as_an_hour() {
+    let (mut shop, _) = at_work();
+    let next = failed(&mut shop, Failure::Busy { retry_after: Some(u64::MAX) }).unwrap();
+    assert_eq!(next.since(shop.now), HOUR);
+    let next = failed(&mut shop, Failure::Busy { retry_after: Some(0) }).unwrap();
+    assert_eq!(next.since(shop.now), 5_000);
+}
+
+#[test]
+fn parking_all_of_a_link_and_sending_all_again_loses_and_doubles_nothing() {
+    let (mut shop, mut acme) = at_work();
+    let ticket = shop.ticket("Printer");
+    shop.delegate(ticket).unwrap();
+    for text in ["one", "two"] {
+        shop.comment(2, text, Audience::Thread).unwrap();
+        shop.comment(1, text, Audience::Thread).unwrap();
+    }
+    let done = shop.run(Park { target: Target::Link(LINK), by: person("Anna") }).unwrap();
+    assert_eq!((done.count, done.more, shop.stream().parked), (5, false, 5));
+    settle(&mut shop, &mut acme);
+    let mut shop = shop.restart();
+    assert_eq!(retry_link(&mut shop).count, 5);
+    settle(&mut shop, &mut acme);
+    assert_eq!((comments(&acme, 1), comments(&acme, 2)), (2, 2));
+    sound(shop, acme);
+}
+
+#[test]
+fn a_dropped_link_of_items_drops_what_waits_and_what_is_parked() {
+    let (mut shop, mut acme) = at_work();
+    for text in ["one", "two", "three"] {
+        shop.comment(1, text, Audience::Thread).unwrap();
+    }
+    let first = waiting(&shop)[0].1;
+    park(&mut shop, first).unwrap();
+    let done = shop.run(DropItems { target: Target::Link(LINK), by: person("Anna") }).unwrap();
+    assert_eq!((done.count, shop.stream().parked, shop.stream().waiting), (3, 0, 0));
+    settle(&mut shop, &mut acme);
+    assert_eq!(comments(&acme, 1), 0);
+    sound(shop, acme);
+}
