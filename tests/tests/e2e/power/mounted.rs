@@ -27,15 +27,20 @@ async fn a_file_system_that_was_copied_without_a_sync_holds_every_answer_and_rec
         Err(why) => return say(&format!("SKIPPED: no ext4 image can be mounted here: {why}")),
     };
     let mut watched = Desk::made_in(mount.at.join("kassa"), WATCHED).await;
+    watched.set("files", "disk_floor", "\"1 MiB\"");
     watched.start().await;
     let images = count("DESKWIRE_MOUNTS", 8);
     let (copied, mut snapshots) = (world.path("copies"), Vec::new());
     fs::create_dir_all(&copied).unwrap();
+    let pid = watched.daemon().pid().to_string();
     let copying = async {
         loop {
             tokio::time::sleep(Duration::from_millis(1_000 / images.min(50) as u64)).await;
             let (to, moment) = (copied.join(format!("{}.img", snapshots.len())), now());
+            // A disk stops at one moment; a copy takes its time, so the desk waits for it.
+            run("kill", &["-STOP", &pid]).unwrap();
             tokio::fs::copy(&mount.image, &to).await.unwrap();
+            run("kill", &["-CONT", &pid]).unwrap();
             snapshots.push((moment, to));
         }
     };
