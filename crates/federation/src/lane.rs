@@ -9,12 +9,17 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::rate::{Meter, Rate};
+use crate::endpoint::pull::Polls;
+use crate::fetch::Incoming;
+use crate::rate::{Budget, Meter, Rate};
 
 /// Requests of one partner that are worked on at once; above, it is told to come back.
 const REQUESTS: usize = 16;
 /// Requests of one partner in a minute; batches with something new in them are free.
 const REQUESTS_PER_MINUTE: u32 = 600;
+/// Bytes that one partner may have this desk store within an hour without saying anything new: hellos, and receipts for
+/// what it has receipts for.
+const IDLE_BYTES_PER_HOUR: u64 = 16 * 1024 * 1024;
 /// Files that one partner may read at once.
 const DOWNLOADS: usize = 4;
 /// How far below the highest one the time of a signed request may lie, milliseconds. proto-spec, section 5.6.
@@ -36,8 +41,16 @@ pub(crate) struct Lane {
     pub(crate) verifying: Semaphore,
     /// Requests of the partner, but for those that brought its stream forward.
     pub(crate) meter: Meter,
+    /// What the partner has this desk store without saying anything new.
+    pub(crate) idle: Budget,
     /// Files that the partner may be reading.
     pub(crate) downloads: Arc<Semaphore>,
+    /// Grows with each [`wake`](Self::wake), for those who hold a request of the partner or ask it themselves.
+    pub(crate) bell: watch::Sender<u64>,
+    /// The partner's requests for our stream.
+    pub(crate) polls: Polls,
+    /// The file that is being taken in, one at a time.
+    pub(crate) incoming: Arc<tokio::sync::Mutex<Incoming>>,
     held: AtomicUsize,
     newest_theirs: AtomicU64,
     newest_ours: AtomicU64,
@@ -53,7 +66,11 @@ impl Default for Lane {
             requests: Arc::new(Semaphore::new(REQUESTS)),
             verifying: Semaphore::new(1),
             meter: Meter::new(Rate::per_minute(REQUESTS_PER_MINUTE)),
+            idle: Budget::per_hour(IDLE_BYTES_PER_HOUR),
             downloads: Arc::new(Semaphore::new(DOWNLOADS)),
+            bell: watch::Sender::new(0),
+            polls: Polls::default(),
+            incoming: Arc::default(),
             held: AtomicUsize::new(0),
             newest_theirs: AtomicU64::new(0),
             newest_ours: AtomicU64::new(0),

@@ -5,14 +5,17 @@
 
 mod ask;
 mod bell;
+mod bring;
 mod courier;
 mod endpoint;
 mod exchange;
 mod fetch;
 mod lane;
 mod linking;
+mod memory;
 mod numbers;
 mod peer;
+mod pull;
 mod rate;
 mod shared;
 mod supervise;
@@ -25,7 +28,7 @@ use std::time::Duration;
 use axum::Router;
 use deskwire_engine::Engine;
 use deskwire_engine::port::Linker;
-use deskwire_http::address::{AddressPolicy, AllowedRange};
+use deskwire_http::address::AllowedRange;
 use deskwire_http::server::ShutdownTrigger;
 use tokio::task::JoinHandle;
 
@@ -41,11 +44,20 @@ pub struct Config {
     pub allowed_ranges: Vec<AllowedRange>,
     /// How long requests in flight may go on after the stop. Default 5 s.
     pub grace: Duration,
+    /// Room on the disk that no file of a partner may take, bytes. Default 256 MiB.
+    pub disk_floor: u64,
+    /// Requests of partners without an endpoint that may be held at once, over all links. Default 1024.
+    pub polls_held: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { allowed_ranges: Vec::new(), grace: Duration::from_secs(5) }
+        Self {
+            allowed_ranges: Vec::new(),
+            grace: Duration::from_secs(5),
+            disk_floor: 256 << 20,
+            polls_held: 1_024,
+        }
     }
 }
 
@@ -61,7 +73,7 @@ impl Federation {
     /// Starts the couriers of all links. Must be called inside a tokio runtime.
     #[must_use]
     pub fn start(engine: Engine, effects: Effects, config: Config) -> Self {
-        let shared = Arc::new(Shared::new(engine, AddressPolicy::allowing(config.allowed_ranges)));
+        let shared = Arc::new(Shared::new(engine, &config));
         let stop = ShutdownTrigger::new();
         let work = supervise::supervise(Arc::clone(&shared), effects, stop.subscribe(), config.grace);
         let ticker = tokio::spawn(tick::tick(shared.engine.clone(), stop.subscribe()));
@@ -83,6 +95,12 @@ impl Federation {
     #[must_use]
     pub fn numbers(&self) -> Numbers {
         self.shared.counters.snapshot()
+    }
+
+    /// Answers the requests that are held for partners, so that the listener can end at once. Call it when the listener is
+    /// asked to stop.
+    pub fn release(&self) {
+        self.shared.leaving.send_replace(true);
     }
 
     /// Stops the couriers; what is in flight gets its grace, the rest is repeated at the next start. Stop the

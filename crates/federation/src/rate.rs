@@ -62,10 +62,55 @@ impl Meter {
         Ok(())
     }
 
+    /// Takes more tokens, as far as there are: the request was one that no honest partner sends.
+    pub(crate) fn fine(&self, count: u32) {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.tokens = bucket.tokens.saturating_sub(u64::from(count) * TOKEN);
+    }
+
     /// Gives a token back: the request was a good one.
     pub(crate) fn refund(&self) {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         bucket.tokens = (bucket.tokens + TOKEN).min(self.rate.full());
+    }
+}
+
+/// So many bytes, filled up evenly within an hour. What was not known before is charged after, so it may be overdrawn
+/// once.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    most: u64,
+    left: Mutex<(u64, Instant)>,
+}
+
+impl Budget {
+    pub(crate) fn per_hour(most: u64) -> Self {
+        Self { most, left: Mutex::new((most, Instant::now())) }
+    }
+
+    /// Whether something is left.
+    ///
+    /// # Errors
+    /// How long until there is a little again.
+    pub(crate) fn open(&self) -> Result<(), Duration> {
+        if self.filled().0 > 0 { Ok(()) } else { Err(Duration::from_secs(60)) }
+    }
+
+    /// Takes as many, as far as there are.
+    pub(crate) fn charge(&self, bytes: usize) {
+        let mut left = self.filled();
+        left.0 = left.0.saturating_sub(bytes as u64);
+    }
+
+    fn filled(&self) -> std::sync::MutexGuard<'_, (u64, Instant)> {
+        const HOUR: u128 = 3_600_000;
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = left.1.elapsed().as_millis().min(HOUR);
+        let earned = u64::try_from(waited * u128::from(self.most) / HOUR).unwrap_or(self.most);
+        if earned > 0 {
+            *left = (left.0.saturating_add(earned).min(self.most), Instant::now());
+        }
+        left
     }
 }
 
@@ -193,6 +238,17 @@ mod tests {
         let limiter = Limiter::new(Rate::per_minute(10), Some(Rate::per_minute(100)));
         let taken = (0..1_000).filter(|n| limiter.spend(address(*n)).is_ok()).count();
         assert_eq!(taken, 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_overdrawn_comes_back_within_the_hour() {
+        let budget = Budget::per_hour(3_600);
+        budget.charge(10_000);
+        assert_eq!(budget.open(), Err(Duration::from_secs(60)));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(budget.filled().0, 60);
+        tokio::time::advance(Duration::from_secs(36_000)).await;
+        assert_eq!(budget.filled().0, 3_600);
     }
 
     #[tokio::test(start_paused = true)]

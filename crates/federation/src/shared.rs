@@ -12,11 +12,17 @@ use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::id::DeskId;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
+use tokio::sync::watch;
 
+use crate::Config;
 use crate::ask::Askers;
 use crate::lane::Lanes;
+use crate::memory::Pool;
 use crate::numbers::Counters;
 use crate::peer::{Call, Cause, Peer, Trouble, endpoints, read_descriptor};
+
+/// Bytes of partners' bodies that may be on their way in at once: batches, and chunks of files that are brought.
+const BODIES: usize = 64 * 1024 * 1024;
 
 /// One per daemon.
 pub(crate) struct Shared {
@@ -25,6 +31,14 @@ pub(crate) struct Shared {
     pub(crate) lanes: Lanes,
     pub(crate) counters: Counters,
     pub(crate) askers: Askers,
+    /// Room on the disk that no file of a partner may take, bytes.
+    pub(crate) disk_floor: u64,
+    /// Requests of partners for our streams that may be held at once.
+    pub(crate) polls_held: usize,
+    /// The desk is about to end: what is held is answered.
+    pub(crate) leaving: watch::Sender<bool>,
+    /// For bodies of partners that are still coming.
+    pub(crate) bodies: Arc<Pool<LinkNo>>,
     peers: Mutex<HashMap<LinkNo, Known>>,
 }
 
@@ -35,13 +49,17 @@ struct Known {
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, policy: AddressPolicy) -> Self {
+    pub(crate) fn new(engine: Engine, config: &Config) -> Self {
         Self {
             engine,
-            policy: Arc::new(policy),
+            policy: Arc::new(AddressPolicy::allowing(config.allowed_ranges.clone())),
+            disk_floor: config.disk_floor,
+            polls_held: config.polls_held,
+            leaving: watch::Sender::new(false),
             lanes: Lanes::default(),
             counters: Counters::default(),
             askers: Askers::default(),
+            bodies: Pool::new(BODIES),
             peers: Mutex::default(),
         }
     }
@@ -49,6 +67,11 @@ impl Shared {
     /// This desk.
     pub(crate) fn us(&self) -> DeskId {
         self.engine.identity().desk()
+    }
+
+    /// Whether this desk tells partners of an address at which they can reach it.
+    pub(crate) fn is_reachable(&self) -> bool {
+        !self.engine.identity().descriptor().body().endpoints.is_empty()
     }
 
     /// The link as it stands.

@@ -7,7 +7,6 @@ use deskwire_engine::{Partner, Refusal};
 use deskwire_proto::batch::{Batch, BatchHead};
 use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::code::Code;
-use deskwire_proto::cose::Sign1;
 use deskwire_proto::delivery::Delivery;
 use deskwire_proto::envelope::{self, Verified};
 use deskwire_proto::limits::BATCH_BYTES;
@@ -19,10 +18,16 @@ use super::ahead::Early;
 use super::refuse::Refused;
 use super::{Answer, Endpoint, Shelf, body, document, open_link};
 use crate::lane::Lane;
-use crate::verify::standing;
+use crate::verify;
 
 /// More than any head has.
 const HEAD: usize = 1_024;
+/// Messages without a receipt that a partner with batches in flight may well have.
+const MUCH: u64 = 2_048;
+/// Bytes of a receipt for a full batch without refusals.
+const USUAL_RECEIPT: usize = 4_096;
+/// What a batch that does not verify costs, in requests: checking it is dear, and no correct desk sends one.
+const FINE: u32 = 59;
 /// Messages for which it is worth to ask another core.
 const SHARE: usize = 32;
 
@@ -35,16 +40,23 @@ pub(super) async fn batch(State(endpoint): Shelf, request: Request) -> Answer {
     let stream = endpoint.shared.engine.reader().stream(partner.no).map_err(Refusal::from)?;
     check_session(&stream, &head)?;
     lane.meter.spend().map_err(Refused::limited)?;
-    let batch = Batch::decode(&begun.whole().await?)?;
+    let (bytes, _share) = begun.whole_of(&endpoint.shared, partner.no).await?;
+    let batch = Batch::decode(&bytes)?;
+    if brings_little(&batch, &stream) {
+        lane.idle.open().map_err(Refused::limited)?;
+    }
     let count = batch.deliveries.len();
     let taken = endpoint.take(&partner, &lane, batch).await;
     match &taken {
-        Ok(_) => {
+        Ok(receipt) => {
             tracing::trace!(link = %partner.no, count, "took a batch");
             endpoint.shared.counters.batches_taken.one();
-            if endpoint.length(partner.no)? > stream.in_length {
+            let news = endpoint.length(partner.no)? > stream.in_length;
+            if news {
                 lane.meter.refund();
             }
+            // A usual receipt is part of what a message costs.
+            lane.idle.charge(if news { receipt.len().saturating_sub(USUAL_RECEIPT) } else { receipt.len() });
             endpoint.heard(partner.no, &lane).await;
         }
         Err(refused) => {
@@ -69,6 +81,7 @@ impl Endpoint {
             return self.deliver(partner.no, lane, early).await;
         }
         tracing::warn!(link = %partner.no, %code, "a message of the partner does not verify");
+        lane.meter.fine(FINE);
         Err(self.refused_at(partner.no, code))
     }
 
@@ -109,7 +122,7 @@ impl Endpoint {
             let _permit = permit;
             let mut good = Vec::with_capacity(deliveries.len());
             for delivery in deliveries {
-                match accept(&partner, delivery) {
+                match verify::message(&partner, delivery) {
                     Ok(message) => good.push(message),
                     Err(code) => return (good, Some(code)),
                 }
@@ -135,9 +148,12 @@ impl Endpoint {
     }
 }
 
-fn accept(partner: &Partner, delivery: Delivery) -> Result<Verified, Code> {
-    let key = standing(partner.keys(), Sign1::parse(delivery.signed())?.key_id())?;
-    envelope::accept(delivery, &partner.stream_in(), &key)
+/// Whether a batch has nothing new, or asks for a receipt over much of what its author has receipts for: what is stored
+/// because of it counts for more than what it brings.
+fn brings_little(batch: &Batch, stream: &StreamRow) -> bool {
+    let last = batch.deliveries.last().and_then(|last| envelope::read_head(last.signed()).ok());
+    last.is_none_or(|last| last.seq <= stream.in_length)
+        || batch.head.known.saturating_add(MUCH) < stream.in_length
 }
 
 fn head(beginning: &[u8]) -> Result<BatchHead, Code> {

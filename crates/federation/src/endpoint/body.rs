@@ -1,5 +1,7 @@
 //! Request bodies of the peer listener: of the one media type, within their size and pace.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::BodyDataStream;
@@ -9,26 +11,46 @@ use bytes::{Bytes, BytesMut};
 use deskwire_http::body::{self, BodyError, Pace};
 use deskwire_proto::code::Code;
 use deskwire_proto::limits::DOCUMENT_BYTES;
+use deskwire_store::local::LinkNo;
 use futures_util::StreamExt;
 
 use super::refuse::Refused;
+use crate::memory::{Pool, Share};
 use crate::peer::MEDIA_TYPE;
+use crate::shared::Shared;
+
+/// Memory for bodies of whom nobody knows yet, by address; in the extensions of each request.
+pub(super) type Strangers = Arc<Pool<Option<IpAddr>>>;
+
+/// Bytes of them that may be on their way in at once, beyond the beginning of each.
+pub(super) const STRANGERS: usize = 16 * 1024 * 1024;
+/// So much of a document needs no memory of the pool: nearly all are smaller.
+const SMALL: usize = 4 * 1024;
 
 /// Reads one signed document.
 ///
 /// # Errors
 /// The refusal for the sender.
 pub(super) async fn document(request: Request) -> Result<Bytes, Refused> {
-    check_media(&request)?;
-    let bytes = body::read(request.into_body(), DOCUMENT_BYTES, Pace::default()).await;
-    bytes.map_err(|error| refused(&error))
+    let strangers = request.extensions().get::<Strangers>().cloned();
+    let who = super::address(&request);
+    let begun = begin(request, SMALL, DOCUMENT_BYTES).await?;
+    if begun.ended {
+        return begun.whole().await;
+    }
+    let strangers = strangers.ok_or(Code::Internal)?;
+    let _share = strangers.lend(who, begun.announced).ok_or(Code::Busy)?;
+    begun.whole().await
 }
 
 /// A body whose beginning has come.
 pub(super) struct Begun {
     beginning: BytesMut,
     rest: BodyDataStream,
-    max: usize,
+    /// There is nothing more.
+    ended: bool,
+    /// Bytes that there will be at most.
+    announced: usize,
 }
 
 /// Reads the first `enough` bytes (or all, where there are fewer), so that a stranger's megabyte is refused before
@@ -42,12 +64,17 @@ pub(super) async fn begin(request: Request, enough: usize, max: usize) -> Result
     if announced.is_some_and(|length: usize| length > max) {
         return Err(Code::TooLarge.into());
     }
-    let mut begun = Begun { beginning: BytesMut::new(), rest: request.into_body().into_data_stream(), max };
+    let rest = request.into_body().into_data_stream();
+    let announced = announced.unwrap_or(max);
+    let mut begun = Begun { beginning: BytesMut::new(), rest, ended: false, announced };
     let reading = async {
         while begun.beginning.len() < enough {
             match begun.rest.next().await {
                 Some(piece) => begun.beginning.extend_from_slice(&piece.map_err(|error| of_axum(&error))?),
-                None => break,
+                None => {
+                    begun.ended = true;
+                    break;
+                }
             }
         }
         Ok::<_, Refused>(())
@@ -65,13 +92,22 @@ impl Begun {
         &self.beginning
     }
 
-    /// Reads the rest, and gives all of it.
+    /// Reads the rest of a known partner's body, and gives all of it, with the memory that it may take.
     ///
     /// # Errors
-    /// The refusal for the sender.
-    pub(super) async fn whole(self) -> Result<Bytes, Refused> {
-        let Self { mut beginning, rest, max } = self;
-        let room = max.checked_sub(beginning.len()).ok_or(Code::TooLarge)?;
+    /// The refusal for the sender; `busy` when too much is on its way in.
+    pub(super) async fn whole_of(
+        self,
+        shared: &Shared,
+        link: LinkNo,
+    ) -> Result<(Bytes, Share<LinkNo>), Refused> {
+        let share = shared.bodies.lend(link, self.announced).ok_or(Code::Busy)?;
+        Ok((self.whole().await?, share))
+    }
+
+    async fn whole(self) -> Result<Bytes, Refused> {
+        let Self { mut beginning, rest, announced, .. } = self;
+        let room = announced.checked_sub(beginning.len()).ok_or(Code::TooLarge)?;
         let rest =
             body::read_stream(rest, None, room, Pace::default()).await.map_err(|error| refused(&error))?;
         beginning.extend_from_slice(&rest);

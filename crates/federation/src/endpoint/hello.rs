@@ -11,12 +11,18 @@ use super::refuse::Refused;
 use super::{Answer, Shelf, body, document};
 use crate::verify;
 
+/// About what a welcome and its rows take.
+const WELCOME: usize = 2_048;
+
 pub(super) async fn hello(State(endpoint): Shelf, request: Request) -> Answer {
     let bytes = body::document(request).await?;
     let (partner, lane, _permit) = endpoint.door(&verify::link_of::<Hello>(&bytes)?)?;
     let shared = &endpoint.shared;
     let opened = verify::open::<Hello>(&bytes, &partner, shared.us())?;
     lane.meter.spend().map_err(Refused::limited)?;
+    // Each hello is stored with its answer, for longer than a year.
+    lane.idle.open().map_err(Refused::limited)?;
+    lane.idle.charge(bytes.len() + WELCOME);
     let keys = opened.descriptor.as_ref().map_or(partner.keys(), Descriptor::keys);
     if opened.signed.body().keys != keys.head() {
         return Err(Code::KeyUnknown.into());

@@ -7,9 +7,11 @@ mod ahead;
 mod batch;
 mod blob;
 mod body;
-mod chunks;
+pub(crate) mod chunks;
 mod hello;
 mod linking;
+pub(crate) mod pull;
+mod put;
 mod refuse;
 
 use std::net::IpAddr;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use deskwire_engine::command::link::{Contact, Resume};
@@ -29,6 +32,7 @@ use deskwire_store::row::LinkState;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::lane::Lane;
+use crate::memory::Pool;
 use crate::peer::{MEDIA_TYPE, WELL_KNOWN};
 use crate::rate::{Limiter, Rate};
 use crate::shared::Shared;
@@ -44,6 +48,8 @@ pub(crate) struct Endpoint {
     /// Signature checks at once, over all links.
     checking: Arc<Semaphore>,
     chunk_lists: chunks::ChunkLists,
+    /// Requests for our streams that are held, over all links.
+    holding: Arc<Semaphore>,
 }
 
 type Shelf = State<Arc<Endpoint>>;
@@ -58,7 +64,9 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         readers: Limiter::new(Rate::per_minute(60), None),
         checking: Arc::new(Semaphore::new(workers)),
         chunk_lists: chunks::ChunkLists::default(),
+        holding: Arc::new(Semaphore::new(shared.polls_held)),
     };
+    let strangers: body::Strangers = Pool::new(body::STRANGERS);
     Router::new()
         .route(WELL_KNOWN, get(descriptor))
         .route("/deskwire/1/link/request", post(linking::request))
@@ -66,12 +74,22 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/deskwire/1/hello", post(hello::hello))
         .route("/deskwire/1/batch", post(batch::batch))
         .route("/deskwire/1/blob", post(blob::blob))
-        .route("/deskwire/1/blob/put", post(async || Refused::from(Code::PullNotOffered)))
-        .route("/deskwire/1/pull", post(async || Refused::from(Code::PullNotOffered)))
+        .route("/deskwire/1/blob/put", post(put::put))
+        .route("/deskwire/1/pull", post(pull::pull))
         .route("/deskwire/1/recover", post(async || Refused::from(Code::RecoveryNotOffered)))
         .fallback(async || Refused::from(Code::UnknownPath))
         .method_not_allowed_fallback(async || Refused::from(Code::WrongMethod))
         .with_state(Arc::new(endpoint))
+        .layer(from_fn(move |request, next| enter(Arc::clone(&strangers), request, next)))
+}
+
+/// Nothing is asked by a query: one that reaches this desk was meant for something else.
+async fn enter(strangers: body::Strangers, mut request: Request, next: Next) -> Response {
+    if request.uri().query().is_some() {
+        return Refused::from(Code::UnknownPath).into_response();
+    }
+    request.extensions_mut().insert(strangers);
+    next.run(request).await
 }
 
 /// `GET /.well-known/deskwire`: open to anybody.
