@@ -9,19 +9,20 @@ use deskwire_store::{Error, Keeper, Result};
 use crate::aside::delete_set_aside;
 use crate::disk::free_bytes;
 use crate::reserve::Reserve;
+use crate::steady::SteadyView;
 use crate::sum::sum_of;
-use crate::view::{FOLDER as VIEW, SledView};
+use crate::view::FOLDER as VIEW;
 
 pub(crate) struct SledKeeper {
     folder: PathBuf,
     reserve: Reserve,
-    view: Arc<SledView>,
+    view: Arc<SteadyView>,
     schema: u32,
     forgotten: AtomicBool,
 }
 
 impl SledKeeper {
-    pub(crate) fn new(folder: &Path, reserve: Reserve, view: Arc<SledView>, schema: u32) -> Self {
+    pub(crate) fn new(folder: &Path, reserve: Reserve, view: Arc<SteadyView>, schema: u32) -> Self {
         Self { folder: folder.to_owned(), reserve, view, schema, forgotten: AtomicBool::new(false) }
     }
 }
@@ -46,14 +47,22 @@ impl Keeper for SledKeeper {
 
     fn forget_view(&self) -> Result<()> {
         self.forgotten.store(true, Ordering::Release);
-        self.view.marker().remove()
+        self.view.sled().marker().remove()
     }
 
     fn close(&self) -> Result<()> {
-        if self.view.close()? && !self.forgotten.load(Ordering::Acquire) {
+        if let Err(error) = self.view.pour_all() {
+            tracing::warn!(%error, "the view has no room for the last rows; it is rebuilt at the next start");
+        }
+        let whole = self.view.is_whole();
+        if !whole {
+            // The rows in memory go with the process; without its marker the view is not trusted.
+            return self.view.sled().marker().remove();
+        }
+        if self.view.sled().close()? && !self.forgotten.load(Ordering::Acquire) {
             let sum = sum_of(&self.folder.join(VIEW))
                 .map_err(|error| Error::io(format!("read {VIEW} in {}", self.folder.display()), error))?;
-            self.view.marker().write_clean(self.schema, sum)?;
+            self.view.sled().marker().write_clean(self.schema, sum)?;
         } else if !self.forgotten.load(Ordering::Acquire) {
             tracing::warn!(
                 "the view was still being read at the end; it is rebuilt if the power fails before the next start"

@@ -9,6 +9,7 @@
 //! | `journal/` | the segments, see [`deskwire_store::journal`] |
 //! | `blobs/` | files by their SHA-256, partial ones in `blobs/partial` |
 //! | `view/` | the sled database; can be deleted at any time, it is rebuilt |
+//! | `view.spare` | room for the view, beside what is reserved behind the end of its file |
 //! | `view.state` | what says whether `view/` can be trusted |
 //! | `view.aside/` | a view that was set aside, until the rebuild is complete |
 //! | `reserve` | room to give up when the disk is full |
@@ -20,11 +21,14 @@
 mod aside;
 mod disk;
 mod folder;
+mod fresh;
 mod keeper;
 mod marker;
 mod open;
 mod reserve;
 mod room;
+mod rows;
+mod steady;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -57,7 +61,7 @@ impl Options {
             schema,
             journal: JournalConfig::default(),
             reserve_bytes: 16 << 20,
-            view_room_bytes: 4 << 20,
+            view_room_bytes: 8 << 20,
             cache_bytes: 16 << 20,
         }
     }

@@ -17,7 +17,8 @@ use crate::folder::{FolderLock, Format, check_format, write_format};
 use crate::keeper::SledKeeper;
 use crate::marker::Marker;
 use crate::reserve::Reserve;
-use crate::room::RoomySink;
+use crate::room::{RoomySink, watch};
+use crate::steady::SteadyView;
 use crate::view::{FOLDER, SledView};
 
 pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
@@ -56,7 +57,7 @@ pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
 /// What a folder holds, opened.
 struct Parts {
     journal: Journal,
-    view: Arc<SledView>,
+    view: Arc<SteadyView>,
     view_state: ViewState,
     blobs: DiskBlobs,
 }
@@ -66,7 +67,9 @@ fn open_locked(folder: &Path, options: Options, lock: &Arc<FolderLock>) -> Resul
     let journal = open_journal(folder, disk.clone(), options)?;
     let blobs = DiskBlobs::open(disk)?;
     let (view, view_state) = open_view(folder, options, lock, journal.reader.as_ref())?;
-    Ok(Parts { journal, view: Arc::new(view), view_state, blobs })
+    let view = Arc::new(view);
+    watch(Arc::downgrade(&view)).map_err(|error| Error::io("start the thread that keeps room", error))?;
+    Ok(Parts { journal, view: Arc::new(SteadyView::new(view)), view_state, blobs })
 }
 
 /// Opens the journal. A folder is marked as a store only when its journal is there, so that one whose journal was

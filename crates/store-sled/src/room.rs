@@ -1,20 +1,38 @@
 //! Keeps the view supplied with room, so that a full disk is met by the journal, which can refuse, and not by sled,
 //! which cannot.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
 
 use deskwire_store::{Error, Position, Result, SealedGroup, Sink, WriteError};
 
-use crate::disk::allocate_behind;
+use crate::disk::{allocate, allocate_behind, free_bytes};
+use crate::steady::SteadyView;
 use crate::view::SledView;
 
-/// Room reserved behind the end of sled's file.
+/// What sled buffers before it writes, and writes at once: the file's length lags behind by this much.
+const SEGMENT: u64 = 512 << 10;
+
+/// With less free on the disk, room that sled gave away is taken back at once.
+const SCARCE: u64 = 1 << 30;
+
+/// How often the room is looked at while the disk is nearly full, and otherwise.
+const LOOK_OFTEN: Duration = Duration::from_millis(10);
+const LOOK_SELDOM: Duration = Duration::from_millis(250);
+
+/// Room reserved behind the end of sled's file, and as much in a file of its own: sled cuts the end of its file off
+/// when that is free, with all that is reserved behind it, and what else writes to the disk may take it meanwhile.
 pub(crate) struct ViewRoom {
     file: File,
+    spare: PathBuf,
+    folder: PathBuf,
     bytes: u64,
+    taking: Mutex<()>,
 }
 
 impl ViewRoom {
@@ -23,7 +41,9 @@ impl ViewRoom {
         let path = view.join("db");
         let open = File::options().write(true).open(&path);
         let file = open.map_err(|error| Error::io(format!("open {}", path.display()), error))?;
-        Ok(Self { file, bytes })
+        let folder = view.parent().unwrap_or(view).to_owned();
+        let spare = folder.join("view.spare");
+        Ok(Self { file, spare, folder, bytes: bytes.max(3 * SEGMENT), taking: Mutex::new(()) })
     }
 
     /// Makes sure that sled can write what groups to come will make it write.
@@ -33,17 +53,16 @@ impl ViewRoom {
 
     /// Makes sure that sled can write one batch; always true after [`ViewRoom::ensure`].
     pub(crate) fn ensure_batch(&self) -> Result<()> {
-        self.ensure_bytes(self.bytes / 4)
+        self.ensure_bytes(2 * SEGMENT)
     }
 
     fn ensure_bytes(&self, bytes: u64) -> Result<()> {
         let measure = || {
-            let metadata = self.file.metadata()?;
-            // What is reserved behind the end counts as blocks of the file. sled may cut its file and lose some.
-            if metadata.blocks().saturating_mul(512) >= metadata.len().saturating_add(bytes) {
+            if self.has(bytes)? {
                 return Ok(());
             }
-            allocate_behind(&self.file, metadata.len().saturating_add(self.bytes.saturating_mul(2)))
+            let _one = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+            self.take(bytes)
         };
         match measure().map_err(|error| Error::io("reserve room for the view", error)) {
             Err(error) if !error.is_full() => {
@@ -54,23 +73,88 @@ impl ViewRoom {
             result => result,
         }
     }
+
+    /// Whether so much is reserved behind the end. It counts as blocks of the file.
+    fn has(&self, bytes: u64) -> io::Result<bool> {
+        let metadata = self.file.metadata()?;
+        Ok(metadata.blocks().saturating_mul(512) >= metadata.len().saturating_add(bytes))
+    }
+
+    /// Reserves room, at last at the cost of the spare one.
+    fn take(&self, bytes: u64) -> io::Result<()> {
+        let end = self.file.metadata()?.len();
+        if allocate_behind(&self.file, end.saturating_add(self.bytes + SEGMENT)).is_ok() {
+            return self.restore_spare();
+        }
+        let mut tried = allocate_behind(&self.file, end.saturating_add(bytes));
+        while tried.is_err() && self.give_spare()? {
+            tried = allocate_behind(&self.file, end.saturating_add(bytes));
+        }
+        tried
+    }
+
+    /// Gives a piece of the spare room up. `false` when there is none left.
+    fn give_spare(&self) -> io::Result<bool> {
+        let spare = match OpenOptions::new().write(true).open(&self.spare) {
+            Ok(spare) => spare,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        match spare.metadata()?.len() {
+            0 => fs::remove_file(&self.spare).map(|()| false),
+            length => spare.set_len(length.saturating_sub(SEGMENT)).map(|()| true),
+        }
+    }
+
+    /// Takes the spare room, unless the disk does not have it.
+    fn restore_spare(&self) -> io::Result<()> {
+        if fs::metadata(&self.spare).is_ok_and(|spare| spare.len() >= self.bytes) {
+            return Ok(());
+        }
+        let spare = OpenOptions::new().write(true).create(true).truncate(false).open(&self.spare)?;
+        // Without it the desk is a little less sure of its view, no more.
+        let _ = allocate(&spare, self.bytes);
+        Ok(())
+    }
+
+    /// How long the room may be left alone.
+    fn patience(&self) -> Duration {
+        match free_bytes(&self.folder) {
+            Ok(free) if free > SCARCE => LOOK_SELDOM,
+            _ => LOOK_OFTEN,
+        }
+    }
+}
+
+/// Takes room back whenever sled has given it away, until the view is dropped.
+pub(crate) fn watch(view: Weak<SledView>) -> io::Result<()> {
+    let look = move || {
+        while let Some(view) = view.upgrade() {
+            // A disk without room is told to whoever wants to write.
+            let _ = view.room().ensure();
+            let patience = view.room().patience();
+            drop(view);
+            thread::sleep(patience);
+        }
+    };
+    thread::Builder::new().name("view-room".into()).spawn(look).map(drop)
 }
 
 /// A sink that takes nothing unless the view has room for what follows from it.
 pub(crate) struct RoomySink {
     journal: Box<dyn Sink>,
-    view: Arc<SledView>,
+    view: Arc<SteadyView>,
 }
 
 impl RoomySink {
-    pub(crate) fn new(journal: Box<dyn Sink>, view: Arc<SledView>) -> Self {
+    pub(crate) fn new(journal: Box<dyn Sink>, view: Arc<SteadyView>) -> Self {
         Self { journal, view }
     }
 }
 
 impl Sink for RoomySink {
     fn write(&mut self, groups: &[SealedGroup]) -> Result<Position, WriteError> {
-        self.view.room().ensure().map_err(|full| WriteError::Full(full.to_string()))?;
+        self.view.ensure_room().map_err(|full| WriteError::Full(full.to_string()))?;
         self.journal.write(groups)
     }
 }

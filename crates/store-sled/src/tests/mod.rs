@@ -20,7 +20,7 @@ fn options(schema: u32) -> Options {
     options.journal.segment_bytes = 16 << 10;
     options.journal.reserve_bytes = 8 << 10;
     options.reserve_bytes = 64 << 10;
-    options.view_room_bytes = 512 << 10;
+    options.view_room_bytes = 1536 << 10;
     options
 }
 
