@@ -1,47 +1,30 @@
-//! The view in one sled tree. sled panics where it should refuse; here that becomes an error, and the end of the view.
+//! The view: rows in sled, with those that sled does not have yet before them.
 
-use std::fs::{self, File};
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::cmp::Ordering;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use deskwire_store::{Batch, Direction, Error, Position, Result, View, VisitRow};
 
 use crate::Options;
-use crate::disk::{create_private_folder, sync_folder};
 use crate::folder::FolderLock;
+use crate::fresh::{Cursor, Fresh};
 use crate::marker::Marker;
 use crate::room::ViewRoom;
+use crate::rows::{SledRange, SledRows};
 
-/// The folder of the database.
-pub(crate) const FOLDER: &str = "view";
-
-/// The key of the position; keys of callers do not begin with byte 0.
-const POSITION: &[u8] = &[0];
+pub(crate) use crate::rows::FOLDER;
 
 /// The first key a caller can have.
 const FIRST_KEY: &[u8] = &[1];
 
-/// How long to wait for sled's own lock, which outlives a killed process for a moment, and for readers at the end.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How often sled's own thread writes what is buffered and frees room in its file; nothing else does the latter.
-const TIDY_EVERY: Duration = Duration::from_millis(500);
-
-/// The rows in sled.
+/// The rows in sled, and those gathered for it.
 pub(crate) struct SledView {
-    folder: PathBuf,
-    room: ViewRoom,
-    marker: Marker,
-    /// `None` once closed.
-    db: RwLock<Option<Arc<sled::Db>>>,
-    /// Why it is of no use any more.
-    failure: OnceLock<String>,
-    /// More than a few flushes at a time hang in sled.
-    flushing: Mutex<()>,
+    rows: Arc<SledRows>,
+    fresh: Arc<Fresh>,
+    /// Hands over what was gathered.
+    carrier: Mutex<Option<JoinHandle<()>>>,
     _lock: Arc<FolderLock>,
 }
 
@@ -51,93 +34,62 @@ impl SledView {
     /// # Errors
     /// [`Error::Full`] when there is no room, [`Error::ViewFailed`] for everything else sled objects to.
     pub(crate) fn open(store: &Path, options: Options, lock: Arc<FolderLock>) -> Result<Self> {
-        let folder = store.join(FOLDER);
-        create_private_folder(&folder)
-            .map_err(|error| Error::io(format!("create {}", folder.display()), error))?;
-        let config = sled::Config::new()
-            .path(&folder)
-            .cache_capacity(options.cache_bytes)
-            .flush_every_ms(Some(TIDY_EVERY.as_millis() as u64));
-        let begin = Instant::now();
-        let db = loop {
-            match guard(|| config.open()) {
-                Err(Failure::Sled(error)) if is_locked(&error) && begin.elapsed() < PATIENCE => {
-                    thread::sleep(Duration::from_millis(20));
-                }
-                Err(failure) => return Err(failure.into_error()),
-                Ok(db) => break db,
-            }
-        };
-        let room = ViewRoom::open(&folder, options.view_room_bytes)?;
-        Ok(Self {
-            folder,
-            room,
-            marker: Marker::new(store),
-            db: RwLock::new(Some(Arc::new(db))),
-            failure: OnceLock::new(),
-            flushing: Mutex::new(()),
-            _lock: lock,
-        })
+        let rows = Arc::new(SledRows::open(store, options)?);
+        let fresh = Arc::new(Fresh::new(options.view_room_bytes));
+        let (to, from) = (Arc::clone(&rows), Arc::clone(&fresh));
+        let carrier = thread::Builder::new().name("view".into()).spawn(move || carry(&from, &to));
+        let carrier = carrier.map_err(|error| Error::io("start the thread of the view", error))?;
+        Ok(Self { rows, fresh, carrier: Mutex::new(Some(carrier)), _lock: lock })
     }
 
     /// Writes everything to the disk and lets go of it. `false` when somebody was still reading after a while, so
     /// that it is not certain that nothing will be written any more.
     pub(crate) fn close(&self) -> Result<bool> {
-        if let Some(reason) = self.failure.get() {
-            return Err(Error::ViewFailed(reason.clone()));
-        }
-        let Some(mut db) = self.db.write().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Ok(false);
-        };
-        self.guard(|| db.flush())?;
-        let begin = Instant::now();
-        let last = loop {
-            match Arc::try_unwrap(db) {
-                Ok(last) => break last,
-                Err(_) if begin.elapsed() > PATIENCE => return Ok(false),
-                Err(shared) => db = shared,
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
-        self.guard(|| {
-            drop(last);
-            Ok(())
-        })?;
-        sync_tree(&self.folder)
-            .map_err(|error| Error::io(format!("sync {}", self.folder.display()), error))?;
-        Ok(true)
+        self.fresh.drain();
+        self.end();
+        self.rows.close()
     }
 
     /// The room kept for the view.
     pub(crate) fn room(&self) -> &ViewRoom {
-        &self.room
+        self.rows.room()
     }
 
     /// The marker beside the view.
     pub(crate) fn marker(&self) -> &Marker {
-        &self.marker
+        self.rows.marker()
     }
 
-    /// The database, for one operation.
-    fn db(&self) -> Result<Arc<sled::Db>> {
-        if let Some(reason) = self.failure.get() {
-            return Err(Error::ViewFailed(reason.clone()));
-        }
-        self.db.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Closed)
+    /// Ends the thread, whatever it has not handed over.
+    fn end(&self) {
+        self.fresh.stop();
+        let carrier = self.carrier.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // It catches sled's panics itself, and has none of its own.
+        let _ = carrier.map(JoinHandle::join);
     }
+}
 
-    /// Runs an operation of sled. If it fails, the view is of no use any more, now and at the next start.
-    fn guard<T>(&self, run: impl FnOnce() -> sled::Result<T>) -> Result<T> {
-        guard(run).map_err(|failure| {
-            let reason = failure.reason();
-            tracing::error!(%reason, "the view failed; it is rebuilt from the journal at the next start");
-            if self.failure.set(reason.clone()).is_ok()
-                && let Err(error) = self.marker.remove()
-            {
-                tracing::warn!(%error, "the failed view could not be marked");
+impl Drop for SledView {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Hands layer after layer to sled. What cannot be handed over stays where it is, to be read.
+fn carry(fresh: &Fresh, rows: &SledRows) {
+    while let Some((layer, position)) = fresh.next() {
+        while rows.room().ensure_batch().is_err() {
+            if fresh.stays_stuck() {
+                return fresh.failed();
             }
-            Error::ViewFailed(reason)
-        })
+        }
+        match rows.apply(&layer, &position) {
+            Ok(()) => fresh.landed(),
+            Err(error) => {
+                tracing::error!(%error, "what the view had gathered cannot be written");
+                return fresh.failed();
+            }
+        }
     }
 }
 
@@ -146,8 +98,10 @@ impl View for SledView {
         if key.first() == Some(&0) {
             return Ok(None);
         }
-        let db = self.db()?;
-        Ok(self.guard(|| db.get(key))?.map(|value| value.to_vec()))
+        match self.fresh.get(key) {
+            Some(change) => Ok(change),
+            None => self.rows.get(key),
+        }
     }
 
     fn scan(
@@ -161,114 +115,89 @@ impl View for SledView {
         if end.is_some_and(|end| end <= start) {
             return Ok(());
         }
-        let db = self.db()?;
-        let mut rows = self.guard(|| {
-            Ok(match end {
-                Some(end) => db.range(start..end),
-                None => db.range(start..),
-            })
-        })?;
-        loop {
-            let row = self.guard(|| {
-                match direction {
-                    Direction::Forward => rows.next(),
-                    Direction::Backward => rows.next_back(),
-                }
-                .transpose()
-            })?;
-            match row {
-                Some((key, value)) if visit(&key, &value).is_continue() => {}
-                _ => return Ok(()),
+        // In this order: what moves from the layers to sled meanwhile is seen in one of them at least.
+        let layers = self.fresh.cursors(start, end, direction);
+        let mut merge =
+            Merge { layers, sled: self.rows.range(start, end, direction)?, ahead: None, direction };
+        while let Some((key, value)) = merge.next()? {
+            if visit(&key, &value).is_break() {
+                break;
             }
         }
+        Ok(())
     }
 
     fn apply(&self, batch: &Batch, position: &Position) -> Result<()> {
         batch.check()?;
-        let mut writes = sled::Batch::default();
-        for (key, value) in batch.changes() {
-            match value {
-                Some(value) => writes.insert(key, value),
-                None => writes.remove(key),
-            }
-        }
-        writes.insert(POSITION, position.to_bytes().as_slice());
-        let db = self.db()?;
-        self.room.ensure_batch()?;
-        self.guard(|| db.apply_batch(writes))
+        self.rows.check()?;
+        self.rows.room().ensure_batch()?;
+        if self.fresh.add(batch, position) { Ok(()) } else { self.rows.check().and(Err(Error::Closed)) }
     }
 
     fn position(&self) -> Result<Option<Position>> {
-        let db = self.db()?;
-        let Some(bytes) = self.guard(|| db.get(POSITION))? else { return Ok(None) };
-        let position = Position::from_bytes(&bytes);
-        self.guard(|| {
-            position.ok_or_else(|| sled::Error::ReportableBug("the position has a wrong length".into()))
-        })
-        .map(Some)
+        match self.fresh.position() {
+            Some(position) => Ok(Some(position)),
+            None => self.rows.position(),
+        }
     }
 
     fn clear(&self) -> Result<()> {
-        let db = self.db()?;
-        // The position goes first: a view half cleared must not pass for one that reflects something.
-        self.guard(|| db.remove(POSITION).and_then(|_| db.clear()))
+        self.fresh.clear();
+        self.rows.clear()
     }
 
     fn flush(&self) -> Result<()> {
-        let db = self.db()?;
-        let _one = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.guard(|| db.flush()).map(drop)
+        self.fresh.drain();
+        self.rows.flush()
     }
 }
 
-/// What sled did instead of its work.
-enum Failure {
-    Sled(sled::Error),
-    Panic(String),
+/// The rows of the layers and of sled in one order. Of several with one key the first counts, and what is deleted
+/// there is not shown.
+struct Merge<'a> {
+    layers: Vec<Cursor>,
+    sled: SledRange<'a>,
+    /// The next row of sled.
+    ahead: Option<Option<(sled::IVec, sled::IVec)>>,
+    direction: Direction,
 }
 
-impl Failure {
-    fn reason(&self) -> String {
-        match self {
-            Self::Sled(error) => error.to_string(),
-            Self::Panic(text) => format!("sled panicked: {text}"),
-        }
-    }
-
-    fn into_error(self) -> Error {
-        match self {
-            Self::Sled(sled::Error::Io(error)) if error.kind() == io::ErrorKind::StorageFull => {
-                Error::io("open the view", error)
+impl Merge<'_> {
+    fn next(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+        loop {
+            if self.ahead.is_none() {
+                self.ahead = Some(self.sled.next()?);
             }
-            other => Error::ViewFailed(other.reason()),
+            let Some(key) = self.first_key() else { return Ok(None) };
+            let mut newest = None;
+            for layer in &mut self.layers {
+                if layer.peek() == Some(&key) {
+                    newest = newest.or(layer.pop().map(|(_, change)| change));
+                }
+            }
+            let stored = match self.ahead.take() {
+                Some(Some((at, value))) if at == key => Some(value),
+                other => {
+                    self.ahead = other;
+                    None
+                }
+            };
+            match (newest, stored) {
+                (Some(Some(value)), _) => return Ok(Some((key, value))),
+                (None, Some(value)) => return Ok(Some((key, value.to_vec()))),
+                (Some(None), _) | (None, None) => {}
+            }
         }
     }
-}
 
-fn guard<T>(run: impl FnOnce() -> sled::Result<T>) -> Result<T, Failure> {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => result.map_err(Failure::Sled),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(Failure::Panic(text.unwrap_or_else(|| "without a word".into())))
-        }
+    /// The key that comes first.
+    fn first_key(&mut self) -> Option<Vec<u8>> {
+        let stored = self.ahead.as_ref().and_then(Option::as_ref).map(|(key, _)| key.as_ref());
+        let keys = self.layers.iter_mut().filter_map(Cursor::peek).chain(stored);
+        let first = keys.min_by(|one, other| match self.direction {
+            Direction::Forward => one.cmp(other),
+            Direction::Backward => Ordering::reverse(one.cmp(other)),
+        });
+        first.map(<[u8]>::to_vec)
     }
-}
-
-fn is_locked(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
-}
-
-/// Syncs every file below a folder, and the folders.
-fn sync_tree(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            sync_tree(&path)?;
-        } else {
-            File::open(&path)?.sync_all()?;
-        }
-    }
-    sync_folder(folder)
 }
