@@ -48,10 +48,16 @@ pub struct Delivery {
     pub partner: String,
     /// How far it has come.
     pub state: DeliveryState,
-    /// The stable code of a refusal.
+    /// While it is parked: the item to name when it is sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+    /// Since when it is not delivered, once that is more than an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_delivered_since: Option<Time>,
+    /// The stable code of a refusal, or why it is parked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The partner's words for the person who caused it.
+    /// Words for the person who caused it: the partner's about a refusal, this desk's otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
     /// When the partner committed it.
@@ -67,6 +73,10 @@ pub enum DeliveryState {
     Waiting,
     /// Numbered and signed; no receipt yet.
     Sent,
+    /// Taken out of the queue until somebody sends it again.
+    Parked,
+    /// The link ended before a receipt came: whether the partner has it is not known.
+    Lost,
     /// The partner has it, and a signed receipt says so.
     Delivered,
     /// The partner has it and refused it.

@@ -273,6 +273,12 @@ pub struct Undelivered {
     pub items: u64,
     /// Since when the oldest waits.
     pub since: Time,
+    /// Whether that is more than an hour.
+    #[serde(default)]
+    pub late: bool,
+    /// How many of them are parked until somebody sends them again.
+    #[serde(default)]
+    pub parked: u64,
 }
 
 /// One event of a delegation.
@@ -321,6 +327,8 @@ pub enum Effect {
     Unsupported,
     /// Not yet numbered.
     Waiting,
+    /// Taken out of the queue until somebody sends it again; without effect until then.
+    Parked,
 }
 
 impl Effect {
@@ -333,6 +341,7 @@ impl Effect {
             Self::Refused => "refused",
             Self::Unsupported => "unsupported",
             Self::Waiting => "waiting",
+            Self::Parked => "parked",
         }
     }
 }

@@ -19,6 +19,7 @@ mod link;
 mod log;
 mod preview;
 mod problem;
+mod queue;
 mod terms;
 mod ticket;
 mod time;
@@ -41,12 +42,15 @@ pub use header::{
 };
 pub use invitation::{AcceptInvitation, Invitation, InvitationList, InvitationState, InviteRequest};
 pub use link::{
-    AddLink, Incoming, Link, LinkEvent, LinkList, LinkState, LinkVerification, Outgoing, PartnerDesk,
+    AddLink, HealthState, Incoming, Link, LinkEvent, LinkHealth, LinkList, LinkState, LinkVerification, Outgoing, PartnerDesk,
     Trouble, Words,
 };
 pub use log::{Direction, LogEntry, LogOutcome, LogPage, LogQuery};
 pub use preview::{DelegateRequest, FieldValue, Preview, PreviewFile, Withheld, WithheldReason};
 pub use problem::Problem;
+pub use queue::{
+    QueueChanged, QueueItem, QueueList, QueueMoved, QueuePreview, QueueQuery, QueueRetry, QueueState, QueueTarget,
+};
 pub use terms::{FieldName, PersonTerm, Principals, Redelegate, Side, Terms, TermsOffer};
 pub use ticket::{
     NewTicket, Priority, ThreadEntry, ThreadEvent, Ticket, TicketDetail, TicketList, TicketQuery,

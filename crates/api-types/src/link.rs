@@ -42,9 +42,88 @@ pub struct Link {
     /// When the next attempt is due; absent when nothing waits or nothing will be tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt: Option<Time>,
+    /// The partner has no address: it comes and fetches what this desk has for it.
+    #[serde(default)]
+    pub partner_fetches: bool,
+    /// When the partner last came to fetch, since the daemon runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_asked: Option<Time>,
+    /// This desk has no address: it goes to the partner and fetches what that has for it.
+    #[serde(default)]
+    pub fetches: bool,
+    /// How it fares; absent until both desks have finished the exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<LinkHealth>,
     /// What happened to the link, newest first: the last twenty events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<LinkEvent>,
+}
+
+/// How a link fares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinkHealth {
+    /// All in one word.
+    pub state: HealthState,
+    /// Items that were taken out of the queue until somebody sends them again.
+    pub parked: u64,
+    /// When the oldest item was accepted that is neither delivered nor parked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Time>,
+    /// The same, once it is more than an hour ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_delivered_since: Option<Time>,
+    /// When the oldest parked item was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_parked: Option<Time>,
+    /// Failed tries since the last contact.
+    pub failures: u32,
+    /// By how much the partner's clock is ahead of this desk's, milliseconds; negative when it is behind. As last seen
+    /// since the daemon runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_ms: Option<i64>,
+    /// The same in words, if it is more than five minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<String>,
+    /// Since when the partner's daemon has been the one that speaks now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner_started: Option<Time>,
+    /// How many starts of the partner's daemon are remembered; many in a short time are a reason to ask.
+    pub partner_instances: u64,
+}
+
+/// How a link fares, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HealthState {
+    /// What there is goes.
+    Good,
+    /// Ended.
+    Ended,
+    /// Somebody still has to approve it.
+    Unapproved,
+    /// The last try failed.
+    Troubled,
+    /// Items are parked until somebody decides.
+    Parked,
+    /// Something has not been delivered for more than an hour.
+    Late,
+    /// Paused, or refused by the partner.
+    Stopped,
+}
+
+impl HealthState {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Ended => "ended",
+            Self::Unapproved => "unapproved",
+            Self::Troubled => "troubled",
+            Self::Parked => "parked",
+            Self::Late => "late",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// Something that happened to a link, for the operator.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Audience, Comment, Contact, Delegation, Equipment, FileInfo, Person, ServiceObject, Time};
+use crate::{Audience, Comment, Contact, Delegation, Delivery, Equipment, FileInfo, Person, ServiceObject, Time};
 
 /// One ticket of this desk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -140,6 +140,9 @@ pub struct ThreadEvent {
     /// The stable code of a refusal that this event reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// For this desk's own event of a delegation: how far it has come, while it is not delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
     /// Who may read it.
     #[serde(default)]
     pub audience: Audience,

@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
-use crate::{act, comment, delegation, desk, file, invitation, link, log, ticket, upload, verify};
+use crate::{act, comment, delegation, desk, file, invitation, link, log, queue, ticket, upload, verify};
 
 macro_rules! endpoints {
     ($($method:ident $path:literal => $module:ident::$handler:ident;)*) => {
@@ -84,6 +84,11 @@ endpoints! {
     post "/v1/links/{link}/resume" => link::resume;
     post "/v1/links/{link}/end" => link::end;
     get "/v1/links/{link}/log" => log::page;
+    get "/v1/queue" => queue::list;
+    post "/v1/queue/retry" => queue::retry;
+    post "/v1/queue/park" => queue::park;
+    post "/v1/queue/drop" => queue::drop_items;
+    post "/v1/queue/drop/preview" => queue::drop_preview;
 }
 
 /// The whole API, to be served on a loopback address.
@@ -103,7 +108,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// Calls that change something take a key; questions that come as `POST` do not.
-const QUESTIONS: [&str; 2] = ["/v1/verify", "/v1/tickets/{number}/delegations/preview"];
+const QUESTIONS: [&str; 3] =
+    ["/v1/verify", "/v1/tickets/{number}/delegations/preview", "/v1/queue/drop/preview"];
 
 async fn unknown_path(uri: Uri) -> ApiError {
     let shown: String = uri.path().chars().take(100).collect();

@@ -19,6 +19,7 @@ mod invitation;
 mod link;
 mod log;
 mod parse;
+mod queue;
 mod request;
 mod show;
 mod state;

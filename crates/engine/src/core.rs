@@ -13,6 +13,7 @@ use deskwire_store::{
 };
 
 use crate::Refusal;
+use crate::command::change;
 use crate::identity::Identity;
 use crate::memory::Memory;
 use crate::overlay::Overlay;
@@ -222,6 +223,10 @@ impl Core {
         Arc::clone(&self.memory.contacts)
     }
 
+    pub(crate) fn skews(&self) -> crate::reader::Skews {
+        Arc::clone(&self.memory.skews)
+    }
+
     pub(crate) fn asked(&self) -> crate::reader::Contacts {
         Arc::clone(&self.memory.asked)
     }
@@ -298,6 +303,6 @@ impl Command for Start {
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         let at = step.now;
         step.record(&Record::Started { instance: self.instance, at }, None)?;
-        Ok(())
+        change::started(step)
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
-use deskwire_proto::id::{InstanceId, SessionId};
+use deskwire_proto::id::{InstanceId, Nonce, SessionId};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::LinkNo;
 
 use crate::quota::{Room, Usage};
-use crate::reader::Contacts;
+use crate::command::clock::Skew;
+use crate::reader::{Contacts, Skews};
 
 /// Sessions of our own streams, and when partners were last heard.
 #[derive(Debug)]
@@ -19,12 +20,18 @@ pub struct Memory {
     pub instance: InstanceId,
     /// The open sessions of our own streams.
     pub sessions: HashMap<LinkNo, SessionId>,
+    /// Links on which this desk knows its whole own stream. proto-spec, section 5.7.
+    pub(crate) complete: HashSet<LinkNo>,
+    /// What is fetched from a partner because our key has changed: nonce of the welcome, and the next number.
+    pub(crate) fetching: HashMap<LinkNo, (Nonce, u64)>,
     /// Links whose partner has our descriptor of this start.
     pub(crate) greeted: HashSet<LinkNo>,
     /// Terms by the record that holds them, which never changes.
     pub(crate) terms: HashMap<EntryRef, Arc<Terms>>,
     /// Since when this desk has been awake without a gap in its time, and when that was last looked at.
     pub(crate) ticked: Option<(Timestamp, Timestamp)>,
+    /// How the clock of each partner differs.
+    pub(crate) skews: Skews,
     /// When an authenticated word of each partner last came.
     pub(crate) contacts: Contacts,
     /// What partners have left of their quotas.
@@ -40,9 +47,12 @@ impl Memory {
         Self {
             instance,
             sessions: HashMap::new(),
+            complete: HashSet::new(),
+            fetching: HashMap::new(),
             greeted: HashSet::new(),
             terms: HashMap::new(),
             ticked: None,
+            skews: Skews::default(),
             contacts: Contacts::default(),
             usage: Usage::new(room),
             asked: Contacts::default(),
@@ -54,6 +64,11 @@ impl Memory {
     pub fn was_asked(&mut self, link: LinkNo, now: Timestamp) {
         self.heard(link, now);
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(link, now);
+    }
+
+    /// Notes what a partner said of the time; what was known before.
+    pub(crate) fn told_time(&mut self, link: LinkNo, skew: Skew) -> Option<Skew> {
+        self.skews.lock().unwrap_or_else(PoisonError::into_inner).insert(link, skew)
     }
 
     /// Notes that an authenticated word of a partner came.

@@ -16,6 +16,7 @@ use deskwire_store::row::{ExpectedRow, FileRow, LinkRow, StreamRow};
 use deskwire_store::table::{ANNOUNCED, BLOB_FILES, Committed, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS, Rows, STREAMS};
 use deskwire_store::{Blobs, Entry, EntryRef, Error, JournalReader, Keeper, Result};
 
+use crate::command::clock::Skew;
 use crate::core::Core;
 use crate::identity::Identity;
 use crate::port::Clock;
@@ -29,6 +30,7 @@ pub struct Reader {
     keeper: Arc<dyn Keeper>,
     identity: Arc<Identity>,
     clock: Arc<dyn Clock>,
+    skews: Skews,
     contacts: Contacts,
     asked: Contacts,
     arriving: Arriving,
@@ -39,8 +41,9 @@ pub struct Reader {
 
 /// What two records hold.
 struct Known {
-    records: (EntryRef, EntryRef),
+    records: (EntryRef, Option<EntryRef>, EntryRef),
     descriptor: Arc<Descriptor>,
+    keys: Arc<KeyLog>,
     terms: Arc<Terms>,
 }
 
@@ -49,6 +52,9 @@ pub(crate) type Contacts = Arc<Mutex<HashMap<LinkNo, Timestamp>>>;
 
 /// How many bytes are here of the files that are arriving; kept in memory alone.
 type Arriving = Arc<Mutex<HashMap<FileNo, u64>>>;
+
+/// How the clocks of partners differ; kept in memory alone.
+pub(crate) type Skews = Arc<Mutex<HashMap<LinkNo, Skew>>>;
 
 /// One link with what is known of the partner.
 #[derive(Debug, Clone)]
@@ -59,6 +65,7 @@ pub struct Partner {
     pub row: LinkRow,
     /// What the partner says of itself.
     pub descriptor: Arc<Descriptor>,
+    keys: Arc<KeyLog>,
     /// What both have signed.
     pub terms: Arc<Terms>,
     us: DeskId,
@@ -71,10 +78,10 @@ impl Partner {
         self.row.partner
     }
 
-    /// The partner's keys.
+    /// The partner's keys, as its newest key log has them.
     #[must_use]
     pub fn keys(&self) -> &KeyLog {
-        self.descriptor.keys()
+        &self.keys
     }
 
     /// Where the partner can be reached.
@@ -111,6 +118,7 @@ impl Reader {
             keeper: Arc::clone(core.keeper()),
             identity: Arc::clone(core.identity()),
             clock,
+            skews: core.skews(),
             contacts: core.contacts(),
             asked: core.asked(),
             arriving: Arriving::default(),
@@ -212,19 +220,25 @@ impl Reader {
     }
 
     fn known(&self, no: LinkNo, row: LinkRow) -> Result<Arc<Partner>> {
-        let records = (row.descriptor, row.terms);
+        let records = (row.descriptor, row.key_log, row.terms);
         let mut cache = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
-        let (descriptor, terms) = match cache.get(&no).filter(|known| known.records == records) {
-            Some(known) => (Arc::clone(&known.descriptor), Arc::clone(&known.terms)),
+        let (descriptor, keys, terms) = match cache.get(&no).filter(|known| known.records == records) {
+            Some(known) => (Arc::clone(&known.descriptor), Arc::clone(&known.keys), Arc::clone(&known.terms)),
             None => {
                 let descriptor = Arc::new(self.descriptor(row.descriptor)?);
                 let terms = Arc::new(self.terms(row.terms)?);
-                let (kept, agreed) = (Arc::clone(&descriptor), Arc::clone(&terms));
-                cache.insert(no, Known { records, descriptor: kept, terms: agreed });
-                (descriptor, terms)
+                let keys = Arc::new(self.key_log(&row, &descriptor)?);
+                let known = Known {
+                    records,
+                    descriptor: Arc::clone(&descriptor),
+                    keys: Arc::clone(&keys),
+                    terms: Arc::clone(&terms),
+                };
+                cache.insert(no, known);
+                (descriptor, keys, terms)
             }
         };
-        Ok(Arc::new(Partner { no, row, descriptor, terms, us: self.identity.desk() }))
+        Ok(Arc::new(Partner { no, row, descriptor, keys, terms, us: self.identity.desk() }))
     }
 
     fn descriptor(&self, at: EntryRef) -> Result<Descriptor> {
@@ -234,6 +248,16 @@ impl Reader {
             _ => return Err(Error::BadRow("a link's descriptor is another record".into())),
         };
         Descriptor::open(&raw).map_err(|code| Error::BadRow(format!("a partner's descriptor: {code}")))
+    }
+
+    fn key_log(&self, row: &LinkRow, descriptor: &Descriptor) -> Result<KeyLog> {
+        let known = descriptor.keys();
+        let Some(at) = row.key_log else { return Ok(known.clone()) };
+        let Record::KeyLogTaken { log, .. } = self.record(at)? else {
+            return Err(Error::BadRow("a key log is another record".into()));
+        };
+        let brought = KeyLog::decode(&log).map_err(|code| Error::BadRow(format!("a key log: {code}")))?;
+        Ok(if brought.continues(known) { brought } else { known.clone() })
     }
 
     fn terms(&self, at: EntryRef) -> Result<Terms> {
@@ -302,6 +326,12 @@ impl Reader {
     fn files(&self, numbers: impl Iterator<Item = FileNo>) -> Result<Vec<(FileNo, FileRow)>> {
         let rows = numbers.map(|file| Ok(self.rows().get(FILES, &file)?.map(|row| (file, row))));
         rows.filter_map(Result::transpose).collect()
+    }
+
+    /// How the partner's clock differs from this desk's, as it was last seen since this daemon runs.
+    #[must_use]
+    pub fn skew(&self, no: LinkNo) -> Option<Skew> {
+        self.skews.lock().unwrap_or_else(PoisonError::into_inner).get(&no).copied()
     }
 
     /// Desks that the operator added by hand and that have not linked yet.

@@ -163,6 +163,10 @@ pub enum Record {
     BranchChosen { no: LinkNo, ours: bool, cut: Option<(Cut, u64)>, event: LinkEventRow },
     /// The oldest item has not been delivered for an hour: it was accepted at `since`, and stands at `order`.
     LateNoticed { no: LinkNo, order: Order, since: Timestamp, at: Timestamp },
+    /// A receipt of the partner contradicts one that we hold, which stands: both are evidence.
+    ReceiptsDiffer { no: LinkNo, receipt: ByteBuf, details: Vec<Line>, at: Timestamp },
+    /// Somebody brought a newer key log of the partner, without a descriptor.
+    KeyLogTaken { no: LinkNo, log: ByteBuf, at: Timestamp },
 }
 
 /// How a message of ours that came back takes effect.

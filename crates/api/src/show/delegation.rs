@@ -20,9 +20,9 @@ pub(crate) fn brief(identity: &Identity, delegation: &Delegation) -> api::Delega
         id: delegation.id.to_string(),
         role: role(delegation.role),
         link: delegation.partner.row.name.to_string(),
-        state: state(view.state),
-        settled_state: settled(view),
-        provisional: view.provisional,
+        state: unoffered(delegation).unwrap_or(state(view.state)),
+        settled_state: unoffered(delegation).unwrap_or(settled(view)),
+        provisional: view.provisional || unoffered(delegation) == Some(api::DelegationState::Offered),
         waiting_for: waiting_for(view.state),
         turn: turn(view, delegation.role),
         own: own_side(identity, delegation),
@@ -34,9 +34,12 @@ pub(crate) fn brief(identity: &Identity, delegation: &Delegation) -> api::Delega
         actions: actions(&delegation.allowed),
         created: time(delegation.created),
         updated: time(delegation.updated),
-        undelivered: delegation
-            .undelivered
-            .map(|(items, since)| api::Undelivered { items, since: time(since) }),
+        undelivered: delegation.undelivered.map(|open| api::Undelivered {
+            items: open.items,
+            since: time(open.since),
+            late: open.late,
+            parked: open.parked,
+        }),
         timeline: Vec::new(),
     }
 }
@@ -72,6 +75,19 @@ const fn role(role: Role) -> api::Role {
     match role {
         Role::Principal => api::Role::Principal,
         Role::Contractor => api::Role::Contractor,
+    }
+}
+
+/// An offer that has not left this desk: it waits to be sent again, or was taken back.
+fn unoffered(delegation: &Delegation) -> Option<api::DelegationState> {
+    if delegation.view.state != State::Unoffered {
+        return None;
+    }
+    let parked = delegation.undelivered.is_some_and(|open| open.parked > 0);
+    match (delegation.withdrawn, parked) {
+        (true, _) => Some(api::DelegationState::Recalled),
+        (false, true) => Some(api::DelegationState::Offered),
+        (false, false) => None,
     }
 }
 
@@ -183,6 +199,7 @@ fn event(event: &TimelineEvent) -> api::TimelineEvent {
         Fate::Applied => (api::Effect::Applied, None),
         Fate::Provisional => (api::Effect::Provisional, None),
         Fate::Waiting => (api::Effect::Waiting, None),
+        Fate::Parked(why) => (api::Effect::Parked, Some(why)),
         Fate::Superseded(why) => (api::Effect::Superseded, Some(why)),
         Fate::Refused(why) => (api::Effect::Refused, Some(why)),
         Fate::Unsupported(why) => (api::Effect::Unsupported, Some(why)),

@@ -11,7 +11,7 @@ use super::{audience, deliveries, person, time};
 pub(crate) fn file(ticket: &Label, file: &File) -> api::FileInfo {
     let (state, fetched, trouble) = match &file.row.state {
         FileState::Here => (api::FileState::Here, file.row.size, None),
-        FileState::Fetching => (api::FileState::Fetching, 0, None),
+        FileState::Fetching => (api::FileState::Fetching, file.arrived, None),
         FileState::Failed(why) => {
             let trouble = api::Trouble { code: why.code.to_string(), words: why.words.to_string(), at: None };
             (api::FileState::Failed, 0, Some(trouble))

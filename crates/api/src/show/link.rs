@@ -7,6 +7,7 @@ use deskwire_proto::terms::{self, Terms};
 use deskwire_proto::words::{Language, VerificationWords};
 use deskwire_store::row::{LinkEventRow, LinkState};
 
+use super::queue::health;
 use super::{string, time};
 
 /// One link.
@@ -32,6 +33,10 @@ pub(crate) fn link(link: &Link) -> api::Link {
         last_contact: link.last_contact.map(time),
         last_error: link.trouble.as_ref().map(trouble),
         next_attempt: link.next_attempt.map(time),
+        partner_fetches: link.partner_fetches,
+        last_asked: link.last_asked.map(time),
+        fetches: link.fetches,
+        health: Some(health(&link.health)),
         events: link.events.iter().map(event).collect(),
     }
 }
@@ -68,6 +73,10 @@ pub(crate) fn expected(expected: &Expected) -> api::Link {
         last_contact: None,
         last_error: expected.trouble.as_ref().map(trouble),
         next_attempt: expected.next_attempt.map(time),
+        partner_fetches: false,
+        last_asked: None,
+        fetches: false,
+        health: None,
         events: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ mod delegation;
 mod file;
 mod link;
 mod log;
+mod queue;
 mod thread;
 mod ticket;
 mod verify;
@@ -12,6 +13,7 @@ pub(crate) use delegation::{brief as delegation_brief, delegation};
 pub(crate) use file::file;
 pub(crate) use link::{expected, invitation, link, partner_desk};
 pub(crate) use log::page as log_page;
+pub(crate) use queue::item as queue_item;
 pub(crate) use thread::comment;
 pub(crate) use ticket::{detail as ticket_detail, ticket};
 pub(crate) use verify::report;
@@ -58,6 +60,8 @@ fn delivery(delivery: &Delivery) -> api::Delivery {
     let (state, why) = match &delivery.state {
         DeliveryState::Waiting => (api::DeliveryState::Waiting, None),
         DeliveryState::Sent => (api::DeliveryState::Sent, None),
+        DeliveryState::Parked(why, _) => (api::DeliveryState::Parked, Some(why)),
+        DeliveryState::Lost(why) => (api::DeliveryState::Lost, Some(why)),
         DeliveryState::Delivered => (api::DeliveryState::Delivered, None),
         DeliveryState::Refused(why) => (api::DeliveryState::Refused, Some(why)),
         DeliveryState::Unsupported(why) => (api::DeliveryState::Unsupported, Some(why)),
@@ -66,6 +70,8 @@ fn delivery(delivery: &Delivery) -> api::Delivery {
         delegation: delivery.delegation.to_string(),
         partner: delivery.partner.to_string(),
         state,
+        item: string(delivery.item.as_ref()),
+        not_delivered_since: delivery.late.map(time),
         code: why.map(|why| why.code.to_string()),
         words: why.map(|why| why.words.to_string()),
         at: None,

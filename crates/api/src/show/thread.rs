@@ -45,6 +45,7 @@ fn event(happened: &Happened) -> api::ThreadEvent {
         words = format!("{words}; it has no effect: {}", why.words);
     }
     api::ThreadEvent {
+        delivery: happened.delivery.as_ref().map(super::delivery),
         time: time(happened.time),
         event,
         words,

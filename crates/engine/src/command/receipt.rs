@@ -6,7 +6,7 @@ use deskwire_proto::receipt::Receipt;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 
-use super::{find, session};
+use super::{evidence, find, session};
 use crate::port::Effect;
 use crate::{Command, Refusal, Step};
 
@@ -41,8 +41,14 @@ impl Command for TakeReceipt {
             return Err(Code::Fork.into());
         }
         step.memory.heard(self.link, step.now);
+        evidence::compare(step, self.link, stream.acked, body, self.receipt.raw())?;
         if body.upto <= stream.acked {
             return Ok(());
+        }
+        let (length, at) = (body.length, step.now);
+        if stream.promises.iter().any(|promise| promise.length > length) {
+            // It promises more than those before it, or its signer was restored and has counted anew.
+            step.record(&Record::Shortened { no: self.link, length: length.max(stream.in_length), at }, None)?;
         }
         let receipt = self.receipt.into_parts().0.into();
         step.record(&Record::ReceiptTaken { no: self.link, receipt, at: step.now }, None)?;

@@ -11,7 +11,8 @@ use deskwire_store::row::{LinkRow, LinkState, StreamRow};
 use deskwire_store::table::{HELLOS, RECEIVED, Rows, SENT};
 use serde_bytes::ByteBuf;
 
-use super::find;
+use super::change::{self, Meaning};
+use super::{clock, find, key, recover};
 use crate::port::Effect;
 use crate::{Command, Refusal, Step};
 
@@ -31,17 +32,18 @@ impl Command for SayHello {
         step.memory.sessions.remove(&self.link);
         let greeted = step.memory.greeted.contains(&self.link);
         let descriptor = (!greeted).then(|| ByteBuf::from(step.identity.descriptor().raw()));
+        let told = change::told(step, self.link, &link, &stream)?;
         let hello = Hello {
             v: V1,
             to: link.partner,
             from: step.identity.desk(),
-            head: stream.out_head,
+            head: told.head,
             keys: step.identity.keys().head(),
             link: link.link,
             time: step.now,
             nonce: Nonce::new(step.random()),
-            change: None,
-            length: stream.out_length,
+            change: told.change,
+            length: told.length,
             instance: step.memory.instance,
             descriptor,
         };
@@ -51,10 +53,11 @@ impl Command for SayHello {
             no: self.link,
             hello: raw.clone().into(),
             nonce,
-            length: stream.out_length,
+            length: told.length,
             at: step.now,
         };
         step.record(&record, None)?;
+        step.memory.hellos.insert(self.link, raw.clone());
         Ok(raw)
     }
 }
@@ -95,24 +98,38 @@ impl Command for TakeWelcome {
         }
         let (no, at) = (self.link, step.now);
         if let Some(raw) = &welcome.descriptor {
-            take_descriptor(step, no, &link, raw)?;
+            take_descriptor(step, no, raw)?;
         }
-        if welcome.length > stream.out_length || welcome.known > stream.in_length {
+        match change::welcomed(step, no, &link, &welcome)? {
+            Meaning::Plain => {}
+            Meaning::SayAgain => return Ok(Err(Code::SessionUnknown)),
+            Meaning::Fetch => return Ok(Err(Code::RecoveryNeeded)),
+        }
+        let stream = find::stream(step, no)?;
+        let told = stream.recovery.as_ref().map_or(0, |recovery| recovery.told).max(stream.in_length);
+        if welcome.length > stream.out_length || welcome.known > told {
+            tracing::warn!(link = %no, held = welcome.length, known = welcome.known, "this desk has lost something");
             step.record(&Record::RecoveryNeeded { no, welcome: raw.into(), at }, None)?;
-            step.wake(no);
             return Ok(Err(Code::RecoveryNeeded));
         }
         if sent_hash(step, no, &link, welcome.length)? != welcome.head {
             let held = sent_bytes(step, no, welcome.length)?;
-            step.record(&Record::Forked { no, held, other: raw.into(), at }, None)?;
-            step.wake(no);
+            recover::forked(step, no, true, held, raw.into())?;
             return Ok(Err(Code::Fork));
         }
+        if stream.recovery.as_ref().is_some_and(|recovery| !recovery.complete) {
+            // Nothing more is missing than what is here already.
+            step.record(&Record::PageTaken { no, complete: true, at }, None)?;
+            recover::place_due(step, no)?;
+        }
+        step.memory.complete.insert(no);
         step.record(&Record::Welcomed { no, welcome: raw.into(), at }, None)?;
         step.memory.greeted.insert(no);
+        step.memory.hellos.remove(&no);
         let session = SessionId::of(&welcome.hello, &welcome.nonce);
         step.memory.sessions.insert(no, session);
         step.memory.heard(no, at);
+        clock::told(step, no, welcome.time)?;
         Ok(Ok(Opened { session, held: welcome.length }))
     }
 }
@@ -126,20 +143,12 @@ fn sent_bytes(step: &Step<'_>, no: LinkNo, seq: u64) -> Result<ByteBuf, Refusal>
     }
 }
 
-/// Takes a descriptor that came in a hello or a welcome, if it is newer and of the same desk.
-fn take_descriptor(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, raw: &[u8]) -> Result<(), Refusal> {
-    let known = find::descriptor(step, link.descriptor)?;
-    if known.raw() == raw {
-        return Ok(());
+/// Takes a descriptor that came in a hello or a welcome, if section 2.4 lets it be taken.
+fn take_descriptor(step: &mut Step<'_>, no: LinkNo, raw: &[u8]) -> Result<key::Taken, Refusal> {
+    match Descriptor::open(raw) {
+        Ok(newer) => key::take(step, no, &newer),
+        Err(_) => Ok(key::Taken::Old),
     }
-    let Ok(newer) = Descriptor::open(raw) else { return Ok(()) };
-    let same = newer.desk() == link.partner && newer.keys().continues(known.keys());
-    if same && newer.body().version > known.body().version {
-        let descriptor = ByteBuf::from(raw);
-        step.record(&Record::DescriptorTaken { no, descriptor, at: step.now }, None)?;
-        step.wake(no);
-    }
-    Ok(())
 }
 
 /// Hash of our own message with this number; the link id for 0.
@@ -176,11 +185,13 @@ impl Command for AnswerHello {
         if hello.to != step.identity.desk() || hello.from != link.partner {
             return Ok(Err(Code::WrongDesk));
         }
-        if let Some(raw) = &hello.descriptor {
-            take_descriptor(step, self.link, &link, raw)?;
+        if let Some(raw) = &hello.descriptor
+            && take_descriptor(step, self.link, raw)? == key::Taken::Forked
+        {
+            return Ok(Err(Code::BadKeyLog));
         }
         let known = find::link(step, self.link)?;
-        if find::descriptor(step, known.descriptor)?.keys().head() != hello.keys {
+        if find::key_log(step, &known)?.head() != hello.keys {
             return Ok(Err(Code::KeyUnknown));
         }
         if let Err(code) = welcome_back(step, self.link, &link)? {
@@ -196,13 +207,23 @@ impl Command for AnswerHello {
         if step.rows().get(HELLOS, &(self.link, hash))?.is_some() {
             return Ok(Err(Code::SessionUnknown));
         }
+        let waits = match change::heard(step, self.link, &link, self.hello.body())? {
+            Ok(waits) => waits,
+            Err(code) => {
+                change::forked(step, self.link, self.hello.raw())?;
+                return Ok(Err(code));
+            }
+        };
         if !is_held(step, self.link, &link, &stream, self.hello.body())? {
-            let other = ByteBuf::from(self.hello.raw());
-            step.record(&Record::Forked { no: self.link, held: ByteBuf::new(), other, at: step.now }, None)?;
-            step.wake(self.link);
+            let (held, other) = (ByteBuf::new(), ByteBuf::from(self.hello.raw()));
+            recover::forked(step, self.link, false, held, other)?;
             return Ok(Err(Code::Fork));
         }
-        self.welcome(step, &link, &stream).map(Ok)
+        if recover::is_beyond(step, self.link, &link, &stream, self.hello.body())? {
+            return Ok(Err(Code::LinkPaused));
+        }
+        clock::told(step, self.link, self.hello.body().time)?;
+        self.welcome(step, &link, &stream, waits).map(Ok)
     }
 }
 
@@ -228,7 +249,14 @@ fn is_held(
 }
 
 impl AnswerHello {
-    fn welcome(self, step: &mut Step<'_>, link: &LinkRow, stream: &StreamRow) -> Result<Vec<u8>, Refusal> {
+    /// With `waits` the session is good for a recovery alone: the place of a change of key is not told yet.
+    fn welcome(
+        self,
+        step: &mut Step<'_>,
+        link: &LinkRow,
+        stream: &StreamRow,
+        waits: bool,
+    ) -> Result<Vec<u8>, Refusal> {
         let (raw, hello) = self.hello.into_parts();
         let known = stream.session.as_ref().is_some_and(|session| session.instance == hello.instance);
         let descriptor = (!known).then(|| ByteBuf::from(step.identity.descriptor().raw()));
@@ -253,7 +281,7 @@ impl AnswerHello {
             welcome: answer.clone().into(),
             session,
             instance: hello.instance,
-            short: hello.length < stream.in_length,
+            short: waits || hello.length < stream.in_length,
             at: step.now,
         };
         step.record(&record, None)?;

@@ -89,6 +89,9 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
             stream::numbered(rows, at, (*no, *order), (*seq, *seen), *hash)
         }
         Record::Dropped { no, order, why, .. } => queue::dropped(rows, *no, *order, why),
+        Record::ReceiptsDiffer { no, details, at: when, .. } => {
+            queue::receipts_differ(rows, at, *no, details, *when)
+        }
         Record::Parked { no, order, why, dead, with, at: when } => {
             queue::parked(rows, (*no, *order), why, (*dead, *with), *when)
         }
@@ -120,6 +123,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::SetAside(set_aside) => aside::set_aside(rows, set_aside),
         Record::Refolded(anew) => aside::refolded(rows, anew),
         Record::ReceiptsVoid { no, upto, .. } => aside::receipts_void(rows, *no, *upto),
+        Record::KeyLogTaken { no, log, .. } => aside::log_brought(rows, at, *no, log),
         Record::LinkPaused { no, pause, event } => recover::paused(rows, at, *no, pause, event),
         Record::PageTaken { no, complete, .. } => recover::page(rows, *no, *complete),
         Record::ReceiptReturned { no, receipt } => recover::returned(rows, at, *no, receipt),

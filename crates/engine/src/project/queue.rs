@@ -1,6 +1,6 @@
 //! Items that do not go their usual way: parked, sent again, dropped, late.
 
-use deskwire_proto::text::{Code, Words};
+use deskwire_proto::text::{Code, Line, Words};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::FoldEvent;
@@ -114,6 +114,25 @@ pub(super) fn late(
         code: Code::new("not-delivered").expect("a code"),
         words: Words::new(words).expect("words"),
         details: Vec::new(),
+    };
+    link::note(rows, (no, at), &event)
+}
+
+/// A receipt of the partner contradicts one that we hold.
+pub(super) fn receipts_differ(
+    rows: &mut Overlay,
+    at: EntryRef,
+    no: LinkNo,
+    details: &[Line],
+    when: Timestamp,
+) -> Result<()> {
+    let words = "The partner has signed two receipts that tell different things of the same messages. The first one stands, \
+                 and both are kept as evidence: ask its operator what happened.";
+    let event = LinkEventRow {
+        at: when,
+        code: Code::new("receipts-differ").expect("a code"),
+        words: Words::new(words).expect("words"),
+        details: details.to_vec(),
     };
     link::note(rows, (no, at), &event)
 }

@@ -1,7 +1,7 @@
 //! How far something has come on its way to a partner.
 
 use deskwire_machine::retry::LATE_AFTER;
-use deskwire_proto::id::DelegationId;
+use deskwire_proto::id::{DelegationId, ItemId};
 use deskwire_proto::text::Label;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::row::{LinkState, Refused, Shared};
@@ -19,6 +19,8 @@ pub struct Delivery {
     pub partner: Label,
     /// How far it has come.
     pub state: DeliveryState,
+    /// The item, while it is parked.
+    pub item: Option<ItemId>,
     /// Since when it is not delivered, once that is more than an hour.
     pub late: Option<Timestamp>,
 }
@@ -54,17 +56,30 @@ pub(super) fn is_unsupported(why: &Refused) -> bool {
     why.code.as_str().starts_with("unsupported-")
 }
 
-pub(super) fn all(lookup: &Lookup<'_>, since: Timestamp, shared: &[Shared]) -> Result<Vec<Delivery>, Refusal> {
+pub(super) fn all(
+    lookup: &Lookup<'_>,
+    since: Timestamp,
+    shared: &[Shared],
+) -> Result<Vec<Delivery>, Refusal> {
     let one = |shared: &Shared| {
         let state = state(lookup, shared)?;
         Ok(Delivery {
             delegation: lookup.delegation(shared.delegation)?.id,
             partner: lookup.partner(shared.link)?.row.partner_name.clone(),
+            item: parked_item(lookup, shared)?.filter(|_| matches!(state, DeliveryState::Parked(..))),
             late: late(lookup, since, &state),
             state,
         })
     };
     shared.iter().map(one).collect()
+}
+
+fn parked_item(lookup: &Lookup<'_>, shared: &Shared) -> Result<Option<ItemId>, Refusal> {
+    if lookup.stream(shared.link)?.parked == 0 {
+        return Ok(None);
+    }
+    let parked = lookup.reader.rows().get(PARKED, &(shared.link, shared.order))?;
+    Ok(parked.map(|parked| parked.item.item))
 }
 
 /// Since when something in this state is not delivered, once that is more than an hour.

@@ -37,6 +37,8 @@ pub struct File {
     pub audience: SeenBy,
     /// Whether it was taken back.
     pub retracted: bool,
+    /// Verified bytes that are here of one that is arriving, as far as this daemon has looked since its start.
+    pub arrived: u64,
     /// How far the announcement of an own one has come.
     pub deliveries: Vec<Delivery>,
 }
@@ -113,6 +115,7 @@ fn with_row(lookup: &Lookup<'_>, no: FileNo, row: FileRow, thread: &ThreadRow) -
         origin,
         audience: seen_by(lookup, &thread.audience)?,
         retracted: false,
+        arrived: lookup.reader.arrived(no),
         deliveries: delivery::all(lookup, thread.at, &thread.shared)?,
         row,
     })
@@ -129,7 +132,8 @@ fn names(lookup: &Lookup<'_>, row: &FileRow) -> Result<Names, Refusal> {
                 (Some(text.name.to_string()), text.media.map(String::from), Some(text.by))
             }))
         }
-        Record::Received(_) => Ok(match Message::read(lookup.reader, row.entry)?.body() {
+        // An own one whose announcement came back after a restore is a message as well.
+        Record::Received(_) | Record::ItemMade(_) => Ok(match Message::read(lookup.reader, row.entry)?.body() {
             Some(Body::FileAdd { text, .. }) => {
                 (Some(text.name.to_string()), text.media.map(String::from), text.by)
             }

@@ -14,6 +14,7 @@ use deskwire_store::record::Record;
 use deskwire_store::row::{ExpectedRow, InvitationRow, LinkEventRow, LinkState, Pause, StreamRow};
 use deskwire_store::table::{EXPECTED, INVITATIONS, LINK_EVENTS, LINKS, Rows};
 
+use super::health::{self, Health};
 use super::lookup::broken;
 use super::ticket::quoted;
 use crate::{Partner, Reader, Refusal};
@@ -33,6 +34,14 @@ pub struct Link {
     pub trouble: Option<LinkTrouble>,
     /// When the next attempt is due; nothing when nothing waits or nothing will be tried.
     pub next_attempt: Option<Timestamp>,
+    /// The partner has no endpoint: it fetches what we have for it.
+    pub partner_fetches: bool,
+    /// When it last asked, since the daemon runs.
+    pub last_asked: Option<Timestamp>,
+    /// We have no endpoint: we fetch what the partner has for us.
+    pub fetches: bool,
+    /// How it fares.
+    pub health: Health,
     /// What happened to it, newest first, at most twenty.
     pub events: Vec<LinkEventRow>,
 }
@@ -189,16 +198,22 @@ impl LinkTrouble {
 fn whole(reader: &Reader, partner: Arc<Partner>) -> Result<Link, Refusal> {
     let stream = reader.stream(partner.no)?;
     let trouble = trouble(&partner);
+    let health = health::health(reader, &partner, &stream)?;
     let tried = match &partner.row.state {
         LinkState::Active => stream.waiting > 0 || stream.acked < stream.out_length,
         LinkState::WaitingApproval | LinkState::WaitingPartner => partner.row.reveal.is_some(),
         LinkState::Paused(_) | LinkState::Quarantined(_) | LinkState::Closed => false,
     };
+    let partner_fetches = partner.endpoints().is_empty();
     Ok(Link {
         words: VerificationWords::new(partner.row.link.as_bytes()),
-        last_contact: reader.last_contact(partner.no),
-        next_attempt: tried.then_some(partner.row.retry.next_at),
+        last_contact: health.last_contact,
+        next_attempt: (tried && !partner_fetches).then_some(partner.row.retry.next_at),
+        partner_fetches,
+        last_asked: reader.last_asked(partner.no),
+        fetches: reader.identity().descriptor().body().endpoints.is_empty(),
         events: link_events(reader, partner.no, EVENTS)?,
+        health,
         trouble,
         stream,
         partner,

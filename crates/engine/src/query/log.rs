@@ -118,7 +118,10 @@ fn receipt_times(
             return Err(broken("a receipt that is another record"));
         };
         let receipt = read_receipt(&receipt).ok_or_else(|| broken("a receipt that was taken"))?;
-        times.extend(receipt.commit_times().filter(|(seq, _)| (first..=last).contains(seq)));
+        // Of receipts that contradict each other the first stands.
+        for (seq, time) in receipt.commit_times().filter(|(seq, _)| (first..=last).contains(seq)) {
+            times.entry(seq).or_insert(time);
+        }
     }
     Ok(times)
 }

@@ -6,6 +6,7 @@
 mod delegation;
 mod delivery;
 mod file;
+mod health;
 mod link;
 mod log;
 mod lookup;
@@ -20,6 +21,7 @@ mod verify;
 pub use delegation::{Delegation, DelegationFilter, Undelivered, delegation, delegations, find_delegation};
 pub use delivery::{Delivery, DeliveryState};
 pub use file::{File, file, find_file};
+pub use health::{Health, HealthState, health};
 pub use link::{
     Expected, Invitation, InvitationState, Link, LinkTrouble, expected, invitation, invitations, link,
     link_events, links,

@@ -196,11 +196,17 @@ fn said(
 
 fn own_comment(lookup: &Lookup<'_>, at: EntryRef, row: ThreadRow) -> Result<Comment, Refusal> {
     let entry = lookup.reader.entry(at)?;
-    let Record::CommentMade { item, .. } = Record::read(&entry)? else {
-        return Err(broken("a comment is another record"));
+    let (item, (by, body)) = match Record::read(&entry)? {
+        Record::CommentMade { item, .. } => {
+            let text: Option<CommentText> = decode_text(&entry)?;
+            (item, text.map(|text| (text.by, text.body)).unzip())
+        }
+        // It was lost with a restore, and its message came back.
+        Record::ItemMade(made) => {
+            (made.item, Message::read(lookup.reader, at)?.body().map(written).unwrap_or_default())
+        }
+        _ => return Err(broken("a comment is another record")),
     };
-    let text: Option<CommentText> = decode_text(&entry)?;
-    let (body, by) = text.map(|text| (text.body, text.by)).unzip();
     Ok(Comment {
         id: item,
         time: row.at,

@@ -1,0 +1,109 @@
+//! Receipts that contradict what a partner has signed before: both are evidence, the first stands. proto-spec, section 8.3.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use deskwire_proto::receipt::{Outcome, Receipt};
+use deskwire_proto::text::Line;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::Direction;
+use deskwire_store::local::LinkNo;
+use deskwire_store::record::Record;
+use deskwire_store::table::{LINK_EVENTS, RECEIPTS, Rows};
+
+use super::find;
+use crate::project::stream::read_receipt;
+use crate::{Refusal, Step};
+
+/// The code of what the operator is told.
+pub(crate) const CODE: &str = "receipts-differ";
+/// A partner that goes on contradicting itself is heard once in so long, milliseconds.
+const AGAIN: u64 = 3_600_000;
+/// Messages that are named.
+const NAMED: usize = 3;
+
+/// Compares a receipt with those held, as far as they tell of the same messages.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn compare(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    acked: u64,
+    receipt: &Receipt,
+    raw: &[u8],
+) -> Result<(), Refusal> {
+    let last = receipt.upto.min(acked);
+    if receipt.base >= last {
+        return Ok(());
+    }
+    let held = held(step, no, receipt.base + 1, last)?;
+    let times: BTreeMap<u64, Timestamp> = receipt.commit_times().collect();
+    let differing: Vec<_> = held
+        .iter()
+        .filter(|(seq, (time, outcome))| {
+            times.get(seq) != Some(time) || !same(receipt.outcome(**seq), outcome.as_ref())
+        })
+        .collect();
+    if differing.is_empty() || was_told(step, no)? {
+        return Ok(());
+    }
+    tracing::warn!(link = %no, messages = differing.len(), "a receipt of the partner contradicts one that it gave before");
+    let line = |seq: u64, (time, outcome): &(Timestamp, Option<Outcome>)| {
+        let text = format!(
+            "message {seq}: first {} at {}, now {} at {}",
+            came(outcome.as_ref()),
+            time.0,
+            came(receipt.outcome(seq)),
+            times.get(&seq).map_or(0, |time| time.0)
+        );
+        Line::new(text).ok()
+    };
+    let details = differing.into_iter().filter_map(|(seq, held)| line(*seq, held)).take(NAMED).collect();
+    let receipt = raw.to_vec().into();
+    step.record(&Record::ReceiptsDiffer { no, receipt, details, at: step.now }, None).map(drop)
+}
+
+type Told = BTreeMap<u64, (Timestamp, Option<Outcome>)>;
+
+/// What was first told of the messages `first ..= last`.
+fn held(step: &Step<'_>, no: LinkNo, first: u64, last: u64) -> Result<Told, Refusal> {
+    let mut entries = Vec::new();
+    step.rows().scan(RECEIPTS, &no, Some(&(no, first)), Direction::Forward, &mut |(_, upto), at| {
+        entries.push(at);
+        Ok(if upto < last { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    let mut told = Told::new();
+    for at in entries {
+        let Record::ReceiptTaken { receipt, .. } = step.read(at)? else { continue };
+        let receipt = read_receipt(&receipt).ok_or_else(|| find::broken("a receipt that was taken"))?;
+        for (seq, time) in receipt.commit_times().filter(|(seq, _)| (first..=last).contains(seq)) {
+            told.entry(seq).or_insert_with(|| (time, receipt.outcome(seq).cloned()));
+        }
+    }
+    Ok(told)
+}
+
+/// The words may be said otherwise, by a newer version of the partner's program; what came of it may not.
+fn same(one: Option<&Outcome>, other: Option<&Outcome>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.1 == other.1 && one.2 == other.2,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+fn came(outcome: Option<&Outcome>) -> String {
+    outcome.map_or_else(|| "applied".to_owned(), |outcome| format!("not applied ({})", outcome.2.as_str()))
+}
+
+/// Whether the operator was told a short while ago.
+fn was_told(step: &Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
+    let mut told = false;
+    step.rows().scan(LINK_EVENTS, &no, None, Direction::Backward, &mut |_, event| {
+        let recent = step.now.since(event.at) < AGAIN;
+        told = recent && event.code.as_str() == CODE;
+        Ok(if recent && !told { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    Ok(told)
+}
