@@ -226,6 +226,7 @@ impl World {
         };
         let no = self.number(desk, link);
         if let Some(descriptor) = descriptor {
+            self.model.reached(desk, link);
             self.call(desk, TakeDescriptor { link: no, descriptor }, |_, _| {});
         }
         self.call(desk, TakeWelcome { link: no, welcome: signed }, move |world, taken| match taken {
@@ -246,6 +247,7 @@ impl World {
             return self.push(desk, link, opened);
         }
         let no = self.number(desk, link);
+        self.model.reached(desk, link);
         self.call(desk, Resume { link: no }, move |world, _| world.rest(desk, link, Wait::For(0)));
     }
 
@@ -253,9 +255,9 @@ impl World {
     fn contact(&mut self, desk: usize, link: usize) {
         let no = self.number(desk, link);
         if self.desks[desk].link(no).is_some_and(|row| row.trouble.is_some()) {
+            self.model.reached(desk, link);
             self.call(desk, Contact { link: no }, move |world, done| {
                 if done.is_ok() {
-                    world.model.reached(desk, link);
                     world.fetch(desk, link);
                 }
             });
@@ -449,7 +451,7 @@ impl World {
     /// The partner refuses: only what this history did to it may be the reason.
     fn refused_by_partner(&mut self, desk: usize, link: usize, code: &'static str) {
         self.report.count("links refused");
-        if !self.model.is_odd(link) && self.mutant.is_none_or(|mutant| mutant.is_of_engine()) {
+        if !self.model.is_odd(link) {
             self.violate(format!("desk{desk} is refused on link {link} with {code}, for no reason"));
         }
     }

@@ -102,7 +102,7 @@ impl World {
         then: impl FnOnce(&mut Self, Result<Vec<u8>, Trouble>) + 'static,
     ) {
         self.report.requests += 1;
-        self.crosses(desk, link, path, &body);
+        self.crosses(desk, link, (path, false), &body);
         let id = self.serial();
         let process = self.process(desk);
         self.net.open.insert(id, (process, Box::new(then)));
@@ -134,6 +134,8 @@ impl World {
             self.report.count("requests cut");
             let keep = self.chance.below(arrived.body.len() as u64);
             arrived.body.truncate(usize::try_from(keep).unwrap_or_default());
+            // Nobody hears what the reader answers to the beginning.
+            arrived.id = 0;
             let pause = self.pause();
             self.after(pause, move |world| world.answered(id, Err(Trouble::silent("connection-failed"))));
         }
@@ -147,7 +149,7 @@ impl World {
     /// The answer to a request goes back.
     pub(crate) fn reply(&mut self, desk: usize, to: &Arrived, answer: Answer) {
         if let Ok(bytes) = &answer {
-            self.crosses(desk, to.link, to.path, bytes);
+            self.crosses(desk, to.link, (to.path, true), bytes);
         }
         let (id, asker) = (to.id, self.desks[to.from].who);
         if self.is_lost(self.desks[desk].who, asker) {
@@ -188,14 +190,19 @@ impl World {
     }
 
     /// Everything that leaves a desk is looked at.
-    fn crosses(&mut self, desk: usize, link: usize, path: Path, bytes: &[u8]) {
+    fn crosses(&mut self, desk: usize, link: usize, (path, answer): (Path, bool), bytes: &[u8]) {
         self.report.bytes += bytes.len() as u64;
         if path != Path::Blob && memchr::memmem::find(bytes, crate::act::MARK.as_bytes()).is_some() {
             let words = format!("desk{desk} sent internal text on link {link}");
             self.violate(words);
         }
         let at = self.desks[desk].who;
-        if let Err(what) = self.model.crosses(&self.links[link], (link, at), bytes) {
+        let seen = match (path, answer) {
+            (Path::Batch, false) => self.model.sent(link, at, bytes),
+            (Path::Batch, true) => self.model.told(link, at, bytes),
+            (Path::Hello | Path::Blob, _) => Ok(()),
+        };
+        if let Err(what) = seen {
             self.violate(what);
         }
     }

@@ -117,6 +117,7 @@ impl World {
             crate::linking::link(&mut world, pair, &terms());
         }
         for desk in 0..count {
+            world.desks[desk].store.disk().lie_about_syncs(config.mutant == Some(Mutant::DiskLies));
             world.supervise(desk);
         }
         world

@@ -30,6 +30,8 @@ struct DiskState {
     folders: BTreeSet<String>,
     capacity: Option<u64>,
     fail_syncs: u32,
+    /// Syncs say that all is well and do nothing.
+    lies: bool,
     /// Changing operations left until the process dies.
     crash_after: Option<u64>,
     operations: u64,
@@ -71,6 +73,11 @@ impl SimDisk {
     /// Lets the next syncs fail. What they covered is lost in a power cut unless it is written again.
     pub fn fail_syncs(&self, count: u32) {
         self.lock().fail_syncs = count;
+    }
+
+    /// Lets syncs say that all is well although they have done nothing, as some disks do.
+    pub fn lie_about_syncs(&self, lies: bool) {
+        self.lock().lies = lies;
     }
 
     /// Lets the process die in the middle of the changing operation that follows so many others: that one and all
@@ -311,6 +318,9 @@ impl Disk for SimSession {
         if state.sync(self.generation)? {
             return Err(io::Error::other("simulated failure of a folder's sync"));
         }
+        if state.lies {
+            return Ok(());
+        }
         state.settle(|change| {
             folder_of(&change.name) == folder || change.from.as_deref().map(folder_of) == Some(folder)
         });
@@ -389,6 +399,9 @@ impl DiskFile for SimHandle {
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.session.disk.lock();
         let fails = state.sync(self.session.generation)?;
+        if state.lies {
+            return Ok(());
+        }
         let file = state.files.get_mut(&self.inode).ok_or_else(|| missing("a deleted file"))?;
         if fails {
             file.fail_sync();

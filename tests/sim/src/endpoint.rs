@@ -1,0 +1,284 @@
+//! What a desk answers to its partners, as the product's endpoint does: hello, batch with early ones held, files.
+
+use deskwire_engine::command::deliver::{Deliver, Delivered};
+use deskwire_engine::command::file::BlobHere;
+use deskwire_engine::command::link::{Contact, Resume, TakeDescriptor};
+use deskwire_engine::command::session::AnswerHello;
+use deskwire_engine::{Fault, Refusal};
+use deskwire_proto::batch::{Batch, BatchHead};
+use deskwire_proto::code::Code;
+use deskwire_proto::cose::Sign1;
+use deskwire_proto::delivery::Delivery;
+use deskwire_proto::envelope::{self, Composed, Place, Stream, Verified};
+use deskwire_proto::id::Hash;
+use deskwire_proto::limits::AHEAD_WAIT;
+use deskwire_proto::session::Hello;
+use deskwire_store::BlobId;
+use deskwire_store::row::{FileState, LinkState};
+use deskwire_store::table::{FETCHING, FILES, GRANTS, Rows};
+
+use crate::net::{Arrived, Path};
+use crate::verify::{self, Partner, standing};
+use crate::world::World;
+
+/// A batch whose turn has not come.
+pub(crate) struct Early {
+    arrived: Arrived,
+    head: BatchHead,
+    messages: Vec<Verified>,
+    until: u64,
+}
+
+impl World {
+    pub(crate) fn take_hello(&mut self, desk: usize, arrived: Arrived) {
+        let Some(partner) = self.known(desk, arrived.link) else { return };
+        let opened = match verify::open::<Hello>(&arrived.body, &partner) {
+            Ok(opened) => opened,
+            Err(code) => return self.reply(desk, &arrived, Err(code)),
+        };
+        let keys = opened.descriptor.as_ref().map_or(partner.descriptor.keys(), |newer| newer.keys());
+        if opened.signed.body().keys != keys.head() {
+            return self.reply(desk, &arrived, Err(Code::KeyUnknown));
+        }
+        let (link, no) = (arrived.link, self.number(desk, arrived.link));
+        // Whatever comes of it, the partner has spoken: its schedule may begin anew.
+        self.model.reached(desk, link);
+        if let Some(descriptor) = opened.descriptor {
+            self.call(desk, TakeDescriptor { link: no, descriptor }, |_, _| {});
+        }
+        self.call(desk, AnswerHello { link: no, hello: opened.signed }, move |world, answer| {
+            let answer = answer.unwrap_or_else(|refusal| Err(code_of(&refusal)));
+            if answer.is_ok() {
+                world.heard(desk, link);
+            }
+            world.reply(desk, &arrived, answer);
+        });
+    }
+
+    pub(crate) fn take_batch(&mut self, desk: usize, arrived: Arrived) {
+        let Some(partner) = self.known(desk, arrived.link) else { return };
+        let refused = match &partner.row.state {
+            LinkState::WaitingApproval | LinkState::WaitingPartner => Some(Code::LinkWaiting),
+            LinkState::Active | LinkState::Quarantined(_) => None,
+            LinkState::Paused(_) => Some(Code::LinkPaused),
+            LinkState::Closed => Some(Code::LinkClosed),
+        };
+        let batch = match refused.map_or_else(|| Batch::decode(&arrived.body), Err) {
+            Ok(batch) => batch,
+            Err(code) => return self.reply(desk, &arrived, Err(code)),
+        };
+        let Some(stream) = self.desks[desk].stream(self.number(desk, arrived.link)) else { return };
+        let mut sessions = stream.session.iter().chain(&stream.pending);
+        if !sessions.any(|session| session.session == batch.head.session) {
+            return self.reply(desk, &arrived, Err(Code::SessionUnknown));
+        }
+        self.forge(desk, &arrived, &batch, &partner, stream.in_length);
+        let (mut messages, mut failed) = (Vec::new(), None);
+        for delivery in batch.deliveries {
+            match accept(&partner, delivery) {
+                Ok(message) => messages.push(message),
+                Err(code) => {
+                    failed = Some(code);
+                    break;
+                }
+            }
+        }
+        let news = messages.last().is_some_and(|message| message.head.seq > stream.in_length);
+        match failed.filter(|_| !news) {
+            Some(code) => self.reply(desk, &arrived, Err(code)),
+            None => {
+                let until = self.now + AHEAD_WAIT;
+                self.take(desk, Early { arrived, head: batch.head, messages, until });
+            }
+        }
+    }
+
+    fn take(&mut self, desk: usize, early: Early) {
+        let Early { arrived, head, messages, until } = early;
+        let (link, no) = (arrived.link, self.number(desk, arrived.link));
+        self.report.count("batches taken");
+        let again = messages.clone();
+        self.deliver_to_engine(desk, Deliver { link: no, head, messages }, move |world, delivered| {
+            let answer = match delivered {
+                Ok(Delivered::Receipt(receipt)) => {
+                    world.heard(desk, link);
+                    Ok(receipt)
+                }
+                Ok(Delivered::Gap { .. }) if world.now < until => {
+                    world.report.count("batches held");
+                    world.desks[desk].early.push(Early { arrived, head, messages: again, until });
+                    world.look_again(desk, link, until);
+                    return world.try_early(desk, link);
+                }
+                Ok(Delivered::Gap { .. }) => Err(Code::Gap),
+                Ok(Delivered::Refused(code)) => Err(code),
+                Err(refusal) => Err(code_of(&refusal)),
+            };
+            world.reply(desk, &arrived, answer);
+        });
+    }
+
+    /// A receipt may leave only with the commit; a mutant lets it go before.
+    fn deliver_to_engine(
+        &mut self,
+        desk: usize,
+        command: Deliver,
+        then: impl FnOnce(&mut Self, Result<Delivered, Refusal>) + 'static,
+    ) {
+        if self.mutant != Some(crate::mutant::Mutant::ReceiptBeforeCommit) {
+            return self.call(desk, command, then);
+        }
+        let now = self.now;
+        let Some(outcome) = self.desks[desk].step(now, command) else { return };
+        self.desks[desk].building.push(Box::new(|_, _| {}));
+        self.schedule_launch(desk);
+        then(self, outcome);
+    }
+
+    fn look_again(&mut self, desk: usize, link: usize, until: u64) {
+        let process = self.process(desk);
+        self.after(until - self.now, move |world| {
+            if world.lives(process) {
+                world.try_early(desk, link);
+            }
+        });
+    }
+
+    /// The stream has come further, or time is up: batches that were held are taken or given up.
+    pub(crate) fn try_early(&mut self, desk: usize, link: usize) {
+        let Some(stream) = self.desks[desk].stream(self.number(desk, link)) else { return };
+        let now = self.now;
+        let due = |early: &Early| {
+            let first = early.messages.first().map_or(0, |message| message.head.seq);
+            early.arrived.link == link && (first <= stream.in_length + 1 || early.until <= now)
+        };
+        let held = std::mem::take(&mut self.desks[desk].early);
+        let (due, held): (Vec<_>, Vec<_>) = held.into_iter().partition(due);
+        self.desks[desk].early = held;
+        for early in due {
+            self.take(desk, Early { until: 0, ..early });
+        }
+    }
+
+    /// An authenticated word of the partner ends what stood in the way of delivery.
+    fn heard(&mut self, desk: usize, link: usize) {
+        let no = self.number(desk, link);
+        let Some(row) = self.desks[desk].link(no) else { return };
+        self.model.reached(desk, link);
+        match row.state {
+            LinkState::Quarantined(_) => self.call(desk, Resume { link: no }, move |world, _| {
+                world.ring(desk, link);
+            }),
+            _ if row.trouble.is_some() || row.retry.attempt > 0 => {
+                self.call(desk, Contact { link: no }, move |world, _| world.ring(desk, link));
+            }
+            _ => {}
+        }
+    }
+
+    /// A partner gone mad says the next message with another `prev`: it must be refused, and nothing come of it.
+    fn forge(&mut self, desk: usize, arrived: &Arrived, batch: &Batch, partner: &Partner, length: u64) {
+        if self.quiet || !self.chance.of_thousand(60) || self.model.is_odd(arrived.link) {
+            return;
+        }
+        let Some(first) = batch.deliveries.first() else { return };
+        let Ok(head) = envelope::read_head(first.signed()) else { return };
+        let one = &self.desks[desk];
+        if head.seq != length + 1 || one.sealed.is_some() || !one.building.is_empty() {
+            return;
+        }
+        let secret = self.desks[arrived.from].secret();
+        let stream = Stream { link: head.link, from: head.from, to: head.to };
+        let prev = Hash::of(b"another history");
+        let place = Place { seq: head.seq, prev, seen: head.seen, time: head.time };
+        let text = first.text().map(|text| text.to_vec().into());
+        let content = Composed { kind: head.kind, facts: head.facts, text, delegation: head.delegation };
+        let Ok(forged) = envelope::seal(&stream, place, head.item, &content, &secret) else { return };
+        let Ok(message) = accept(partner, forged) else { return };
+        self.report.count("forged messages");
+        let no = self.number(desk, arrived.link);
+        let command = Deliver { link: no, head: batch.head, messages: vec![message] };
+        self.call(desk, command, move |world, delivered| match delivered {
+            Ok(Delivered::Refused(Code::BadPrev | Code::SessionUnknown | Code::Busy)) | Err(_) => {}
+            Ok(other) => world.violate(format!("desk{desk} took a message of another history: {other:?}")),
+        });
+    }
+}
+
+/// Files: announced on a link, fetched over it.
+impl World {
+    /// Fetches what was announced and is not here.
+    pub(crate) fn fetch(&mut self, desk: usize, link: usize) {
+        let no = self.number(desk, link);
+        let Some(rows) = self.desks[desk].rows() else { return };
+        if self.desks[desk].fetching.get(&link).is_some_and(|until| *until > self.now) {
+            return;
+        }
+        let Ok(keys) = rows.list(FETCHING, &no, 1) else { return };
+        let Some(((_, file), ())) = keys.into_iter().next() else { return };
+        let Ok(Some(row)) = rows.get(FILES, &file) else { return };
+        self.desks[desk].fetching.insert(link, self.now + 120_000);
+        let process = self.process(desk);
+        self.after(120_000, move |world| {
+            if world.lives(process) {
+                world.fetch(desk, link);
+            }
+        });
+        let blob = row.blob;
+        self.request(desk, link, (Path::Blob, blob.as_bytes().to_vec()), move |world, answer| {
+            let Ok(bytes) = answer else { return };
+            if Hash::of(&bytes) != blob {
+                return;
+            }
+            let Some(core) = &world.desks[desk].core else { return };
+            let taken = core.blobs().import(&mut bytes.as_slice());
+            if world.desks[desk].is_dead() {
+                return world.dies(desk);
+            }
+            if taken.is_err() {
+                return;
+            }
+            world.call(desk, BlobHere { file }, move |world, done| {
+                if done.is_ok() {
+                    world.report.count("files fetched");
+                    world.desks[desk].fetching.remove(&link);
+                    world.fetch(desk, link);
+                }
+            });
+        });
+    }
+
+    pub(crate) fn give_blob(&mut self, desk: usize, arrived: Arrived) {
+        let no = self.number(desk, arrived.link);
+        let bytes = arrived.body.as_slice().try_into().ok().and_then(|bytes: [u8; 32]| {
+            let rows = self.desks[desk].rows()?;
+            let file = rows.get(GRANTS, &(no, Hash::new(bytes))).ok()??;
+            let row = rows.get(FILES, &file).ok()??;
+            let open = (row.state == FileState::Here).then(|| self.desks[desk].core.as_ref())??;
+            let blob = open.blobs().open(&BlobId(bytes)).ok()??;
+            let mut whole = vec![0; usize::try_from(blob.size()).ok()?];
+            let read = blob.read_at(&mut whole, 0).ok()?;
+            (read == whole.len()).then_some(whole)
+        });
+        self.reply(desk, &arrived, bytes.ok_or(Code::BlobUnknown));
+    }
+}
+
+fn accept(partner: &Partner, delivery: Delivery) -> Result<Verified, Code> {
+    let kid = Sign1::parse(delivery.signed())?.key_id();
+    let key = standing(partner.descriptor.keys(), kid)?;
+    let stream = Stream { link: partner.row.link, from: partner.row.partner, to: partner.us };
+    envelope::accept(delivery, &stream, &key)
+}
+
+fn code_of(refusal: &Refusal) -> Code {
+    if let Some(code) = Code::from_text(refusal.code) {
+        return code;
+    }
+    match refusal.fault {
+        Fault::Passing => Code::Busy,
+        Fault::NotFound | Fault::Invalid | Fault::Conflict | Fault::Forbidden => Code::Malformed,
+        Fault::TooLarge => Code::TooLarge,
+        Fault::Partner | Fault::Ours => Code::Internal,
+    }
+}

@@ -1,0 +1,24 @@
+//! A deterministic simulation of whole desks: the production engine and the real wire bytes under a simulated network,
+//! clock and disk, everything drawn from one seed. After each step and once everything has come to rest, what the desks
+//! hold is compared with what their users and partners were told.
+
+pub mod act;
+mod chance;
+pub mod check;
+mod courier;
+pub mod desk;
+mod endpoint;
+mod fault;
+mod linking;
+pub mod model;
+mod mutant;
+pub mod net;
+mod report;
+mod rounds;
+mod verify;
+pub mod world;
+
+pub use mutant::Mutant;
+pub use report::Report;
+pub use rounds::{Failure, run, shrink};
+pub use world::Config;

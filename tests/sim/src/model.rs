@@ -1,0 +1,173 @@
+//! The reference model: what callers were answered, what crossed the wire, what receipts told, and what must follow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deskwire_proto::batch::Batch;
+use deskwire_proto::cbor::{self, Bounds};
+use deskwire_proto::cose::Sign1;
+use deskwire_proto::envelope::read_head;
+use deskwire_proto::id::{DelegationId, Hash};
+use deskwire_proto::receipt::Receipt;
+
+use crate::act::Act;
+
+/// Pauses after failures, milliseconds, as the specification has them.
+const PAUSES: [u64; 6] = [5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000];
+
+/// What is known of one action of a person. Its number stands in every text that comes of it.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// At which desk.
+    pub desk: usize,
+    /// What was done.
+    pub act: Act,
+    /// Its idempotency key, if the call had one.
+    pub key: Option<Hash>,
+    /// What the caller knows.
+    pub fate: TokenFate,
+}
+
+/// What a caller knows of its call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenFate {
+    /// No answer came so far, or the desk said that it passes.
+    Unknown,
+    /// Done: the answer, and how many items it brought on which link.
+    Done(String, BTreeMap<usize, u64>),
+    /// Refused in words.
+    Refused,
+    /// Done, and forgotten by a desk that was restored from an older backup.
+    Forgiven,
+}
+
+/// What the receipts of one reader have told.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// The furthest, and the hash of that message.
+    pub upto: u64,
+    /// The hash that receipts name by place.
+    pub hashes: BTreeMap<u64, Hash>,
+    /// Time and outcome of each message.
+    pub outcomes: BTreeMap<u64, (u64, Option<String>)>,
+}
+
+/// What should be.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// Every action by its number.
+    pub tokens: Vec<Token>,
+    /// The tickets that operators handed on: by desk, the delegation they came with, and the link they went over.
+    pub forwards: BTreeMap<(usize, DelegationId, usize), usize>,
+    /// By link and reader.
+    pub receipts: BTreeMap<(usize, usize), Told>,
+    /// The hash of every message that crossed, by link, author and number.
+    wire: BTreeMap<(usize, usize, u64), Hash>,
+    failures: BTreeMap<(usize, usize), usize>,
+    odd: BTreeSet<usize>,
+}
+
+impl Model {
+    /// Whether a desk at this link was restored from an old backup, or ran twice.
+    #[must_use]
+    pub fn is_odd(&self, link: usize) -> bool {
+        self.odd.contains(&link)
+    }
+
+    /// A desk at these links lost what it had done after a backup: the tokens given are forgiven to it.
+    pub fn restored(&mut self, who: usize, links: &[usize], first: usize) {
+        self.odd.extend(links);
+        for token in self.tokens.iter_mut().filter(|token| token.desk == who) {
+            if matches!(token.fate, TokenFate::Done(..)) {
+                token.fate = TokenFate::Forgiven;
+            }
+        }
+        let _ = first;
+        for link in links {
+            self.receipts.remove(&(*link, who));
+            self.failures.retain(|(_, other), _| other != link);
+            self.wire.retain(|(other, author, _), _| other != link || *author != who);
+        }
+    }
+
+    /// A batch crosses: no two messages of a stream have one number.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn sent(&mut self, link: usize, author: usize, bytes: &[u8]) -> Result<(), String> {
+        let Ok(batch) = Batch::decode(bytes) else { return Err("a batch that cannot be read".into()) };
+        for delivery in &batch.deliveries {
+            let head = read_head(delivery.signed()).map_err(|code| format!("a message: {code}"))?;
+            let before = self.wire.insert((link, author, head.seq), delivery.hash());
+            if before.is_some_and(|before| before != delivery.hash()) && !self.is_odd(link) {
+                return Err(format!("desk{author} sent two messages {} on link {link}", head.seq));
+            }
+        }
+        Ok(())
+    }
+
+    /// Messages that have crossed.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.wire.len() as u64
+    }
+
+    /// A receipt crosses: it tells of each message what was told before.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn told(&mut self, link: usize, reader: usize, bytes: &[u8]) -> Result<(), String> {
+        let payload = Sign1::parse(bytes).map_err(|code| format!("a receipt: {code}"))?.unverified_payload();
+        let receipt: Receipt =
+            cbor::decode(payload, Bounds::LARGE).map_err(|error| format!("a receipt: {error}"))?;
+        let known = self.receipts.entry((link, reader)).or_default();
+        let other = |what: &str, seq: u64| {
+            Err(format!("desk{reader} told another {what} of message {seq} on link {link} than before"))
+        };
+        if known.hashes.insert(receipt.upto, receipt.hash).is_some_and(|hash| hash != receipt.hash) {
+            return other("hash", receipt.upto);
+        }
+        for (seq, time) in receipt.commit_times() {
+            let outcome = receipt.outcome(seq).map(|outcome| outcome.2.as_str().to_owned());
+            let now = (time.0, outcome);
+            match known.outcomes.get(&seq) {
+                Some(before) if *before != now => return other("time or outcome", seq),
+                Some(_) => {}
+                None => {
+                    known.outcomes.insert(seq, now);
+                }
+            }
+        }
+        known.upto = known.upto.max(receipt.upto);
+        Ok(())
+    }
+
+    /// The partner of a link was heard: the schedule of the next tries begins anew.
+    pub fn reached(&mut self, desk: usize, link: usize) {
+        self.failures.remove(&(desk, link));
+    }
+
+    /// A try has failed, and the next one is so far away.
+    ///
+    /// # Errors
+    /// When that is too soon.
+    pub fn failed(&mut self, desk: usize, link: usize, pause: u64) -> Result<(), String> {
+        let failures = self.failures.entry((desk, link)).or_default();
+        let wanted = PAUSES[(*failures).min(PAUSES.len() - 1)];
+        *failures += 1;
+        if pause < wanted - wanted / 4 {
+            return Err(format!(
+                "desk{desk} tries link {link} again after {pause} ms, and {failures} failures ask for {wanted} ms"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The number of the action that a text came of.
+#[must_use]
+pub fn token_in(text: &[u8]) -> Option<usize> {
+    let at = memchr::memmem::find(text, b"tok#")? + 4;
+    let rest = text.get(at..)?;
+    let end = rest.iter().position(|byte| *byte == b';')?;
+    std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
+}
