@@ -3,6 +3,7 @@
 use deskwire_machine::delegation;
 use deskwire_machine::saying::said;
 use deskwire_proto::code::OutcomeCode;
+use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::envelope::Verified;
 use deskwire_proto::limits::FILE_BYTES;
 use deskwire_proto::message::{Body, file_add, offer};
@@ -10,7 +11,7 @@ use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{FoldEvent, Local};
 use deskwire_store::row::{DelegationRow, LinkRow, Refused, StreamRow};
-use deskwire_store::table::{DELEGATION_IDS, Rows};
+use deskwire_store::table::{DELEGATION_IDS, RETURNED_ITEMS, Rows};
 
 use super::find;
 use crate::{Refusal, Step, quota, refused};
@@ -115,11 +116,14 @@ fn decide(
     stream: &StreamRow,
     message: &Verified,
 ) -> Result<Consumed, Stop> {
-    seen(stream, message)?;
     let body = match &message.body {
         Ok(body) => body,
         Err(code) => return Err((*code).into()),
     };
+    seen(stream, message)?;
+    if stream.in_returned {
+        said_before(step, context, message)?;
+    }
     match body {
         Body::Offer { facts, text } => offered(step, context, message, (body, facts, text)),
         Body::Accept { .. }
@@ -140,12 +144,15 @@ fn decide(
             Ok(Consumed { local: local(delegation, row.ticket, None), ..Consumed::default() })
         }
         Body::FileAdd { facts, .. } => file(step, context, message, facts),
+        Body::LinkDescriptor { facts, .. } => match Descriptor::open(&facts.descriptor) {
+            Ok(descriptor) if descriptor.desk() == context.link.partner => Ok(Consumed::default()),
+            Ok(_) | Err(_) => Err(OutcomeCode::MalformedFacts.into()),
+        },
         Body::TermsPropose { .. }
         | Body::TermsAccept { .. }
         | Body::LinkSuspend { .. }
         | Body::LinkResume { .. }
         | Body::LinkClose { .. }
-        | Body::LinkDescriptor { .. }
         | Body::LinkWithdraw { .. }
         | Body::Digest { .. }
         | Body::CommentEdit { .. }
@@ -164,18 +171,27 @@ fn decide(
 }
 
 /// What the partner says to have seen must fit what it has received and what its receipts say. proto-spec, section 8.4.
-fn seen(stream: &StreamRow, message: &Verified) -> Result<(), Stop> {
+pub(super) fn seen(stream: &StreamRow, message: &Verified) -> Result<(), OutcomeCode> {
     let (seq, seen) = (message.head.seq, message.head.seen);
     if seen > stream.out_length {
-        return Err(OutcomeCode::SeenAhead.into());
+        return Err(OutcomeCode::SeenAhead);
     }
     if seen < stream.in_seen {
-        return Err(OutcomeCode::SeenFalls.into());
+        return Err(OutcomeCode::SeenFalls);
     }
     if stream.promises.iter().any(|promise| seq > promise.length && seen < promise.upto) {
-        return Err(OutcomeCode::SeenBehindReceipt.into());
+        return Err(OutcomeCode::SeenBehindReceipt);
     }
     Ok(())
+}
+
+/// A partner that was restored may say again what was handed back to it. Only then is it looked for: nobody else says
+/// an item twice by mistake. proto-spec, section 4.6.
+fn said_before(step: &Step<'_>, context: &Context<'_>, message: &Verified) -> Result<(), Stop> {
+    match step.rows().get(RETURNED_ITEMS, &(context.no, message.head.item))? {
+        Some(seq) if seq < message.head.seq => Err(OutcomeCode::DuplicateItem.into()),
+        Some(_) | None => Ok(()),
+    }
 }
 
 const fn local(delegation: DelegationNo, ticket: TicketNumber, file: Option<FileNo>) -> Local {

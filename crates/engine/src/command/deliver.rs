@@ -2,18 +2,20 @@
 
 use deskwire_proto::batch::BatchHead;
 use deskwire_proto::code::Code;
+use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::envelope::Verified;
 use deskwire_proto::id::Hash;
+use deskwire_proto::message::Body;
 use deskwire_proto::limits::{DOCUMENT_BYTES, RECEIPT_MESSAGES};
 use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{Received, Record};
-use deskwire_store::row::{LinkRow, LinkState, ReceivedRow, StreamRow};
+use deskwire_store::row::{LinkRow, LinkState, Pause, ReceivedRow, StreamRow};
 use deskwire_store::table::{RECEIVED, Rows};
 
-use super::consume::{Context, consume};
-use super::find;
+use super::consume::{Context, consume, seen};
+use super::{change, find, key, recover};
 use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
 use crate::{Command, Refusal, Step, quota};
@@ -70,15 +72,20 @@ impl Command for Deliver {
             }
         }
         let known = self.head.known;
-        if known > stream.in_length {
+        if known > stream.in_length && !recover::is_complete_again(&stream) {
             // The author has receipts of ours for more than we hold: it is we who have lost something.
+            recover::doubt(step, no);
             return Ok(Delivered::Refused(Code::Busy));
         }
         let terms = find::terms(step, &link)?;
         let context = Context { no, link: &link, terms: &terms };
         for message in self.messages {
             if let Some(ended) = one(step, &context, message)? {
-                return Ok(ended);
+                // What was consumed before it is told by a receipt; the author meets the problem when it goes on there.
+                if ended == Delivered::Refused(Code::Fork) || find::stream(step, no)?.in_length == stream.in_length {
+                    return Ok(ended);
+                }
+                break;
             }
         }
         step.memory.heard(no, step.now);
@@ -116,10 +123,17 @@ fn session(
     }
     if stream.retired.contains(&pending.instance) {
         step.record(&Record::CloneFound { no, instance: pending.instance, at }, None)?;
-        step.wake(no);
+        let partner = find::link(step, no)?.partner_name;
+        let words = format!(
+            "Two copies of the desk of {partner} run: a batch came from one that another had replaced. The link stands \
+             still on both sides. When {partner} has stopped one of them, go on with `deskwire link resume`."
+        );
+        recover::pause(step, no, Pause::Clone, "clone-suspected", &words)?;
         return Ok(Err(Code::CloneSuspected));
     }
-    step.record(&Record::SessionTaken { no, session: pending.session, at }, None)?;
+    let (entry, session) = (pending.entry, pending.session);
+    step.record(&Record::SessionTaken { no, session, at }, None)?;
+    recover::shorten(step, no, stream, entry)?;
     Ok(Ok(()))
 }
 
@@ -140,7 +154,28 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     if message.head.prev != stream.in_head && !unchecked {
         return Ok(Some(Delivered::Refused(Code::BadPrev)));
     }
-    let consumed = consume(step, context, &stream, &message)?;
+    match change::stands(&stream, seq, message.key as u64, message.hash) {
+        Ok(()) => {}
+        Err(code @ Code::Fork) => {
+            change::forked(step, no, message.delivery.signed())?;
+            return Ok(Some(Delivered::Refused(code)));
+        }
+        Err(code) => return Ok(Some(Delivered::Refused(code))),
+    }
+    if message.head.seen > stream.out_length && !recover::is_complete(step, no, &stream) {
+        // As long as this desk may have lost messages of its own, that is no lie.
+        recover::doubt(step, no);
+        return Ok(Some(Delivered::Refused(Code::Busy)));
+    }
+    let told = match &stream.recovery {
+        Some(recovery) => recover::told(step, no, recovery, seq)?,
+        None => None,
+    };
+    let told_at = told.as_ref().map(|told| told.at);
+    let consumed = match told {
+        Some(told) => recover::consume(step, context, &message, told)?,
+        None => consume(step, context, &stream, &message)?,
+    };
     let text = message.delivery.1.as_ref().map_or(0, |text| text.len());
     quota::took(step, no, message.delivery.0.len() + text);
     if consumed.local.file.is_some() {
@@ -152,19 +187,29 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         no,
         seq,
         hash: message.hash,
-        // What lies about what it has seen must not let later ones fall behind the truth.
-        seen: message.head.seen.min(stream.out_length).max(stream.in_seen),
+        // What lies about what it has seen is not used for anything.
+        seen: if seen(&stream, &message).is_ok() { message.head.seen } else { stream.in_seen },
         signed: message.delivery.0,
         refused: consumed.refused,
         local: consumed.local,
         event: consumed.event,
-        at: step.now.max(before),
+        at: told_at.unwrap_or_else(|| step.now.max(before)),
         key: message.key as u64,
     };
     let file = record.local.file;
+    let described = match (&record.refused, &message.body) {
+        (None, Ok(Body::LinkDescriptor { facts, .. })) => Descriptor::open(&facts.descriptor).ok(),
+        (None | Some(_), _) => None,
+    };
     step.record(&Record::Received(record), message.delivery.1.map(|text| text.into_vec()))?;
+    if let Some(newer) = described {
+        key::take(step, no, &newer)?;
+    }
     if file.is_some() {
         step.after(Effect::Fetch(no));
+    }
+    if stream.recovery.is_some() {
+        recover::place_due(step, no)?;
     }
     Ok(None)
 }
@@ -178,9 +223,7 @@ fn held(step: &mut Step<'_>, no: LinkNo, seq: u64, message: Verified) -> Result<
     let Record::Received(before) = step.read(row.entry)? else {
         return Err(find::broken("a received message that is another record"));
     };
-    let record = Record::Forked { no, held: before.signed, other: message.delivery.0, at: step.now };
-    step.record(&record, None)?;
-    step.wake(no);
+    recover::forked(step, no, false, before.signed, message.delivery.0)?;
     Ok(Some(Delivered::Refused(Code::Fork)))
 }
 
@@ -194,12 +237,22 @@ fn head_at(step: &Step<'_>, no: LinkNo, link: &LinkRow, seq: u64) -> Result<Hash
 }
 
 /// Room for times and outcomes in a receipt: one that is larger could not be read. proto-spec, section 8.2.
-const RECEIPT_ROOM: usize = DOCUMENT_BYTES - 1_024;
+pub(super) const RECEIPT_ROOM: usize = DOCUMENT_BYTES - 1_024;
 /// What one message takes of it, without code and words: its time, and the frame of its outcome.
-const RECEIPT_FRAME: usize = 40;
+pub(super) const RECEIPT_FRAME: usize = 40;
 
 /// Signs what is on stable storage once this step is committed. What does not fit is left to the next receipt.
 fn receipt(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: u64) -> Result<Vec<u8>, Refusal> {
+    receipt_upto(step, no, link, (known, u64::MAX))
+}
+
+/// As [`receipt`], for the messages behind `known` up to `most`.
+pub(super) fn receipt_upto(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    (known, most): (u64, u64),
+) -> Result<Vec<u8>, Refusal> {
     let stream = find::stream(step, no)?;
     let base = known.min(stream.in_length);
     let (mut upto, mut hash) = (base, head_at(step, no, link, base)?);
@@ -207,7 +260,7 @@ fn receipt(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: u64) -> Resul
     let mut outcomes = Vec::new();
     let mut before = 0;
     let mut room = RECEIPT_ROOM;
-    for row in (base + 1..=stream.in_length).take(RECEIPT_MESSAGES).map(|seq| received(step, no, seq)) {
+    for row in (base + 1..=stream.in_length.min(most)).take(RECEIPT_MESSAGES).map(|seq| received(step, no, seq)) {
         let row = row?;
         let words =
             row.refused.as_ref().map_or(0, |(_, why)| why.code.as_str().len() + why.words.as_str().len());

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use deskwire_machine::delegation;
 use deskwire_proto::cbor;
 use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::terms::Terms;
+use deskwire_proto::text::Line;
+use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::Record;
-use deskwire_store::row::{DelegationRow, LinkRow, LinkState, StreamRow, TicketRow};
+use deskwire_store::row::{DelegationRow, LinkEventRow, LinkRow, LinkState, Refused, StreamRow, TicketRow};
 use deskwire_store::table::{DELEGATIONS, LINKS, Rows, STREAMS, TICKET_DELEGATIONS, TICKETS};
 
-use crate::{Fault, Refusal, Step};
+use crate::{Fault, Refusal, Step, refused};
 
 pub(super) fn ticket(step: &Step<'_>, ticket: TicketNumber) -> Result<TicketRow, Refusal> {
     let label = step.identity.ticket_label(ticket);
@@ -53,6 +56,17 @@ pub(super) fn descriptor(step: &Step<'_>, at: EntryRef) -> Result<Descriptor, Re
         _ => return Err(broken("a link's descriptor is another record")),
     };
     Ok(Descriptor::open(&raw)?)
+}
+
+/// The partner's newest key log, whoever brought it.
+pub(super) fn key_log(step: &Step<'_>, row: &LinkRow) -> Result<KeyLog, Refusal> {
+    let known = descriptor(step, row.descriptor)?.keys().clone();
+    let Some(at) = row.key_log else { return Ok(known) };
+    let Record::KeyLogTaken { log, .. } = step.read(at)? else {
+        return Err(broken("a key log that is another record"));
+    };
+    let brought = KeyLog::decode(&log)?;
+    Ok(if brought.continues(&known) { brought } else { known })
 }
 
 /// The delegations of a ticket, oldest first.
@@ -98,6 +112,19 @@ pub(super) fn speakable(row: &LinkRow) -> Result<(), Refusal> {
         ),
     };
     Err(Refusal::new(Fault::Conflict, code, words, next))
+}
+
+/// Lines of details that one event of a link may have, and how long each is.
+const DETAILS: usize = 12;
+
+/// Something that the operator of a link is told.
+pub(super) fn event(at: Timestamp, code: &str, words: &str, details: Vec<String>) -> LinkEventRow {
+    let Refused { code, words } = refused(code, words);
+    let cut = |line: String| {
+        let end = line.floor_char_boundary(160.min(line.len()));
+        Line::new(line.get(..end).unwrap_or_default()).ok()
+    };
+    LinkEventRow { at, code, words, details: details.into_iter().take(DETAILS).filter_map(cut).collect() }
 }
 
 pub(super) fn broken(what: &str) -> Refusal {

@@ -12,13 +12,14 @@ use deskwire_proto::text::{Label, Url};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
-use deskwire_store::row::{LinkRow, LinkState};
+use deskwire_store::row::{LinkRow, LinkState, Pause};
 use deskwire_store::table::{INVITATIONS, LINKS, Rows};
 use serde::{Deserialize, Serialize};
 
-use super::find;
+use super::{find, key};
 use crate::identity::Identity;
 use crate::port::Effect;
+use crate::sabotage::{self, Sabotage};
 use crate::{Command, Fault, Refusal, Step, refused};
 
 /// Makes an invitation. The secret is derived from `draw` and never stored.
@@ -154,6 +155,15 @@ impl Command for Expect {
                 "Use that link.",
             ));
         }
+        if self.endpoint.is_none() && step.identity.descriptor().body().endpoints.is_empty() {
+            return Err(Refusal::new(
+                Fault::Conflict,
+                "no-endpoint",
+                "This desk has no address, so the partner cannot come to it, and no address of the partner was given.",
+                "Give the partner's address with --endpoint. Where neither desk has one they cannot be linked: give one of \
+                 them a public address.",
+            ));
+        }
         let Self { desk, endpoint, name, terms } = self;
         step.record(&Record::LinkExpected { desk, endpoint, name, terms, at: step.now }, None)?;
         step.after(Effect::Links);
@@ -250,12 +260,13 @@ impl Command for Resume {
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         let row = find::link(step, self.link)?;
         match row.state {
-            LinkState::Quarantined(_) => {
-                step.record(&Record::Resumed { no: self.link, at: step.now }, None)?;
-                step.wake(self.link);
-                // While the link stood still nobody looked for its files.
-                step.after(Effect::Fetch(self.link));
-                Ok(())
+            // Two copies: one was stopped. A page that did not fit: another backup, or another try.
+            LinkState::Quarantined(_) | LinkState::Paused(Pause::Clone | Pause::BadPage(_)) => {
+                resume(step, self.link)
+            }
+            LinkState::Paused(Pause::Recovery) => resume(step, self.link),
+            LinkState::Paused(Pause::Told(why)) if why.code.as_str() == "clone-suspected" => {
+                resume(step, self.link)
             }
             LinkState::Active => {
                 step.record(&Record::DeliveryBack { no: self.link, at: step.now }, None)?;
@@ -275,6 +286,49 @@ impl Command for Resume {
                 ),
             )),
         }
+    }
+}
+
+fn resume(step: &mut Step<'_>, link: LinkNo) -> Result<(), Refusal> {
+    step.record(&Record::Resumed { no: link, at: step.now }, None)?;
+    step.memory.sessions.remove(&link);
+    step.wake(link);
+    // While the link stood still nobody looked for its files.
+    step.after(Effect::Fetch(link));
+    Ok(())
+}
+
+/// The partner says that our stream forks, or that two copies of this desk run: the link pauses here as well.
+#[derive(Debug, Clone)]
+pub struct PauseTold {
+    /// The link.
+    pub link: LinkNo,
+    /// What the partner answered.
+    pub code: Code,
+}
+
+impl Command for PauseTold {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let link = find::link(step, self.link)?;
+        if !matches!(link.state, LinkState::Active | LinkState::Quarantined(_)) {
+            return Ok(());
+        }
+        let (name, partner) = (&link.name, &link.partner_name);
+        let words = match self.code {
+            Code::CloneSuspected => format!(
+                "{partner} says that two copies of this desk run. Stop one of them and start the other anew; then both \
+                 operators run `deskwire link resume`, here for {name}. It gets back what the copy has said meanwhile."
+            ),
+            code => format!(
+                "{partner} holds another history of this desk's own messages ({code}). Both are kept, and the link stands \
+                 still. Look at them with `deskwire link repair {name}`, speak with the other operator, and choose the \
+                 same one."
+            ),
+        };
+        let pause = Pause::Told(refused(self.code.as_str(), &words));
+        super::recover::pause(step, self.link, pause, self.code.as_str(), &words)
     }
 }
 
@@ -327,7 +381,9 @@ impl Command for DeliveryFailed {
         let why = refused(&self.code, &self.words);
         let jitter = u16::from_be_bytes(step.random());
         step.memory.sessions.remove(&no);
-        match Delivery::Trying(row.retry).failed(self.failure, at, jitter) {
+        let forgotten = sabotage::makes(Sabotage::BackOffForgotten);
+        let retry = if forgotten { Retry::reset(at) } else { row.retry };
+        match Delivery::Trying(retry).failed(self.failure, at, jitter) {
             Delivery::Trying(Retry { attempt, next_at: next }) => {
                 step.record(&Record::DeliveryFailed { no, attempt, next, why, at }, None)?;
                 Ok(Some(next))
@@ -373,23 +429,12 @@ pub struct TakeDescriptor {
 }
 
 impl Command for TakeDescriptor {
-    type Reply = ();
+    type Reply = key::Taken;
 
-    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
-        let row = find::link(step, self.link)?;
-        let known = find::descriptor(step, row.descriptor)?;
-        if self.descriptor.desk() != row.partner {
+    fn run(self, step: &mut Step<'_>) -> Result<key::Taken, Refusal> {
+        if self.descriptor.desk() != find::link(step, self.link)?.partner {
             return Err(Code::WrongDesk.into());
         }
-        if !self.descriptor.keys().continues(known.keys()) {
-            return Err(Code::BadKeyLog.into());
-        }
-        if self.descriptor.body().version <= known.body().version {
-            return Ok(());
-        }
-        let descriptor = self.descriptor.raw().to_vec().into();
-        step.record(&Record::DescriptorTaken { no: self.link, descriptor, at: step.now }, None)?;
-        step.wake(self.link);
-        Ok(())
+        key::take(step, self.link, &self.descriptor)
     }
 }

@@ -72,10 +72,11 @@ impl Command for NextBatch {
             return Ok(Next::NoSession);
         }
         let stream = find::stream(step, self.link)?;
-        let first = self.after.unwrap_or(stream.acked) + 1;
+        let first = stream.sendable(self.after.unwrap_or(stream.acked));
         let mut room = Room { deliveries: Vec::new(), bytes: BATCH_BYTES - BATCH_HEAD };
         again(step, self.link, first, &stream, &mut room)?;
-        if first + room.deliveries.len() as u64 > stream.out_length {
+        // As long as this desk gets back what it lost, it numbers nothing. proto-spec, section 5.7.
+        if first + room.deliveries.len() as u64 > stream.out_length && stream.recovery.is_none() {
             let mut rounds = ROUNDS;
             while number(step, self.link, &link, find::stream(step, self.link)?, &mut room)? {
                 rounds -= 1;
@@ -122,6 +123,9 @@ fn again(
     room: &mut Room,
 ) -> Result<(), Refusal> {
     for seq in first..=stream.out_length {
+        if stream.aside(seq).is_some() {
+            break;
+        }
         let row =
             step.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
         let Record::Numbered { signed, .. } = step.read(row.signed)? else {

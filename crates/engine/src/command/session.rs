@@ -97,8 +97,10 @@ impl Command for TakeWelcome {
             return Ok(Err(Code::SessionUnknown));
         }
         let (no, at) = (self.link, step.now);
-        if let Some(raw) = &welcome.descriptor {
-            take_descriptor(step, no, raw)?;
+        if let Some(raw) = &welcome.descriptor
+            && take_descriptor(step, no, raw)? == key::Taken::Forked
+        {
+            return Ok(Err(Code::BadKeyLog));
         }
         match change::welcomed(step, no, &link, &welcome)? {
             Meaning::Plain => {}

@@ -3,7 +3,7 @@
 
 use deskwire_machine::delegation::{Answer, Fate, Place};
 use deskwire_proto::id::Hash;
-use deskwire_store::Result;
+use deskwire_proto::keylog::KeyLog;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{Counted, Refolded, SetAside};
 use deskwire_store::row::{Effect, FileState, KeyChange, OwnKeysRow};
@@ -11,9 +11,10 @@ use deskwire_store::table::{
     ANNOUNCED, DELEGATIONS, EVENT_PLACES, FETCHING, FILES, OWN_KEYS, RECEIPTS, RECEIVED, Rows, RowsMut, SENT,
     THREADS, WAITING,
 };
+use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{own_effect, place_key, store};
-use super::{change, need, stream};
+use super::{change, contradiction, link, need, stream};
 use crate::overlay::Overlay;
 
 /// Messages are kept and shown from now on, without effect; the folds follow as records of their own.
@@ -114,13 +115,20 @@ pub(super) fn partners_keys(rows: &mut Overlay, no: LinkNo, keys: Hash, count: u
             Some(_) => {
                 row.session = None;
                 row.pending.clear();
-                row.in_change = Some(KeyChange { keys, place: None, most: 0 });
+                row.in_change = Some(KeyChange { keys, place: None, most: 0, confirmed: false });
             }
             None => row.in_key = newest,
         }
         row.in_keys = Some(keys);
         row.in_newest = newest;
     })
+}
+
+/// A newer key log of the partner was brought by somebody else, without a descriptor.
+pub(super) fn log_brought(rows: &mut Overlay, at: EntryRef, no: LinkNo, log: &[u8]) -> Result<()> {
+    let log = KeyLog::decode(log).map_err(|_| contradiction("a key log that was verified"))?;
+    partners_keys(rows, no, log.head(), log.keys().len())?;
+    link::with(rows, no, |row| row.key_log = Some(at))
 }
 
 /// Receipts for our messages behind `upto` bind nobody: whoever gave them was not the partner.

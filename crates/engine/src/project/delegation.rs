@@ -142,6 +142,18 @@ pub(super) fn own_struck(
     store(rows, delegation, &row, &changes)
 }
 
+/// Our own waiting event has another place among the items.
+pub(super) fn own_moved(rows: &mut Overlay, delegation: DelegationNo, from: Order, to: Order) -> Result<()> {
+    let mut row = need(rows, DELEGATIONS, &delegation)?;
+    row.case.move_waiting(from.0, to.0);
+    let role = row.case.role();
+    let before = (delegation, place_key(role, Place::Waiting(from.0)));
+    let at = need(rows, EVENT_PLACES, &before)?;
+    rows.delete(EVENT_PLACES, &before);
+    rows.put(EVENT_PLACES, &(delegation, place_key(role, Place::Waiting(to.0))), &at)?;
+    rows.put(DELEGATIONS, &delegation, &row)
+}
+
 /// Our own event was said before a loss, and its message came back.
 pub(super) fn own_recovered(
     rows: &mut Overlay,

@@ -99,6 +99,7 @@ pub(super) fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Res
         state,
         verified: None,
         descriptor: at,
+        key_log: None,
         terms: at,
         reveal: opened.reveal.clone(),
         retry: Retry::reset(opened.at),
@@ -108,6 +109,8 @@ pub(super) fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Res
     rows.put(LINKS, &opened.no, &row)?;
     rows.put(LINK_IDS, &opened.link, &opened.no)?;
     rows.put(STREAMS, &opened.no, &StreamRow::new(opened.link))?;
+    let keys = descriptor.keys();
+    super::aside::partners_keys(rows, opened.no, keys.head(), keys.keys().len())?;
     rows.delete(EXPECTED, &descriptor.desk());
     if let Some(secret) = &opened.invitation {
         change(rows, INVITATIONS, secret, |row| row.used = Some(opened.no))?;
@@ -148,6 +151,8 @@ pub(super) fn described(
     when: Timestamp,
 ) -> Result<()> {
     let descriptor = Descriptor::open(descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
+    let keys = descriptor.keys();
+    super::aside::partners_keys(rows, no, keys.head(), keys.keys().len())?;
     with(rows, no, |row| {
         row.partner_name = descriptor.body().name.clone();
         row.descriptor = at;

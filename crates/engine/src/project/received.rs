@@ -9,7 +9,7 @@ use deskwire_store::record::Received;
 use deskwire_store::row::{
     Audience, Author, DelegationRow, FileRow, FileState, ReceivedRow, ThreadKind, ThreadRow, TicketRow,
 };
-use deskwire_store::table::{FETCHING, FILES, RECEIVED, RowsMut, THREADS, TICKETS};
+use deskwire_store::table::{BLOB_FILES, FETCHING, FILES, RECEIVED, RowsMut, THREADS, TICKETS};
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{self, Entering};
@@ -22,12 +22,13 @@ pub(super) fn project(
     message: &Received,
     text: Option<&[u8]>,
 ) -> Result<()> {
-    let row = ReceivedRow { entry: at, hash: message.hash, at: message.at, refused: message.refused.clone() };
+    let row = ReceivedRow { entry: at, hash: message.hash, at: message.at, refused: message.refused.clone(), aside: None };
     rows.put(RECEIVED, &(message.no, message.seq), &row)?;
     stream::with(rows, message.no, |row| {
         row.in_length = message.seq;
         row.in_head = message.hash;
         row.in_seen = message.seen;
+        row.in_key = message.key;
     })?;
     match message.refused {
         Some(_) => Ok(()),
@@ -63,6 +64,7 @@ fn applied(rows: &mut Overlay, at: EntryRef, message: &Received, text: Option<&[
         audience: Audience::Delegations(vec![delegation]),
         at: message.at,
         shared: Vec::new(),
+        aside: None,
     };
     rows.put(THREADS, &(ticket, at), &row)
 }
@@ -135,6 +137,7 @@ fn announced(
         at: message.at,
     };
     rows.put(FILES, &file, &row)?;
+    rows.put(BLOB_FILES, &(facts.blob, file), &())?;
     rows.put(FETCHING, &(message.no, file), &())?;
     count(rows, |counters| counters.file = counters.file.max(file.0 + 1))
 }

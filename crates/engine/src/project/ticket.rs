@@ -5,7 +5,7 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{FileNo, TicketNumber};
 use deskwire_store::record::{FileMade, TicketMade};
 use deskwire_store::row::{Audience, Author, FileRow, FileState, ThreadKind, ThreadRow, TicketRow};
-use deskwire_store::table::{FETCHING, FILES, RowsMut, THREADS, TICKETS};
+use deskwire_store::table::{BLOB_FILES, FETCHING, FILES, RowsMut, THREADS, TICKETS};
 use deskwire_store::{EntryRef, Result};
 
 use super::{change, count};
@@ -55,6 +55,7 @@ pub(super) fn file(rows: &mut Overlay, at: EntryRef, made: &FileMade) -> Result<
         at: made.at,
     };
     rows.put(FILES, &made.file, &row)?;
+    rows.put(BLOB_FILES, &(made.blob, made.file), &())?;
     count(rows, |counters| counters.file = counters.file.max(made.file.0 + 1))?;
     thread(rows, (made.ticket, at), ThreadKind::File(made.file), made.audience.clone(), made.at)
 }
@@ -67,7 +68,7 @@ pub(super) fn thread(
     audience: Audience,
     at: Timestamp,
 ) -> Result<()> {
-    rows.put(THREADS, &key, &ThreadRow { kind, author: Author::Own, audience, at, shared: Vec::new() })
+    rows.put(THREADS, &key, &ThreadRow { kind, author: Author::Own, audience, at, shared: Vec::new(), aside: None })
 }
 
 /// The bytes of a partner's file have come, or never will.

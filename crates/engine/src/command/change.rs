@@ -1,0 +1,505 @@
+//! A change of key takes effect at a place of each stream: chosen by the author, kept by the reader. proto-spec,
+//! section 5.8.
+
+use deskwire_proto::code::Code;
+use deskwire_proto::cose::Sign1;
+use deskwire_proto::envelope::Verified;
+use deskwire_proto::id::{Hash, Nonce};
+use deskwire_proto::session::{Cut, Hello, Welcome};
+use deskwire_proto::text::{self, Line};
+use deskwire_store::local::{LinkNo, Order};
+use deskwire_store::record::{ItemMade, Record};
+use deskwire_store::row::{KeyChange, LinkEventRow, LinkRow, LinkState, Refused, StreamRow};
+use deskwire_store::table::{LINKS, OWN_KEYS, RECEIPTS, Rows};
+use deskwire_store::Direction;
+use serde_bytes::ByteBuf;
+
+use super::aside::{self, Away, set_aside};
+use super::{find, key, session};
+use crate::{Fault, Refusal, Step, cut_words, refused};
+
+/// Lines that an event of a link takes.
+const LINES: usize = 12;
+
+/// Compares the keys and the descriptor of this start with those that the journal knows. After a change of key every
+/// stream gets the place where the new one begins, as far as that can be told yet; partners are told of a new
+/// descriptor.
+pub(crate) fn started(step: &mut Step<'_>) -> Result<(), Refusal> {
+    let identity = step.identity;
+    let (keys, count) = (identity.keys().head(), identity.keys().keys().len() as u64);
+    let descriptor = Hash::of(identity.descriptor().raw());
+    let version = identity.descriptor().body().version;
+    let known = step.rows().get(OWN_KEYS, &())?;
+    let now = Record::OwnKeys { keys, count, descriptor, version, at: step.now };
+    let Some(known) = known else { return step.record(&now, None).map(drop) };
+    if known.count > count || (known.count == count && known.keys != keys) {
+        return Err(older_keys());
+    }
+    if known.descriptor == descriptor && known.keys == keys {
+        return Ok(());
+    }
+    if known.keys != keys {
+        changed(step, &known.planned, keys)?;
+    }
+    step.record(&now, None)?;
+    key::tell_descriptor(step)
+}
+
+fn older_keys() -> Refusal {
+    Refusal::new(
+        Fault::Conflict,
+        "keys-too-old",
+        "This desk has changed its key since the files in its keys folder were written: with them it would speak under a \
+         key that stands no more.",
+        "Put the newest signing key and key log there, as `deskwire key rotate` or `deskwire key import` wrote them.",
+    )
+}
+
+/// Our key is another one than at the last start.
+fn changed(
+    step: &mut Step<'_>,
+    planned: &Option<(Hash, deskwire_store::EntryRef)>,
+    keys: Hash,
+) -> Result<(), Refusal> {
+    let current = step.identity.keys().current().commitment();
+    let chosen = match planned {
+        Some((key, at)) if *key == current => match step.read(*at)? {
+            Record::KeyPlanned { places, .. } => places,
+            _ => return Err(find::broken("a planned key that is another record")),
+        },
+        Some(_) | None => Vec::new(),
+    };
+    for (no, link) in step.rows().list(LINKS, &(), usize::MAX)? {
+        if link.state == LinkState::Closed {
+            continue;
+        }
+        let stream = find::stream(step, no)?;
+        let most = chosen.iter().find(|(link, _)| *link == no).map_or(stream.out_length, |(_, most)| *most);
+        let most = most.min(stream.out_length);
+        let change = KeyChange { keys, place: None, most, confirmed: false };
+        step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
+        // Where receipts cover all of it, the partner's history is known to be ours.
+        if stream.acked >= stream.out_length {
+            decide(step, no, &link, Known { agreed: stream.out_length, held: stream.out_length })?;
+        }
+    }
+    let words = "The signing key of this desk was changed. Partners learn of it by themselves.";
+    note(step, LinkNo(0), "own-key-changed", words, Vec::new())
+}
+
+/// What our hello says of our stream.
+pub(super) struct Told {
+    pub(super) length: u64,
+    pub(super) head: Hash,
+    pub(super) change: Option<Cut>,
+}
+
+/// Until the place of a change can be told, the hello tells no more than what the partner surely holds alike.
+pub(super) fn told(step: &Step<'_>, no: LinkNo, link: &LinkRow, stream: &StreamRow) -> Result<Told, Refusal> {
+    match stream.out_change {
+        Some(KeyChange { place: None, .. }) => {
+            let head = session::sent_hash(step, no, link, stream.acked)?;
+            Ok(Told { length: stream.acked, head, change: None })
+        }
+        Some(KeyChange { place, .. }) => {
+            Ok(Told { length: stream.out_length, head: stream.out_head, change: place })
+        }
+        None => Ok(Told { length: stream.out_length, head: stream.out_head, change: None }),
+    }
+}
+
+/// What a welcome means for changes of key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Nothing: it is a welcome like any other.
+    Plain,
+    /// The place was decided: a hello that tells it has to follow.
+    SayAgain,
+    /// The partner holds messages that are not ours: they have to be fetched before the place can be decided.
+    Fetch,
+}
+
+/// Looks at a welcome of the partner, whose signature was checked, before anything else does.
+pub(super) fn welcomed(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    welcome: &Welcome,
+) -> Result<Meaning, Refusal> {
+    void_foreign_receipts(step, no, link, welcome)?;
+    step.memory.fetching.remove(&no);
+    let stream = find::stream(step, no)?;
+    let Some(change) = stream.out_change.filter(|change| !change.confirmed) else { return Ok(Meaning::Plain) };
+    let held = welcome.length;
+    let beyond = held > stream.out_length;
+    let alike = !beyond && session::sent_hash(step, no, link, held)? == welcome.head;
+    match (change.place, alike) {
+        (None, true) => {
+            decide(step, no, link, Known { agreed: stream.out_length, held })?;
+            Ok(Meaning::SayAgain)
+        }
+        (Some(_), true) => {
+            let change = KeyChange { confirmed: true, ..change };
+            step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
+            Ok(Meaning::Plain)
+        }
+        (Some(_), false) if !beyond => Ok(Meaning::Plain),
+        (place, false) => {
+            let known = if place.is_some() { stream.out_length } else { stream.acked };
+            step.memory.fetching.insert(no, (welcome.nonce, known + 1));
+            Ok(Meaning::Fetch)
+        }
+    }
+}
+
+/// From where on, and with which nonce, what the partner holds of our stream is fetched because our key has changed.
+pub(super) fn fetching(step: &Step<'_>, no: LinkNo) -> Option<(Nonce, u64)> {
+    step.memory.fetching.get(&no).copied()
+}
+
+/// Takes a page of what the partner holds of our stream. `true` when that was all: a new hello follows.
+///
+/// # Errors
+/// Inside: the [`Code`] of what does not fit; nothing was taken.
+pub(super) fn take_page(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    (messages, more): (Vec<Verified>, bool),
+) -> Result<Result<bool, Code>, Refusal> {
+    let Some((nonce, mut next)) = fetching(step, no) else { return Ok(Err(Code::RecoveryNotOffered)) };
+    if messages.is_empty() && more {
+        return Ok(Err(Code::RecoveryNeeded));
+    }
+    let before = find::stream(step, no)?.out_length;
+    let mut foreign: Option<(u64, u64)> = None;
+    for message in messages {
+        let stream = find::stream(step, no)?;
+        let Some(change) = stream.out_change else { return Ok(Err(Code::RecoveryNotOffered)) };
+        let (seq, prev) = (message.head.seq, session::sent_hash(step, no, link, next - 1)?);
+        if seq != next || message.head.prev != prev {
+            return Ok(Err(if seq == next { Code::BadPrev } else { Code::Gap }));
+        }
+        next += 1;
+        if change.place.is_none() {
+            if seq <= stream.out_length && session::sent_hash(step, no, link, seq)? == message.hash {
+                continue;
+            }
+            decide(step, no, link, Known { agreed: seq - 1, held: seq - 1 })?;
+        }
+        if message.key + 1 == step.identity.keys().keys().len() {
+            // Our newest key signed it: it is ours and was lost, which is for a recovery.
+            confirm(step, no)?;
+            break;
+        }
+        keep(step, no, message)?;
+        foreign = Some((foreign.map_or(seq, |(first, _)| first), seq));
+    }
+    if let Some(range) = foreign {
+        fetched(step, no, link, range)?;
+    }
+    if more {
+        step.memory.fetching.insert(no, (nonce, next));
+        return Ok(Ok(false));
+    }
+    step.memory.fetching.remove(&no);
+    if find::stream(step, no)?.out_change.is_some_and(|change| change.place.is_none()) {
+        decide(step, no, link, Known { agreed: before, held: next - 1 })?;
+    }
+    Ok(Ok(true))
+}
+
+/// From now on what the partner holds beyond our stream is our own.
+fn confirm(step: &mut Step<'_>, no: LinkNo) -> Result<(), Refusal> {
+    let Some(change) = find::stream(step, no)?.out_change else { return Ok(()) };
+    let change = KeyChange { confirmed: true, ..change };
+    step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None).map(drop)
+}
+
+/// Keeps a message that somebody else wrote in our name, under its number.
+fn keep(step: &mut Step<'_>, no: LinkNo, message: Verified) -> Result<(), Refusal> {
+    let order = Order(find::stream(step, no)?.next_order);
+    let head = message.head;
+    let made = ItemMade {
+        no,
+        order,
+        item: head.item,
+        kind: head.kind,
+        facts: head.facts,
+        delegation: None,
+        thread: None,
+        file: None,
+        event: None,
+        at: head.time,
+    };
+    let (signed, text) = (message.delivery.0, message.delivery.1);
+    step.record(&Record::ItemMade(made), text.map(|text| text.into_vec()))?;
+    let (seq, seen, hash) = (head.seq, head.seen, message.hash);
+    step.record(&Record::Numbered { no, order, seq, hash, seen, signed }, None).map(drop)
+}
+
+/// Up to which number both sides have the same stream of ours, and how many messages the partner holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// The whole of our stream if nothing of it contradicts what the partner holds.
+    pub(super) agreed: u64,
+    pub(super) held: u64,
+}
+
+/// Decides where our newest key begins. What the partner holds behind it loses its effect here too; what it does not
+/// hold, because a thief used its numbers, is numbered again; what is in doubt is not sent any more.
+pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Known) -> Result<(), Refusal> {
+    let stream = find::stream(step, no)?;
+    let Some(change) = stream.out_change else { return Ok(()) };
+    let place = change.most.min(known.agreed);
+    let cut = Cut(place, session::sent_hash(step, no, link, place)?);
+    let change = KeyChange { place: Some(cut), ..change };
+    step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
+    // What both have alike and the operator does not vouch for.
+    let shared = known.held.min(known.agreed);
+    let stays = shared.max(place);
+    let given_up = (stays < stream.out_length).then_some(stays + 1);
+    if place >= shared && given_up.is_none() {
+        return Ok(());
+    }
+    let end = Cut(stays, session::sent_hash(step, no, link, stays)?);
+    let why = disowned_here();
+    let range = (place + 1, shared);
+    let away = Away { no, ours: true, range, given_up, end: Some(end), why: why.clone() };
+    let doubtful = orders_above(step, no, change.most, stream.out_length)?;
+    let again = set_aside(step, away)?;
+    let mut dropped = 0;
+    for order in again.into_iter().filter(|order| doubtful.contains(order)) {
+        dropped += 1;
+        step.record(&Record::Dropped { no, order, why: why.clone(), at: step.now }, None)?;
+    }
+    told_of(step, no, link, range, dropped)
+}
+
+/// The places among the items of our messages behind this number.
+fn orders_above(
+    step: &Step<'_>,
+    no: LinkNo,
+    most: u64,
+    length: u64,
+) -> Result<Vec<Order>, Refusal> {
+    (most + 1..=length).map(|seq| Ok(aside::sent(step, no, seq)?.order)).collect()
+}
+
+/// Tells the operator which of our messages were disowned.
+fn told_of(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    range: (u64, u64),
+    dropped: u64,
+) -> Result<(), Refusal> {
+    let count = (range.1 + 1).saturating_sub(range.0);
+    if count + dropped == 0 {
+        return Ok(());
+    }
+    let mut lines = Vec::new();
+    for seq in (range.0..=range.1).take(LINES) {
+        let row = aside::sent(step, no, seq)?;
+        if let Record::Numbered { signed, .. } = step.read(row.signed)? {
+            lines.extend(line(seq, &signed));
+        }
+    }
+    let words = format!(
+        "This desk disowned {count} messages that {} holds under the old key, and holds back {dropped} more. They are kept \
+         and have no effect on either side. Say again what was true.",
+        link.partner_name
+    );
+    note(step, no, "messages-disowned", &words, lines)
+}
+
+/// Takes note of what was fetched from the partner and is not ours: kept, without effect.
+pub(super) fn fetched(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    range: (u64, u64),
+) -> Result<(), Refusal> {
+    let why = disowned_here();
+    set_aside(step, Away { no, ours: true, range, given_up: None, end: None, why })?;
+    told_of(step, no, link, range, 0)
+}
+
+/// Why a message of ours has no effect.
+pub(super) fn disowned_here() -> Refused {
+    refused(
+        "disowned",
+        "It was signed with a key that this desk has replaced, behind the place up to which that key stands. It has no \
+         effect on either side.",
+    )
+}
+
+/// Checks and takes the place that a hello tells for the author's newest key. `true` when the session has to wait for
+/// the place to be told.
+pub(super) fn heard(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    hello: &Hello,
+) -> Result<Result<bool, Code>, Refusal> {
+    let stream = find::stream(step, no)?;
+    let beginning = Cut(0, link.link.into());
+    match (stream.in_change, hello.change) {
+        (None, None) => Ok(Ok(false)),
+        // The key stood before the link did: it stands from the beginning.
+        (None, Some(told)) => Ok(if told == beginning { Ok(false) } else { Err(Code::Fork) }),
+        (Some(KeyChange { place: Some(_), .. }), None) => Ok(Ok(false)),
+        (Some(KeyChange { place: Some(known), .. }), Some(told)) => {
+            Ok(if told == known { Ok(false) } else { Err(Code::Fork) })
+        }
+        (Some(change @ KeyChange { place: None, .. }), None) => {
+            if hello.length > 0 || stream.in_length > 0 {
+                return Ok(Ok(true));
+            }
+            take_place(step, no, link, &stream, KeyChange { place: Some(beginning), ..change })?;
+            Ok(Ok(false))
+        }
+        (Some(change @ KeyChange { place: None, .. }), Some(told)) => {
+            if told.0 <= stream.in_length && hash_of_theirs(step, no, link, told.0)? != told.1 {
+                return Ok(Err(Code::Fork));
+            }
+            take_place(step, no, link, &stream, KeyChange { place: Some(told), ..change })?;
+            Ok(Ok(false))
+        }
+    }
+}
+
+/// The place is taken; what is held behind it was disowned by its author.
+fn take_place(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    stream: &StreamRow,
+    change: KeyChange,
+) -> Result<(), Refusal> {
+    let Some(place) = change.place else { return Ok(()) };
+    let seen = seen_at(step, no, stream, place.0)?;
+    step.record(&Record::KeyPlaced { no, change, seen, at: step.now }, None)?;
+    let range = (place.0 + 1, stream.in_length);
+    if range.0 > range.1 {
+        let words = format!("{} has changed its signing key.", link.partner_name);
+        return note(step, no, "key-changed", &words, Vec::new());
+    }
+    let why = refused(
+        "disowned",
+        &format!("{} has disowned this: somebody else had its key. It has no effect.", link.partner_name),
+    );
+    let mut lines = Vec::new();
+    for seq in (range.0..=range.1).take(LINES) {
+        if let Record::Received(message) = step.read(aside::received(step, no, seq)?.entry)? {
+            lines.extend(line(seq, &message.signed));
+        }
+    }
+    set_aside(step, Away { no, ours: false, range, given_up: None, end: None, why })?;
+    let words = format!(
+        "{} has changed its signing key and disowned {} messages that were signed with the old one. They are kept and have no \
+         effect; ask its operator before you act on them.",
+        link.partner_name,
+        range.1 + 1 - range.0
+    );
+    note(step, no, "messages-disowned", &words, lines)
+}
+
+/// The highest `seen` of the partner's messages up to this number.
+fn seen_at(step: &Step<'_>, no: LinkNo, stream: &StreamRow, seq: u64) -> Result<u64, Refusal> {
+    if seq >= stream.in_length {
+        return Ok(stream.in_seen);
+    }
+    if seq == 0 {
+        return Ok(0);
+    }
+    match step.read(aside::received(step, no, seq)?.entry)? {
+        Record::Received(message) => Ok(message.seen),
+        _ => Err(find::broken("a received message that is another record")),
+    }
+}
+
+fn hash_of_theirs(step: &Step<'_>, no: LinkNo, link: &LinkRow, seq: u64) -> Result<Hash, Refusal> {
+    if seq == 0 { Ok(link.link.into()) } else { Ok(aside::received(step, no, seq)?.hash) }
+}
+
+/// Whether a message that is next in the partner's stream stands where the partner's keys do: its key, and the hash at
+/// the place of the change.
+pub(super) fn stands(stream: &StreamRow, seq: u64, key: u64, hash: Hash) -> Result<(), Code> {
+    if !stream.key_stands(seq, key) {
+        return Err(Code::BadSignature);
+    }
+    match stream.in_change.and_then(|change| change.place) {
+        Some(place) if place.0 == seq && place.1 != hash => Err(Code::Fork),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A receipt that a retired key of the partner signed binds nobody if the partner's welcome says, under the new key, that
+/// it does not hold what the receipt covers.
+fn void_foreign_receipts(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    welcome: &Welcome,
+) -> Result<(), Refusal> {
+    let stream = find::stream(step, no)?;
+    if stream.in_change.is_none() || welcome.length >= stream.acked {
+        return Ok(());
+    }
+    let mut next = None;
+    let from = (no, welcome.length + 1);
+    step.rows().scan(RECEIPTS, &no, Some(&from), Direction::Forward, &mut |_, at| {
+        next = Some(at);
+        Ok(std::ops::ControlFlow::Break(()))
+    })?;
+    let Some(at) = next else { return Ok(()) };
+    let Record::ReceiptTaken { receipt, .. } = step.read(at)? else {
+        return Err(find::broken("a receipt that is another record"));
+    };
+    let signer = Sign1::parse(&receipt).map_err(|_| find::broken("a receipt that was taken"))?.key_id();
+    let keys = find::descriptor(step, link.descriptor)?;
+    if signer == keys.keys().current().id() {
+        return Ok(());
+    }
+    let why = refused("receipt-void", "The receipt for it was given by somebody else who had the partner's key.");
+    aside::void_receipts(step, no, welcome.length, &why)?;
+    let words = format!(
+        "{} changed its signing key and does not hold what receipts under the old key say. Those receipts bind nobody any \
+         more; what they covered is sent again.",
+        link.partner_name
+    );
+    note(step, no, "receipts-void", &words, Vec::new())
+}
+
+/// Keeps a hello that contradicts what is known of the author's keys, and pauses the link.
+pub(super) fn forked(step: &mut Step<'_>, no: LinkNo, hello: &[u8]) -> Result<(), Refusal> {
+    let record =
+        Record::Forked { no, held: ByteBuf::new(), other: ByteBuf::from(hello), at: step.now };
+    step.record(&record, None)?;
+    step.wake(no);
+    Ok(())
+}
+
+/// One line about a message, without anything that a person wrote in it.
+fn line(seq: u64, signed: &[u8]) -> Option<Line> {
+    let head = deskwire_proto::envelope::read_head(signed).ok()?;
+    Line::new(format!("message {seq}: {}", head.kind)).ok()
+}
+
+/// Tells the operator.
+pub(super) fn note(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    code: &str,
+    words: &str,
+    details: Vec<Line>,
+) -> Result<(), Refusal> {
+    let event = LinkEventRow {
+        at: step.now,
+        code: text::Code::new(code).expect("a code"),
+        words: cut_words(words),
+        details,
+    };
+    step.record(&Record::Noted { no, event }, None).map(drop)
+}

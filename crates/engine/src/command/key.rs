@@ -1,0 +1,281 @@
+//! Keys and descriptors: what partners are told of ours, what is taken of theirs, and the plan for a change after a
+//! theft. proto-spec, sections 2.3, 2.4 and 5.8.
+
+use deskwire_proto::code::Code;
+use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::id::Hash;
+use deskwire_proto::keylog::KeyLog;
+use deskwire_proto::message::common::NoText;
+use deskwire_proto::message::{Body, link_descriptor};
+use deskwire_proto::text::KindName;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::LinkNo;
+use deskwire_store::record::Record;
+use deskwire_store::row::{LinkRow, LinkState};
+use deskwire_store::table::{LINKS, OWN_KEYS, Rows, SENT};
+use serde_bytes::ByteBuf;
+
+use super::say::{Saying, say};
+use super::{change, find};
+use crate::{Command, Fault, Reader, Refusal, Step};
+
+/// Tells every partner of our newest descriptor.
+pub(super) fn tell_descriptor(step: &mut Step<'_>) -> Result<(), Refusal> {
+    let raw = step.identity.descriptor().raw().to_vec();
+    for (link, row) in step.rows().list(LINKS, &(), usize::MAX)? {
+        match row.state {
+            LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => {}
+            LinkState::WaitingApproval | LinkState::WaitingPartner | LinkState::Closed => continue,
+        }
+        let facts = link_descriptor::Facts { descriptor: ByteBuf::from(raw.clone()) };
+        let body = Body::LinkDescriptor { facts, text: NoText };
+        say(step, Saying { link, delegation: None, body, thread: None, file: None, item: None })?;
+    }
+    Ok(())
+}
+
+/// What became of a descriptor of a partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is the newest now.
+    Newer,
+    /// It is old, or known already: ignored without an error.
+    Old,
+    /// Its key log is forked: both are kept, and the link pauses.
+    Forked,
+}
+
+/// Takes a descriptor of a partner, whose signature was checked, if section 2.4 lets it be taken.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn take(step: &mut Step<'_>, no: LinkNo, newer: &Descriptor) -> Result<Taken, Refusal> {
+    let link = find::link(step, no)?;
+    let known = find::descriptor(step, link.descriptor)?;
+    if newer.desk() != link.partner || newer.raw() == known.raw() {
+        return Ok(Taken::Old);
+    }
+    let keys = find::key_log(step, &link)?;
+    if keys.continues(newer.keys()) && keys != *newer.keys() {
+        return Ok(Taken::Old);
+    }
+    if !newer.keys().continues(&keys) {
+        forked(step, no, &link, known.raw(), newer.raw())?;
+        return Ok(Taken::Forked);
+    }
+    if newer.body().version <= known.body().version {
+        return Ok(Taken::Old);
+    }
+    let descriptor = ByteBuf::from(newer.raw());
+    step.record(&Record::DescriptorTaken { no, descriptor, at: step.now }, None)?;
+    shown(step, no, &known, newer)?;
+    step.wake(no);
+    Ok(Taken::Newer)
+}
+
+/// Two key logs of one desk contradict each other: only somebody who held the next key can bring that about.
+fn forked(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    held: &[u8],
+    other: &[u8],
+) -> Result<(), Refusal> {
+    if matches!(link.state, LinkState::Paused(_) | LinkState::Closed) {
+        return Ok(());
+    }
+    let (held, other) = (ByteBuf::from(held), ByteBuf::from(other));
+    step.record(&Record::Forked { no, held, other, at: step.now }, None)?;
+    let words = format!(
+        "Two key logs of {} contradict each other. Both are kept, the one known before stays in use, and the link pauses. Ask \
+         its operator by telephone which key is right; if the other side's next key was stolen, link anew.",
+        link.partner_name
+    );
+    change::note(step, no, "key-log-forked", &words, Vec::new())?;
+    step.wake(no);
+    Ok(())
+}
+
+/// Shows the operator what a partner says of itself now. proto-spec, section 13.4.
+fn shown(step: &mut Step<'_>, no: LinkNo, known: &Descriptor, newer: &Descriptor) -> Result<(), Refusal> {
+    let (before, now) = (known.body(), newer.body());
+    let mut said = Vec::new();
+    if before.name != now.name {
+        said.push(format!("it is called {} now", now.name));
+    }
+    if before.endpoints != now.endpoints {
+        let all: Vec<&str> = now.endpoints.iter().map(|url| url.as_str()).collect();
+        said.push(match all.is_empty() {
+            true => "it has no address any more and comes to ask".to_owned(),
+            false => format!("it is at {} now", all.join(", ")),
+        });
+    }
+    if before.tls != now.tls {
+        said.push("its TLS key changes".to_owned());
+    }
+    if before.features.iter().any(|feature| !now.features.contains(feature)) {
+        said.push("it gave up a feature".to_owned());
+    }
+    if before.limits != now.limits {
+        said.push("its limits are others".to_owned());
+    }
+    if said.is_empty() {
+        return Ok(());
+    }
+    let words = format!("{} says of itself: {}.", before.name, said.join("; "));
+    change::note(step, no, "partner-changed", &words, Vec::new())
+}
+
+/// A partner's key log that somebody brought: an operator, or another partner. Events prove themselves.
+#[derive(Debug, Clone)]
+pub struct ImportKeyLog {
+    /// The log.
+    pub log: KeyLog,
+}
+
+/// What became of a key log that was brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Imported {
+    /// Nobody with this desk id is known here.
+    Unknown,
+    /// It is known already.
+    Known,
+    /// It continues what was known: nothing signed by the older keys is taken any more until the desk has come itself.
+    Newer,
+    /// It contradicts what was known: the links are paused.
+    Forked,
+}
+
+impl Command for ImportKeyLog {
+    type Reply = Imported;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Imported, Refusal> {
+        let mut outcome = Imported::Unknown;
+        for (no, link) in step.rows().list(LINKS, &(), usize::MAX)? {
+            if link.partner != self.log.desk() || link.state == LinkState::Closed {
+                continue;
+            }
+            let known = find::descriptor(step, link.descriptor)?;
+            let stream = find::stream(step, no)?;
+            let newest = find::key_log(step, &link)?;
+            if !self.log.continues(&newest) && !newest.continues(&self.log) {
+                let brought = self.log.encode();
+                forked(step, no, &link, known.raw(), &brought)?;
+                return Ok(Imported::Forked);
+            }
+            if newest.continues(&self.log) || stream.in_keys == Some(self.log.head()) {
+                outcome = Imported::Known;
+                continue;
+            }
+            let log = ByteBuf::from(self.log.encode());
+            step.record(&Record::KeyLogTaken { no, log, at: step.now }, None)?;
+            let words = format!(
+                "A newer key log of {} was brought. Its older keys are taken no more; the link goes on as soon as its desk says \
+                 hello under the new key.",
+                link.partner_name
+            );
+            change::note(step, no, "key-log-brought", &words, Vec::new())?;
+            step.wake(no);
+            outcome = Imported::Newer;
+        }
+        Ok(outcome)
+    }
+}
+
+/// Up to where our streams are ours, chosen after a theft, for the key that comes into use next.
+#[derive(Debug, Clone)]
+pub struct PlanKey {
+    /// Hash of the key that comes into use.
+    pub key: Hash,
+    /// The last message of each stream that is ours; of streams that are not named, all.
+    pub places: Vec<(LinkNo, u64)>,
+}
+
+impl Command for PlanKey {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        if step.rows().get(OWN_KEYS, &())?.is_none() {
+            return Err(find::broken("a desk that never started"));
+        }
+        for (no, most) in &self.places {
+            let stream = find::stream(step, *no)?;
+            if *most > stream.out_length {
+                let link = find::link(step, *no)?;
+                return Err(Refusal::new(
+                    Fault::Invalid,
+                    "no-such-message",
+                    format!(
+                        "The stream to {} has {} messages, so it cannot be ours up to {most}.",
+                        link.name, stream.out_length
+                    ),
+                    format!("See them with `deskwire log {}`.", link.name),
+                ));
+            }
+        }
+        step.record(&Record::KeyPlanned { key: self.key, places: self.places, at: step.now }, None).map(drop)
+    }
+}
+
+/// A message of ours that is in doubt after a theft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubtful {
+    /// The link.
+    pub link: LinkNo,
+    /// How this desk calls it.
+    pub name: String,
+    /// Its number.
+    pub seq: u64,
+    /// What was said.
+    pub kind: KindName,
+    /// When it was said, as the message itself says.
+    pub time: Timestamp,
+    /// Whether the partner has given a receipt for it.
+    pub delivered: bool,
+}
+
+/// The places up to which our streams are beyond doubt if the key was stolen at `since`, and every message behind them.
+///
+/// # Errors
+/// When the store fails.
+pub fn doubtful(
+    reader: &Reader,
+    since: Timestamp,
+) -> Result<(Vec<(LinkNo, u64)>, Vec<Doubtful>), Refusal> {
+    let (mut places, mut all) = (Vec::new(), Vec::new());
+    for partner in reader.partners()? {
+        if partner.row.state == LinkState::Closed {
+            continue;
+        }
+        let stream = reader.stream(partner.no)?;
+        let mut place = stream.out_length;
+        while place > 0 && time_of(reader, partner.no, place)?.0 >= since {
+            place -= 1;
+        }
+        all.extend(behind(reader, partner.no, partner.row.name.as_str(), place)?);
+        places.push((partner.no, place));
+    }
+    Ok((places, all))
+}
+
+/// Our messages of one link behind a place.
+///
+/// # Errors
+/// When the store fails.
+pub fn behind(reader: &Reader, no: LinkNo, name: &str, place: u64) -> Result<Vec<Doubtful>, Refusal> {
+    let stream = reader.stream(no)?;
+    let one = |seq| {
+        let (time, kind) = time_of(reader, no, seq)?;
+        Ok(Doubtful { link: no, name: name.to_owned(), seq, kind, time, delivered: seq <= stream.acked })
+    };
+    (place + 1..=stream.out_length).map(one).collect()
+}
+
+fn time_of(reader: &Reader, no: LinkNo, seq: u64) -> Result<(Timestamp, KindName), Refusal> {
+    let row = reader.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
+    let Record::Numbered { signed, .. } = reader.record(row.signed)? else {
+        return Err(find::broken("a sent message that is another record"));
+    };
+    let head = deskwire_proto::envelope::read_head(&signed).map_err(|code: Code| Refusal::from(code))?;
+    Ok((head.time, head.kind))
+}
