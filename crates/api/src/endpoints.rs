@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
-use crate::{act, comment, delegation, desk, file, invitation, link, log, queue, ticket, upload, verify};
+use crate::{act, comment, delegation, desk, file, invitation, link, log, metrics, queue, ticket, upload, verify};
 
 macro_rules! endpoints {
     ($($method:ident $path:literal => $module:ident::$handler:ident;)*) => {
@@ -44,6 +44,7 @@ macro_rules! endpoints {
 endpoints! {
     get "/healthz" => desk::health;
     get "/readyz" => desk::ready;
+    get "/metrics" => metrics::show;
     get "/v1/openapi.json" => desk::description;
     get "/v1/desk" => desk::show_desk;
     post "/v1/verify" => verify::run;
@@ -158,7 +159,7 @@ fn complete(operation: &mut Operation, path: &str, changes: bool) {
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let refused = ResponseBuilder::new().description("Refused.").content(api::PROBLEM_MEDIA, problem).build();
     operation.responses.responses.insert("default".to_owned(), RefOr::T(refused));
-    if path.starts_with(api::PREFIX) {
+    if path.starts_with(api::PREFIX) || path == "/metrics" {
         operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
     }
     if changes {

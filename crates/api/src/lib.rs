@@ -18,6 +18,7 @@ mod idempotency;
 mod invitation;
 mod link;
 mod log;
+pub mod metrics;
 mod parse;
 mod queue;
 mod request;

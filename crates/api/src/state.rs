@@ -11,6 +11,7 @@ use deskwire_proto::time::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::error::ApiError;
+use crate::metrics::Meter;
 use crate::upload::Arrivals;
 
 /// What the daemon gives the API.
@@ -34,6 +35,8 @@ pub struct ApiState {
     pub file_limit: u64,
     /// With fewer free bytes on the disk the desk is not ready for new work.
     pub free_floor: u64,
+    /// What other parts of the daemon measure, for `/metrics`.
+    pub meters: Vec<Meter>,
 }
 
 /// A token of the API.

@@ -12,6 +12,7 @@ mod file;
 mod link;
 pub mod local;
 mod query;
+mod queue;
 mod ticket;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use deskwire_api::ApiState;
 use deskwire_engine::identity::Identity;
 use deskwire_engine::port::{Effect, Notifier, SystemClock, SystemEntropy};
+use deskwire_engine::quota::{Quota, Quotas};
 use deskwire_engine::{Core, Engine, Running};
 use deskwire_federation::{Bell, Federation};
 use deskwire_http::server::{Drained, Limits, Listener, ShutdownTrigger, Transport};
@@ -21,11 +22,12 @@ use deskwire_store::{Opened, WriteError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::error::{StartError, sentence};
 use crate::face;
 use crate::folder::{Folder, replace};
 use crate::material::Material;
+use crate::meter::{Requests, meters};
 
 /// How long requests in work may go on after the stop; those of partners are repeated, those of the own people carry
 /// keys with which they can be.
@@ -42,8 +44,8 @@ pub struct Serving {
     pub desk: DeskId,
     /// Its name.
     pub name: Label,
-    /// The address on which partners are listened to.
-    pub listen: SocketAddr,
+    /// The address on which partners are listened to, if they are.
+    pub listen: Listen,
     /// The address of the operator API.
     pub api: SocketAddr,
     /// What partners are told of where it is.
@@ -54,7 +56,7 @@ pub struct Serving {
 pub struct Daemon {
     serving: Serving,
     stop: ShutdownTrigger,
-    listeners: [JoinHandle<Drained>; 2],
+    listeners: Vec<JoinHandle<Drained>>,
     federation: Federation,
     running: Running,
     writer_ended: oneshot::Receiver<()>,
@@ -73,30 +75,40 @@ impl Daemon {
         let api_address = folder.api_address();
         // Left there by a daemon that was killed.
         let _ = fs::remove_file(&api_address);
-        let peer = Listener::bind(config.peer.listen).await?;
+        let peer = peer_listener(config).await?;
+        let listen = Listen(peer.as_ref().map(Listener::local_addr));
         let api = Listener::bind(config.api.listen.address()).await?;
-        let identity = Arc::new(face::identity(folder, config, &material, peer.local_addr(), started)?);
-        let core = open_core(opened, Arc::clone(&identity)).await?;
+        let identity = Arc::new(face::identity(folder, config, &material, listen, started)?);
+        let mut core = open_core(opened, Arc::clone(&identity)).await?;
+        core.limit(quotas(config), config.files.disk_floor.0);
         let (bell, effects) = deskwire_federation::bell();
         let (ended, writer_ended) = oneshot::channel();
         let notifier = Box::new(Ringer { bell, _ended: ended });
         let (engine, running) = Engine::start(core, Arc::new(SystemClock), notifier).map_err(no_thread)?;
-        let courier =
-            deskwire_federation::Config { allowed_ranges: config.peer.allow_ranges.0.clone(), grace: GRACE };
+        let courier = deskwire_federation::Config {
+            allowed_ranges: config.peer.allow_ranges.0.clone(),
+            grace: GRACE,
+            disk_floor: config.files.disk_floor.0,
+            ..deskwire_federation::Config::default()
+        };
         let federation = Federation::start(engine.clone(), effects, courier);
-        let serving = serving(&identity, config, peer.local_addr(), api.local_addr());
+        let serving = serving(&identity, config, listen, api.local_addr());
         let stop = ShutdownTrigger::new();
         let tls = Transport::Tls(ServerTls::new(&material.tls));
-        let state = api_state(config, material, engine, &federation, &serving, started);
-        let listeners = [
-            tokio::spawn(peer.serve(federation.router(), tls, peer_limits(config), stop.subscribe())),
-            tokio::spawn(api.serve(
-                deskwire_api::router(state),
-                Transport::Plain,
-                Limits { drain: DRAIN, ..Limits::local() },
-                stop.subscribe(),
-            )),
-        ];
+        let (from_partners, from_people) = (Requests::new(), Requests::new());
+        let listened = (Arc::clone(&from_partners), Arc::clone(&from_people));
+        let meters = meters(listened, federation.counted(), folder.store());
+        let state =
+            ApiState { meters, ..api_state(config, material, engine, &federation, &serving, started) };
+        let routes = from_partners.counted(federation.router());
+        let partners = peer.map(|peer| peer.serve(routes, tls, peer_limits(config), stop.subscribe()));
+        let people = api.serve(
+            from_people.counted(deskwire_api::router(state)),
+            Transport::Plain,
+            Limits { drain: DRAIN, ..Limits::local() },
+            stop.subscribe(),
+        );
+        let listeners = partners.map(tokio::spawn).into_iter().chain([tokio::spawn(people)]).collect();
         let daemon = Self { serving, stop, listeners, federation, running, writer_ended, api_address };
         if let Err(error) = daemon.tell_address() {
             // Nobody could find it. Why it does not run matters more than how that ends.
@@ -126,6 +138,7 @@ impl Daemon {
         // Whoever looks for the daemon shall not find it any more.
         let _ = fs::remove_file(&self.api_address);
         self.stop.request();
+        self.federation.release();
         for listener in self.listeners {
             match listener.await {
                 Ok(Drained { cut: 0 }) => {}
@@ -195,10 +208,25 @@ async fn open_core(opened: Opened, identity: Arc<Identity>) -> Result<Core, Star
     Ok(blocking(open).await??)
 }
 
-fn serving(identity: &Identity, config: &Config, listen: SocketAddr, api: SocketAddr) -> Serving {
+/// The listener for partners, unless the desk is one that goes to them.
+async fn peer_listener(config: &Config) -> Result<Option<Listener>, StartError> {
+    match config.peer.listen {
+        Listen(Some(address)) => Ok(Some(Listener::bind(address).await?)),
+        Listen(None) if !config.peer.endpoints.0.is_empty() => Err(StartError::new(
+            "endpoints-without-listener",
+            "peer.endpoints tells partners an address, and peer.listen is \"none\", so nobody would answer there.",
+            "Take peer.endpoints out of deskwire.toml, or give peer.listen an address.",
+        )),
+        Listen(None) => Ok(None),
+    }
+}
+
+fn serving(identity: &Identity, config: &Config, listen: Listen, api: SocketAddr) -> Serving {
     let endpoints = face::announced(config, listen);
-    if endpoints.is_empty() {
-        tracing::warn!(%listen, "no address is told to partners, so they cannot reach this desk: set peer.endpoints");
+    if listen == Listen(None) {
+        tracing::info!("this desk listens to no partners: it goes to them and fetches what they have for it");
+    } else if endpoints.is_empty() {
+        tracing::warn!(%listen, "no address is told to partners, so they cannot reach this desk, and it goes to them: set peer.endpoints");
     }
     Serving { desk: identity.desk(), name: config.desk.name.clone(), listen, api, endpoints }
 }
@@ -216,12 +244,34 @@ fn api_state(
         linker: federation.linker(),
         tokens: material.tokens,
         api: serving.api.to_string(),
-        listen: vec![serving.listen.to_string()],
+        listen: serving.listen.0.iter().map(ToString::to_string).collect(),
         started,
         terms: face::terms(config),
         file_limit: config.files.largest.0,
         free_floor: config.files.disk_floor.0,
+        meters: Vec::new(),
     }
+}
+
+fn quotas(config: &Config) -> Quotas {
+    let limits = &config.limits;
+    let link = Quota {
+        messages_per_hour: limits.link_messages_per_hour.0.into(),
+        bytes_per_day: limits.link_bytes_per_day.0,
+        files_per_day: limits.link_files_per_day.0.into(),
+        file_bytes_per_day: limits.link_file_bytes_per_day.0,
+        open_delegations: limits.link_open_delegations.0.into(),
+        undelivered: limits.link_undelivered.0.into(),
+    };
+    let all = Quota {
+        messages_per_hour: limits.all_messages_per_hour.0.into(),
+        bytes_per_day: limits.all_bytes_per_day.0,
+        files_per_day: limits.all_files_per_day.0.into(),
+        file_bytes_per_day: limits.all_file_bytes_per_day.0,
+        open_delegations: limits.all_open_delegations.0.into(),
+        undelivered: u64::MAX,
+    };
+    Quotas { link, all }
 }
 
 fn peer_limits(config: &Config) -> Limits {

@@ -1,5 +1,6 @@
 //! Configuration and wiring of the daemon: settings, the making of a desk, and its running.
 
+mod backup;
 pub mod config;
 mod daemon;
 mod error;
@@ -8,13 +9,18 @@ mod folder;
 mod init;
 mod logging;
 mod material;
+mod meter;
 mod prefix;
+mod restore;
+mod sealed;
 mod serve;
 mod signing_key;
 mod token;
 
+pub use backup::{Backup, NewBackup, backup};
 pub use daemon::{Daemon, Serving};
 pub use error::StartError;
 pub use folder::Folder;
 pub use init::{Made, NewDesk, Recovery, init};
+pub use restore::{NewRestore, Restored, check_backup, restore};
 pub use serve::{load, serve};

@@ -8,17 +8,18 @@ use deskwire_proto::id::InstanceId;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::record::Record;
 use deskwire_store::{
-    Blobs, JournalReader, Keeper, Opened, Position, Replayed, SealedGroup, Sink, Stage, View, ViewState,
-    WriteError,
+    Archive, Blobs, JournalReader, Keeper, Opened, Position, SealedGroup, Sink, Snapshots, Stage, View,
+    ViewState, WriteError,
 };
 
 use crate::Refusal;
 use crate::command::change;
+use crate::custody::Custody;
+use crate::fold::{fold, load};
 use crate::identity::Identity;
 use crate::memory::Memory;
 use crate::overlay::Overlay;
 use crate::port::{Effect, Entropy};
-use crate::project::project;
 use crate::quota::{Quotas, Room};
 use crate::sabotage::{self, Sabotage};
 use crate::step::{Command, Step};
@@ -39,6 +40,8 @@ pub struct Core {
     view: Arc<dyn View>,
     blobs: Arc<dyn Blobs>,
     keeper: Arc<dyn Keeper>,
+    archive: Arc<dyn Archive>,
+    snapshots: Arc<Snapshots>,
     overlay: Overlay,
     entropy: Box<dyn Entropy>,
     effects: BTreeSet<Effect>,
@@ -56,12 +59,19 @@ impl Core {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Self, Refusal> {
-        let Opened { stage, sink, reader, view, view_state, blobs, keeper, archive: _ } = opened;
+        let Opened { stage, sink, reader, view, view_state, blobs, keeper, archive, snapshots } = opened;
         let from = match &view_state {
             ViewState::Intact => view.position()?,
-            ViewState::NeedsRebuild(_) => None,
+            ViewState::NeedsRebuild(_) => load(&view, &snapshots, reader.as_ref(), keeper.as_ref())?,
         };
-        replay(&view, reader.as_ref(), from, progress)?;
+        let mut groups = 0u64;
+        fold(&view, reader.as_ref(), from, None, &mut |_| {
+            groups += 1;
+            if groups.is_multiple_of(1_000) {
+                progress(groups);
+            }
+            ControlFlow::Continue(())
+        })?;
         if let ViewState::NeedsRebuild(reason) = view_state {
             tracing::info!(%reason, "the view was folded anew from the journal");
             keeper.view_rebuilt()?;
@@ -80,6 +90,8 @@ impl Core {
             view,
             blobs,
             keeper,
+            archive,
+            snapshots,
             entropy,
             effects: BTreeSet::new(),
         };
@@ -223,6 +235,10 @@ impl Core {
         Arc::clone(&self.memory.contacts)
     }
 
+    pub(crate) fn gauges(&self) -> crate::gauge::SharedGauges {
+        Arc::clone(&self.memory.gauges)
+    }
+
     pub(crate) fn skews(&self) -> crate::reader::Skews {
         Arc::clone(&self.memory.skews)
     }
@@ -241,48 +257,22 @@ impl Core {
         &self.keeper
     }
 
+    /// What wants care in the background.
+    pub fn custody(&self) -> Custody {
+        Custody {
+            journal: Arc::clone(&self.journal),
+            archive: Arc::clone(&self.archive),
+            snapshots: Arc::clone(&self.snapshots),
+            view: Arc::clone(&self.view),
+            blobs: Arc::clone(&self.blobs),
+            keeper: Arc::clone(&self.keeper),
+        }
+    }
+
     /// Who this desk is.
     pub fn identity(&self) -> &Arc<Identity> {
         &self.identity
     }
-}
-
-/// Folds the journal behind `from` into the view, group by group.
-fn replay(
-    view: &Arc<dyn View>,
-    journal: &dyn JournalReader,
-    from: Option<Position>,
-    progress: Progress<'_>,
-) -> Result<(), Refusal> {
-    let mut overlay = Overlay::new(Arc::clone(view));
-    let mut failure = None;
-    let mut groups = 0u64;
-    journal.replay(from, &mut |replayed| {
-        let done = match replayed {
-            Replayed::Entry(at, entry) => {
-                Record::read(&entry).and_then(|mut record| {
-                    sabotage::decide_again(&mut record);
-                    project(&mut overlay, at, &record, entry.text.bytes())
-                })
-            }
-            Replayed::GroupEnd(position) => {
-                groups += 1;
-                if groups.is_multiple_of(1_000) {
-                    progress(groups);
-                }
-                overlay.seal();
-                view.apply(&overlay.land(), &position)
-            }
-        };
-        match done {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn not_written(error: &WriteError) -> Refusal {

@@ -6,6 +6,9 @@
 
 pub mod command;
 mod core;
+pub mod custody;
+mod fold;
+pub mod gauge;
 pub mod identity;
 mod memory;
 mod overlay;

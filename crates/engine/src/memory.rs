@@ -11,6 +11,7 @@ use deskwire_store::local::LinkNo;
 
 use crate::quota::{Room, Usage};
 use crate::command::clock::Skew;
+use crate::gauge::SharedGauges;
 use crate::reader::{Contacts, Skews};
 
 /// Sessions of our own streams, and when partners were last heard.
@@ -30,6 +31,8 @@ pub struct Memory {
     pub(crate) terms: HashMap<EntryRef, Arc<Terms>>,
     /// Since when this desk has been awake without a gap in its time, and when that was last looked at.
     pub(crate) ticked: Option<(Timestamp, Timestamp)>,
+    /// What is measured for people.
+    pub(crate) gauges: SharedGauges,
     /// How the clock of each partner differs.
     pub(crate) skews: Skews,
     /// When an authenticated word of each partner last came.
@@ -52,6 +55,7 @@ impl Memory {
             greeted: HashSet::new(),
             terms: HashMap::new(),
             ticked: None,
+            gauges: SharedGauges::default(),
             skews: Skews::default(),
             contacts: Contacts::default(),
             usage: Usage::new(room),

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::Refusal;
 use crate::core::Core;
+use crate::gauge::{Gauges, Moment, SharedGauges};
 use crate::identity::Identity;
 use crate::port::{Clock, Notifier};
 use crate::quota::Room;
@@ -43,6 +44,7 @@ pub struct Engine {
     queue: mpsc::Sender<Order>,
     reader: Reader,
     clock: Arc<dyn Clock>,
+    gauges: SharedGauges,
     /// How many commands wait for the writer.
     waiting: Arc<AtomicUsize>,
     room: Arc<Room>,
@@ -68,6 +70,7 @@ impl Engine {
         let (queue, orders) = mpsc::channel();
         let reader = Reader::new(&core, Arc::clone(&clock));
         let room = core.room();
+        let gauges = core.gauges();
         let sink = core.take_sink().ok_or_else(|| std::io::Error::other("this core has a writer already"))?;
         let (groups, sealed) = mpsc::channel();
         let landed = queue.clone();
@@ -82,11 +85,13 @@ impl Engine {
             backlog: VecDeque::new(),
             building: Vec::new(),
             syncing: Vec::new(),
+            gauges: Arc::clone(&gauges),
+            sealed: None,
             stopping: false,
         };
         let thread = std::thread::Builder::new().name("writer".into()).spawn(move || writer.run())?;
         let waiting = Arc::default();
-        Ok((Self { queue: queue.clone(), reader, clock, waiting, room }, Running { queue, thread, syncing }))
+        Ok((Self { queue: queue.clone(), reader, clock, gauges, waiting, room }, Running { queue, thread, syncing }))
     }
 
     /// Runs a command and waits until its group is on stable storage.
@@ -100,8 +105,10 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         let waiting = Arc::clone(&self.waiting);
         waiting.fetch_add(1, Ordering::Relaxed);
+        let (gauges, asked) = (Arc::clone(&self.gauges), Moment::now());
         let job: Job = Box::new(move |core, now| {
             waiting.fetch_sub(1, Ordering::Relaxed);
+            gauges.queued.took(asked.elapsed());
             let outcome = core.step(now, command);
             Box::new(move |fate: Result<(), Refusal>| {
                 // Nobody waits any more when the caller has gone away.
@@ -112,6 +119,12 @@ impl Engine {
         answered.await.map_err(|_| Refusal::stopping())?
     }
 
+    /// What the engine measures of itself.
+    #[must_use]
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+
     /// What is committed.
     #[must_use]
     pub fn reader(&self) -> &Reader {
@@ -120,7 +133,7 @@ impl Engine {
 
     /// Who this desk is.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &Arc<Identity> {
         self.reader.identity()
     }
 
@@ -197,6 +210,9 @@ struct Writer {
     /// Answers of the group being built, and of the one being synced.
     building: Vec<Release>,
     syncing: Vec<Release>,
+    gauges: SharedGauges,
+    /// When the group that is being synced was sealed.
+    sealed: Option<Moment>,
     stopping: bool,
 }
 
@@ -260,6 +276,8 @@ impl Writer {
             effects.iter().for_each(|effect| self.notifier.notify(effect));
             return Ok(());
         };
+        self.gauges.group.observe(releases.len() as u64);
+        self.sealed = Some(Moment::now());
         self.syncing = releases;
         self.groups.send(group).map_err(|_| WriteError::Fatal("the syncing thread has ended".into()))
     }
@@ -267,6 +285,9 @@ impl Writer {
     fn landed(&mut self, written: Result<Position, WriteError>) -> Result<(), WriteError> {
         match self.core.land(written) {
             Ok(effects) => {
+                if let Some(sealed) = self.sealed.take() {
+                    self.gauges.sync.took(sealed.elapsed());
+                }
                 self.syncing.drain(..).for_each(|release| release(Ok(())));
                 effects.iter().for_each(|effect| self.notifier.notify(effect));
                 Ok(())

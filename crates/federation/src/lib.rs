@@ -97,6 +97,12 @@ impl Federation {
         self.shared.counters.snapshot()
     }
 
+    /// A way to read [`Federation::numbers`] from elsewhere.
+    pub fn counted(&self) -> impl Fn() -> Numbers + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || shared.counters.snapshot()
+    }
+
     /// Answers the requests that are held for partners, so that the listener can end at once. Call it when the listener is
     /// asked to stop.
     pub fn release(&self) {

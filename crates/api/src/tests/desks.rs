@@ -128,6 +128,7 @@ impl Desk {
             terms: Terms::default(),
             file_limit: FILE_LIMIT,
             free_floor: FREE_FLOOR,
+            meters: Vec::new(),
         });
         Self { engine, store, router, linker, running: Some(running), keys: AtomicU64::new(1) }
     }

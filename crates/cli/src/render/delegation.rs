@@ -2,7 +2,7 @@
 
 use deskwire_api_types::{
     Delegation, DelegationList, DelegationState, Effect, OfferFields, PendingChange, Role, TimelineEvent,
-    Turn, WaitingFor,
+    Turn, Undelivered, WaitingFor,
 };
 
 use super::{Fields, Style, Table, indent, person, short, when};
@@ -48,12 +48,7 @@ pub(crate) fn brief(delegation: &Delegation, style: Style) -> String {
         turn(delegation, style),
     );
     if let Some(undelivered) = &delegation.undelivered {
-        let words = format!(
-            "{} not received by the partner yet, since {}",
-            undelivered.items,
-            when(undelivered.since)
-        );
-        text.push_str(&indent(&style.yellow(&words), 2));
+        text.push_str(&indent(&not_received(undelivered, style), 2));
     }
     text
 }
@@ -66,9 +61,7 @@ pub(crate) fn show(delegation: &Delegation, style: Style) -> String {
     };
     let (own, partner) = (&delegation.own, &delegation.partner);
     let actions: Vec<_> = delegation.actions.iter().map(|action| action.as_str()).collect();
-    let undelivered = delegation
-        .undelivered
-        .map(|open| style.yellow(&format!("{} items since {}", open.items, when(open.since))));
+    let undelivered = delegation.undelivered.as_ref().map(|open| not_received(open, style));
     let fields = Fields::default()
         .put("partner", format!("{}, link {}", partner.name, delegation.link))
         .put("state", state(delegation, style))
@@ -99,6 +92,16 @@ pub(crate) fn show(delegation: &Delegation, style: Style) -> String {
         }
     }
     text
+}
+
+/// What has not reached the partner, since when, and what of it waits for a person.
+fn not_received(open: &Undelivered, style: Style) -> String {
+    let parked = match open.parked {
+        0 => String::new(),
+        parked => format!(", {parked} of them parked: see `deskwire queue list`"),
+    };
+    let words = format!("{} items, not delivered since {}{parked}", open.items, when(open.since));
+    if open.late || open.parked > 0 { style.red(&words) } else { style.yellow(&words) }
 }
 
 fn arrow(role: Role) -> &'static str {
@@ -193,7 +196,7 @@ fn event(event: &TimelineEvent, delegation: &Delegation, style: Style) -> String
         Effect::Applied => String::new(),
         Effect::Superseded => style.dim(word),
         Effect::Provisional | Effect::Waiting => style.yellow(word),
-        Effect::Refused | Effect::Unsupported => style.red(word),
+        Effect::Refused | Effect::Unsupported | Effect::Parked => style.red(word),
     };
     let line = format!("  {}  {}  {who}  {effect}", when(event.time), style.bold(&event.kind));
     let mut text = format!("{}\n", line.trim_end());

@@ -1,17 +1,21 @@
 //! Links as text.
 
-use deskwire_api_types::{Link, LinkEvent, LinkList, LinkState, PersonTerm, Redelegate, Terms, Words};
+use deskwire_api_types::{
+    HealthState, Link, LinkEvent, LinkHealth, LinkList, LinkState, PersonTerm, Redelegate, Terms, Words,
+};
 
 use super::{Fields, Style, Table, bytes, when};
 
 /// All links, and below them what is wrong with some.
 pub(crate) fn list(list: &LinkList, style: Style) -> String {
-    let mut table = Table::new(&["NAME", "PARTNER", "STATE", "WORDS", "TO SEND", "LAST CONTACT"], style);
+    let mut table =
+        Table::new(&["NAME", "PARTNER", "STATE", "HEALTH", "WORDS", "TO SEND", "LAST CONTACT"], style);
     for link in &list.links {
         table.row([
             style.bold(&link.name),
             link.partner.name.clone(),
             state(link.state, style),
+            link.health.as_ref().map(|health| health_word(health, style)).unwrap_or_default(),
             if link.verified { "compared".to_owned() } else { style.yellow("not compared") },
             (link.out.waiting + link.out.unacknowledged).to_string(),
             link.last_contact.map_or_else(|| "never".to_owned(), when),
@@ -44,6 +48,7 @@ pub(crate) fn show(link: &Link, style: Style) -> String {
         .put("state", state(link.state, style))
         .put("desk id", &link.partner.id)
         .put("endpoints", endpoints(&link.partner.endpoints))
+        .maybe("delivery", delivery(link))
         .maybe("link id", link.id.as_ref())
         .put("words", verified)
         .put("terms", terms(link))
@@ -53,6 +58,7 @@ pub(crate) fn show(link: &Link, style: Style) -> String {
         .put("last contact", link.last_contact.map_or_else(|| "never".to_owned(), when))
         .maybe("last error", error)
         .maybe("next attempt", link.next_attempt.map(when));
+    let fields = health(fields, link, style);
     let mut text = format!("{}  {}\n{}", style.bold(&link.name), link.partner.name, fields.render(style));
     if let (false, Some(words)) = (link.verified, &link.words) {
         text.push('\n');
@@ -63,6 +69,48 @@ pub(crate) fn show(link: &Link, style: Style) -> String {
         text.push_str(&format!("\n{next}\n"));
     }
     text
+}
+
+/// How a link fares, in one word.
+fn health_word(health: &LinkHealth, style: Style) -> String {
+    let word = health.state.as_str();
+    match health.state {
+        HealthState::Good => style.green(word),
+        HealthState::Ended | HealthState::Unapproved => style.dim(word),
+        HealthState::Troubled => style.yellow(word),
+        HealthState::Parked | HealthState::Late | HealthState::Stopped => style.red(word),
+    }
+}
+
+/// Lines about how a link fares.
+fn health(fields: Fields, link: &Link, style: Style) -> Fields {
+    let Some(health) = &link.health else { return fields };
+    let late =
+        health.not_delivered_since.map(|since| style.red(&format!("not delivered since {}", when(since))));
+    let oldest = late.or(health.oldest.map(|oldest| format!("since {}", when(oldest))));
+    let parked = match (health.parked, health.oldest_parked) {
+        (0, _) => None,
+        (count, oldest) => {
+            let since =
+                oldest.map(|oldest| format!(", the oldest from {}", when(oldest))).unwrap_or_default();
+            Some(style.red(&format!(
+                "{count}{since}: see `deskwire queue list --link {}`, send again with `deskwire queue retry --link {} --parked`",
+                link.name, link.name
+            )))
+        }
+    };
+    let failures = (health.failures > 0).then(|| format!("{} tries in a row", health.failures));
+    let clock = health
+        .clock
+        .as_ref()
+        .map(|clock| style.red(&format!("the partner's is {clock} of ours: set the wrong one")));
+    fields
+        .put("health", health_word(health, style))
+        .maybe("oldest to send", oldest)
+        .maybe("parked", parked)
+        .maybe("failed", failures)
+        .maybe("clock", clock)
+        .maybe("partner runs since", health.partner_started.map(when))
 }
 
 /// What happened to a link, newest first.
@@ -114,6 +162,24 @@ fn next(link: &Link) -> Option<String> {
 
 fn endpoints(endpoints: &[String]) -> String {
     if endpoints.is_empty() { "none: it comes to this desk".to_owned() } else { endpoints.join("\n") }
+}
+
+/// Who goes to whom, where it is not both ways.
+fn delivery(link: &Link) -> Option<String> {
+    match (link.partner_fetches, link.fetches) {
+        (true, true) => {
+            Some("neither desk has an address: nothing can be delivered until one of them has".to_owned())
+        }
+        (true, false) => {
+            let asked = link.last_asked.map_or_else(
+                || "it has not asked since this desk was started".to_owned(),
+                |at| format!("last asked {}", when(at)),
+            );
+            Some(format!("this partner fetches; {asked}"))
+        }
+        (false, true) => Some("this desk goes to the partner, and fetches there".to_owned()),
+        (false, false) => None,
+    }
 }
 
 fn to_send(link: &Link) -> String {

@@ -42,6 +42,10 @@ pub(crate) fn link() -> Link {
         last_contact: Some(noon()),
         last_error: None,
         next_attempt: None,
+        partner_fetches: false,
+        last_asked: None,
+        fetches: false,
+        health: None,
         events: Vec::new(),
     }
 }

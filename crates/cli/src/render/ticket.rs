@@ -145,7 +145,9 @@ fn happened(event: &ThreadEvent, style: Style) -> String {
         Some(code) => style.red(&format!("{} ({code})", event.words)),
         None => event.words.clone(),
     };
+    let delivery = event.delivery.as_ref().map(|delivery| deliveries(std::slice::from_ref(delivery), style));
     format!("  {}  {}{}\n", when(event.time), words, style.dim(&who))
+        + &indent(&delivery.unwrap_or_default(), 4)
 }
 
 /// The audience, so that what left the desk is seen at a glance.

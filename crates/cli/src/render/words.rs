@@ -60,10 +60,20 @@ fn delivered(delivery: &Delivery, style: Style) -> String {
     let partner = &delivery.partner;
     let words = delivery.words.as_deref().unwrap_or("no reason given");
     let code = delivery.code.as_deref().unwrap_or("no code");
+    let since = delivery.not_delivered_since.map(|since| format!("; not delivered since {}", when(since)));
+    let since = since.unwrap_or_default();
     match delivery.state {
         DeliveryState::Delivered => String::new(),
-        DeliveryState::Waiting => style.yellow(&format!("waits to be sent to {partner}")) + "\n",
-        DeliveryState::Sent => style.yellow(&format!("sent to {partner}, not acknowledged yet")) + "\n",
+        DeliveryState::Waiting => style.yellow(&format!("waits to be sent to {partner}{since}")) + "\n",
+        DeliveryState::Sent => {
+            style.yellow(&format!("sent to {partner}, not acknowledged yet{since}")) + "\n"
+        }
+        DeliveryState::Parked => {
+            let item = delivery.item.as_deref().map(|item| format!(": deskwire queue retry {}", short(item)));
+            let again = item.unwrap_or_default();
+            style.red(&format!("parked on its way to {partner}{since}. {words} ({code}){again}")) + "\n"
+        }
+        DeliveryState::Lost => style.red(&format!("on its way to {partner}: {words} ({code})")) + "\n",
         DeliveryState::Refused => style.red(&format!("refused by {partner}: {words} ({code})")) + "\n",
         DeliveryState::Unsupported => {
             style.red(&format!("{partner} does not understand it: {words} ({code})")) + "\n"

@@ -2,6 +2,7 @@
 //!
 //! Each file has an `Args` that clap reads, with an `Examples:` section that a test parses, and `Args::run`.
 
+mod backup;
 mod bench;
 mod completion;
 mod delegation;
@@ -12,6 +13,8 @@ mod init;
 mod link;
 mod log;
 mod man;
+mod queue;
+mod restore;
 mod serve;
 mod ticket;
 mod verify;
@@ -44,7 +47,10 @@ verbs! {
     Ticket => ticket,
     Delegation => delegation,
     File => file,
+    Queue => queue,
     Log => log,
+    Backup => backup,
+    Restore => restore,
     Verify => verify,
     Id => id,
     Demo => demo,

@@ -104,6 +104,7 @@ pub(super) fn consume(
         Err(Stop::Store(refusal)) => Err(refusal),
         Err(Stop::Message(No(code, words))) => {
             tracing::info!(link = %context.no, seq = message.head.seq, %code, "a message of the partner is refused");
+            step.memory.gauges.refused_in.one(code.as_str());
             let refused = Some((unsupported(code), refused(code.as_str(), &words)));
             Ok(Consumed { refused, ..Consumed::default() })
         }

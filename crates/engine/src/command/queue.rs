@@ -362,7 +362,7 @@ fn parked(step: &Step<'_>, item: &ItemId) -> Result<(LinkNo, Order, ParkedRow), 
                 Fault::Conflict,
                 "not-parked",
                 "This item is not parked: it goes by itself as soon as the partner can be reached.",
-                format!("To try the link at once, run `deskwire queue retry {link}`."),
+                format!("To try the link at once, run `deskwire queue retry --link {link}`."),
             ))
         }
     }

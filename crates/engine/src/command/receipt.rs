@@ -1,6 +1,6 @@
 //! Taking a partner's receipt. proto-spec, chapter 8.
 
-use deskwire_proto::code::Code;
+use deskwire_proto::code::{Code, OutcomeCode};
 use deskwire_proto::document::Signed;
 use deskwire_proto::receipt::Receipt;
 use deskwire_store::local::LinkNo;
@@ -44,6 +44,11 @@ impl Command for TakeReceipt {
         evidence::compare(step, self.link, stream.acked, body, self.receipt.raw())?;
         if body.upto <= stream.acked {
             return Ok(());
+        }
+        for outcome in body.outcomes.iter().filter(|outcome| outcome.0 > stream.acked) {
+            // Only words of the specification: what else a partner writes is no label.
+            let code = OutcomeCode::from_text(outcome.2.as_str()).map_or("other", OutcomeCode::as_str);
+            step.memory.gauges.refused_out.one(code);
         }
         let (length, at) = (body.length, step.now);
         if stream.promises.iter().any(|promise| promise.length > length) {

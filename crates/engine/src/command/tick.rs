@@ -157,7 +157,7 @@ fn dead(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Resul
     tracing::warn!(link = %no, count, "items were not delivered for 30 days and are no longer tried");
     let words = format!(
         "{count} items could not be delivered for 30 days and are no longer tried. Their tickets say so; send them again with \
-         `deskwire queue retry {} --parked`, or drop them.",
+         `deskwire queue retry --link {} --parked`, or drop them.",
         link.name
     );
     note(step, no, "dead-letters", &words, named(&given_up))
