@@ -42,7 +42,12 @@ impl Keeper for SledKeeper {
     }
 
     fn view_rebuilt(&self) -> Result<()> {
+        self.view.sled().marker().write_in_use(self.schema)?;
         delete_set_aside(&self.folder)
+    }
+
+    fn view_loading(&self) -> Result<()> {
+        self.view.sled().marker().remove()
     }
 
     fn forget_view(&self) -> Result<()> {

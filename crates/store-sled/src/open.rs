@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use deskwire_store::journal::Journal;
 use deskwire_store::{
-    Disk, DiskBlobs, Error, JournalId, JournalReader, Opened, RebuildReason, Result, View, ViewState,
+    Disk, DiskBlobs, Error, JournalId, JournalReader, Opened, RebuildReason, Result, Snapshots, View, ViewState,
 };
 
 use crate::Options;
@@ -50,6 +50,7 @@ pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
         view: opened.view,
         view_state: opened.view_state,
         blobs: Arc::new(opened.blobs),
+        snapshots: Arc::new(opened.snapshots),
         keeper: Arc::new(keeper),
     })
 }
@@ -60,16 +61,19 @@ struct Parts {
     view: Arc<SteadyView>,
     view_state: ViewState,
     blobs: DiskBlobs,
+    snapshots: Snapshots,
 }
 
 fn open_locked(folder: &Path, options: Options, lock: &Arc<FolderLock>) -> Result<Parts> {
     let disk: Arc<dyn Disk> = Arc::new(OsDisk::new(folder, lock.clone()));
     let journal = open_journal(folder, disk.clone(), options)?;
+    let snapshots = Snapshots::new(disk.clone());
+    snapshots.tidy()?;
     let blobs = DiskBlobs::open(disk)?;
     let (view, view_state) = open_view(folder, options, lock, journal.reader.as_ref())?;
     let view = Arc::new(view);
     watch(Arc::downgrade(&view)).map_err(|error| Error::io("start the thread that keeps room", error))?;
-    Ok(Parts { journal, view: Arc::new(SteadyView::new(view)), view_state, blobs })
+    Ok(Parts { journal, view: Arc::new(SteadyView::new(view)), view_state, blobs, snapshots })
 }
 
 /// Opens the journal. A folder is marked as a store only when its journal is there, so that one whose journal was

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::blob::{BlobFile, Blobs};
-use crate::journal::{Entry, EntryRef, Position, SealedGroup, Stage};
-use crate::{Batch, Error, Result};
+use crate::journal::{Correction, Entry, EntryRef, Position, SealedGroup, Stage};
+use crate::{Batch, Error, Result, Snapshots};
 
 /// A store that has been opened: its parts, each handed to whoever needs it.
 pub struct Opened {
@@ -27,6 +27,8 @@ pub struct Opened {
     pub view_state: ViewState,
     /// The files of the desk.
     pub blobs: Arc<dyn Blobs>,
+    /// The snapshots of the rows.
+    pub snapshots: Arc<Snapshots>,
     /// Disk space and the end of the session.
     pub keeper: Arc<dyn Keeper>,
 }
@@ -218,6 +220,16 @@ pub trait Archive: Send + Sync {
 
     /// Deletes all segments before one, durably. The last segment stays in any case.
     fn drop_before(&self, segment: u64) -> Result<()>;
+
+    /// Verifies a segment as it lies on the disk, correcting flipped bits as every reading does. The pace is told of
+    /// bytes read and may end it early.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged) at the first group that does not verify and cannot be corrected.
+    fn verify(&self, number: u64, pace: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<()>;
+
+    /// The flipped bits that were corrected since this was asked last.
+    fn corrections(&self) -> Vec<Correction>;
 }
 
 /// The order of a scan.
@@ -283,6 +295,10 @@ pub trait Keeper: Send + Sync {
 
     /// Tells that a rebuild is complete: the views set aside are deleted.
     fn view_rebuilt(&self) -> Result<()>;
+
+    /// Tells that the view is filled with rows of a snapshot, out of order: it must not be trusted before
+    /// [`Keeper::view_rebuilt`], even if only the process ends.
+    fn view_loading(&self) -> Result<()>;
 
     /// Lets the next opening rebuild the view, whatever else it finds: the end of an erasure, since a view keeps old
     /// rows in its files for a while. The present view stays usable until then.

@@ -80,6 +80,15 @@ pub enum Error {
     #[error("the view cannot be used any more ({0}): restart the desk, it is rebuilt from the journal")]
     ViewFailed(String),
 
+    /// Rows of a snapshot do not verify.
+    #[error("the snapshot of group {group} is damaged: {reason}; it is ignored, and another is made")]
+    SnapshotDamaged {
+        /// The last group that it reflects.
+        group: u64,
+        /// What does not hold.
+        reason: String,
+    },
+
     /// A blob that is not stored here, or not begun.
     #[error("blob {0} is not here")]
     NoBlob(BlobId),
@@ -142,6 +151,7 @@ impl Error {
             Self::TooLarge { .. } => "store-too-large",
             Self::BadRow(_) => "store-bad-row",
             Self::ViewFailed(_) => "store-view-failed",
+            Self::SnapshotDamaged { .. } => "store-snapshot-damaged",
             Self::NoBlob(_) => "store-no-blob",
             Self::BlobMismatch { .. } => "store-blob-mismatch",
             Self::Locked { .. } => "store-locked",
@@ -188,7 +198,7 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the journal is damaged at segment {}, offset {}: {}; restore a backup, then let the linked desks send what is newer",
+            "the journal is damaged at segment {}, offset {}: {}; nothing has been changed: `deskwire check` says what is affected, a backup brings it back, and `deskwire rebuild --salvage` goes on with what is readable",
             self.segment, self.offset, self.reason
         )
     }

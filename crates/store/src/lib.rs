@@ -17,6 +17,7 @@ pub mod local;
 pub mod memory;
 pub mod record;
 pub mod row;
+mod snapshot;
 pub mod table;
 
 pub use backend::{
@@ -27,5 +28,6 @@ pub use batch::{Batch, MAX_KEY, MAX_VALUE};
 pub use blob::{BlobFile, BlobId, Blobs, DiskBlobs, PartialBlob};
 pub use disk::{Disk, DiskFile};
 pub use error::{Damage, Error, Result};
-pub use layer::Layer;
 pub use journal::{Entry, EntryRef, JournalId, Mark, Position, SealedGroup, Stage, Text};
+pub use layer::Layer;
+pub use snapshot::{FoldView, SNAPSHOT_VERSION, Snapshot, SnapshotWriter, Snapshots, TableSum, Unusable};

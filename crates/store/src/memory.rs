@@ -10,7 +10,7 @@ mod view;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::journal::{Cut, Journal, JournalConfig};
-use crate::{DiskBlobs, Error, JournalId, JournalReader, Keeper, Opened, RebuildReason, Result, ViewState};
+use crate::{DiskBlobs, Error, JournalId, JournalReader, Keeper, Opened, RebuildReason, Result, Snapshots, ViewState};
 use view::{MemoryView, Rows};
 
 pub use disk::{SimDisk, SimSession};
@@ -80,7 +80,8 @@ impl MemoryStore {
             view: Arc::new(MemoryView { rows: self.rows.clone(), session: session.clone() }),
             view_state,
             blobs: Arc::new(DiskBlobs::open(Arc::new(session.clone()))?),
-            keeper: Arc::new(MemoryKeeper { store: self.clone(), session, _alive: alive }),
+            snapshots: Arc::new(Snapshots::new(Arc::new(session.clone()))),
+            keeper: Arc::new(MemoryKeeper { store: self.clone(), session, schema, _alive: alive }),
         })
     }
 
@@ -138,6 +139,7 @@ impl MemoryStore {
 struct MemoryKeeper {
     store: MemoryStore,
     session: SimSession,
+    schema: u32,
     _alive: Arc<()>,
 }
 
@@ -163,7 +165,13 @@ impl Keeper for MemoryKeeper {
     }
 
     fn view_rebuilt(&self) -> Result<()> {
-        self.alive()
+        self.alive()?;
+        self.store.state().schema = Some(self.schema);
+        Ok(())
+    }
+
+    fn view_loading(&self) -> Result<()> {
+        self.forget_view()
     }
 
     fn forget_view(&self) -> Result<()> {

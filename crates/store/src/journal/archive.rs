@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::entry::{EntryRef, Position};
 use super::format::{ENTRY_HEADER, EntryHeader, EntrySlices, Place, SECTOR, TextState};
+use super::mend::Correction;
 use super::scan::{Found, Scan, Window};
 use super::segments::{Extent, Log, file_name, open, unfinished_name};
 use crate::disk::read_fully;
@@ -18,13 +20,11 @@ const PIECE: u64 = 1 << 20;
 /// The keeper of a journal's segments.
 pub(crate) struct LogArchive {
     log: Arc<Log>,
-    /// Held during every change.
-    changing: Mutex<()>,
 }
 
 impl LogArchive {
     pub(crate) fn new(log: Arc<Log>) -> Self {
-        Self { log, changing: Mutex::new(()) }
+        Self { log }
     }
 
     /// Erases texts in one closed segment.
@@ -104,7 +104,7 @@ impl Archive for LogArchive {
     }
 
     fn erase(&self, entries: &[EntryRef]) -> Result<usize> {
-        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.log.change();
         let mut by_segment: BTreeMap<u64, BTreeSet<EntryRef>> = BTreeMap::new();
         for at in entries {
             by_segment.entry(at.segment).or_default().insert(*at);
@@ -116,9 +116,43 @@ impl Archive for LogArchive {
     }
 
     fn drop_before(&self, segment: u64) -> Result<()> {
-        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.log.change();
         self.log.drop_before(segment)
     }
+
+    fn verify(&self, number: u64, pace: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<()> {
+        verify(&self.log, number, pace)
+    }
+
+    fn corrections(&self) -> Vec<Correction> {
+        self.log.take_corrections()
+    }
+}
+
+/// Verifies the committed part of a segment, correcting flipped bits.
+pub(crate) fn verify(log: &Log, number: u64, pace: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<()> {
+    let Some(extent) = log.extent(number) else { return Ok(()) };
+    let file = open(log.disk().as_ref(), number)?;
+    let scan = |at| Scan::new(Window::new(file.clone(), number, extent.end), log.id(), at);
+    let mut walk = scan(extent.start);
+    while walk.at.offset < extent.end {
+        let at = walk.at;
+        match walk.next()? {
+            Found::Group { header, .. } => {
+                if pace(header.padded()).is_break() {
+                    return Ok(());
+                }
+            }
+            Found::Bad(_) if log.mend(&file, at, extent.end)? => walk = scan(at),
+            Found::Bad(bad) => return Err(bad.damage.into()),
+        }
+    }
+    let next = log.extent(number + 1).map(|next| next.start);
+    if next.is_some_and(|next| next != walk.at) {
+        let place = Place::new(log.id(), number, extent.end);
+        return Err(place.damage("the chain ends otherwise than the next segment says").into());
+    }
+    Ok(())
 }
 
 /// Where an entry lies and how it looks with its text erased; `None` if there is no text to erase.
@@ -136,7 +170,7 @@ fn erased_entry(window: &mut Window, place: Place) -> Result<Option<(u64, Vec<u8
     Ok(Some((place.at.offset, [&header.encode(place), entry.facts, &zeros].concat())))
 }
 
-fn copy(from: &dyn DiskFile, to: &dyn DiskFile, bytes: u64) -> io::Result<()> {
+pub(crate) fn copy(from: &dyn DiskFile, to: &dyn DiskFile, bytes: u64) -> io::Result<()> {
     to.allocate(bytes)?;
     let mut buffer = vec![0; PIECE.min(bytes) as usize];
     let mut offset = 0;

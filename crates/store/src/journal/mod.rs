@@ -66,17 +66,24 @@
 //! Opening also writes the groups of the last write once more and syncs them: they may have been in memory only, and
 //! a sync that failed before leaves no trace.
 //!
+//! **A single flipped bit** is corrected by the checksum that it breaks (see `mend.rs`), wherever a group is verified:
+//! when the journal is opened, replayed, read or looked over. Everything in the group must verify then, the chain
+//! included; the sector is written again in its place.
+//!
 //! Segments are created under a temporary name with header and reserved room, synced, renamed, and the folder synced.
 
 mod archive;
 mod entry;
 mod format;
+mod mend;
+mod outline;
 mod reader;
 mod recover;
 mod scan;
 mod segments;
 mod sink;
 mod stage;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -86,8 +93,11 @@ use crate::{Archive, Disk, JournalReader, Result, Sink};
 
 pub use entry::{Entry, EntryRef, JournalId, Position, Text};
 pub use format::{MAX_ENTRY, MAX_GROUP, SECTOR};
+pub use outline::Outline;
+pub use mend::Correction;
 pub use recover::Cut;
 pub use stage::{Mark, SealedGroup, Stage};
+pub use survey::{Problem, ProblemKind, SegmentReport, Survey, cut_off, survey};
 
 /// The sizes a journal works with. They may differ from one opening to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

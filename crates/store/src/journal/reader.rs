@@ -63,11 +63,16 @@ impl LogReader {
         visit: Visit<'_>,
     ) -> Result<ControlFlow<Position, Position>> {
         let file = segments::open(self.log.disk().as_ref(), from.segment)?;
-        let mut scan = Scan::new(Window::new(file, from.segment, end), self.log.id(), from);
+        let mut scan = Scan::new(Window::new(file.clone(), from.segment, end), self.log.id(), from);
         while scan.at.offset < end {
             let before = scan.at;
             let (header, place, end) = match scan.next()? {
                 Found::Group { header, place, end } => (header, place, end),
+                Found::Bad(_) if self.log.mend(&file, before, end)? => {
+                    let window = Window::new(file.clone(), from.segment, scan.window.end());
+                    scan = Scan::new(window, self.log.id(), before);
+                    continue;
+                }
                 Found::Bad(bad) => return Err(explain(bad, first && before == from, from)),
             };
             let mut flow = ControlFlow::Continue(());
@@ -93,6 +98,37 @@ impl LogReader {
 
 impl JournalReader for LogReader {
     fn read(&self, at: EntryRef) -> Result<Entry> {
+        match self.read_once(at) {
+            // The group that it belongs to is corrected, if that can be done.
+            Err(damaged @ Error::Damaged(_)) => {
+                match super::archive::verify(&self.log, at.segment, &mut go_on) {
+                    Ok(()) => self.read_once(at),
+                    Err(_) => Err(damaged),
+                }
+            }
+            result => result,
+        }
+    }
+
+    fn replay(&self, after: Option<Position>, visit: Visit<'_>) -> Result<Position> {
+        self.replay_from(after, visit)
+    }
+
+    fn tail(&self) -> Position {
+        self.log.tail()
+    }
+
+    fn start(&self) -> Position {
+        self.log.start()
+    }
+}
+
+fn go_on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+impl LogReader {
+    fn read_once(&self, at: EntryRef) -> Result<Entry> {
         let missing = || Error::NoEntry { segment: at.segment, offset: at.offset };
         let Extent { end, .. } = self.log.extent(at.segment).ok_or_else(missing)?;
         if at.offset < SECTOR || at.offset >= end {
@@ -116,7 +152,7 @@ impl JournalReader for LogReader {
         Ok(EntrySlices::parse(&bytes, place)?.to_entry())
     }
 
-    fn replay(&self, after: Option<Position>, visit: Visit<'_>) -> Result<Position> {
+    fn replay_from(&self, after: Option<Position>, visit: Visit<'_>) -> Result<Position> {
         let from = match after {
             None => self.log.start(),
             Some(after) => match self.resolve(after)? {
@@ -145,14 +181,6 @@ impl JournalReader for LogReader {
             .into());
         }
         Ok(at)
-    }
-
-    fn tail(&self) -> Position {
-        self.log.tail()
-    }
-
-    fn start(&self) -> Position {
-        self.log.start()
     }
 }
 

@@ -7,6 +7,7 @@ use super::entry::{JournalId, Position};
 use super::format::{
     ENTRY_HEADER, EntryHeader, FRAME_HEADER, FrameHeader, Place, SECTOR, SegmentHeader, first_chain,
 };
+use super::mend::{self, Correction};
 use super::scan::{Bad, Found, Scan, Window};
 use super::segments::{self, FOLDER, Log, file_name};
 use crate::{Damage, Disk, DiskFile, Error, Result};
@@ -35,7 +36,7 @@ pub(crate) fn recover(
     config: JournalConfig,
     create: Option<JournalId>,
 ) -> Result<Recovered> {
-    let mut headers = segments::load_headers(disk.as_ref())?;
+    let (mut headers, mut corrections) = segments::load_headers(disk.as_ref())?;
     if headers.is_empty() {
         let header = first_header(create.ok_or_else(|| Error::NotAStore {
             folder: FOLDER.into(),
@@ -53,13 +54,14 @@ pub(crate) fn recover(
     let size = last.size().map_err(|error| Error::io(doing("measure"), error))?;
     let mut walk =
         Walk::new(Scan::new(Window::new(last.clone(), header.number, size), header.id, header.start()));
-    let cut = walk.run()?;
+    let cut = walk.run(&last, &mut corrections)?;
     if let Some(cut) = &cut {
         last.set_len(cut.at.offset).map_err(|error| Error::io(doing("cut"), error))?;
     }
     walk.write_again(last.as_ref()).map_err(|error| Error::io(doing("sync"), error))?;
     disk.sync_folder(FOLDER).map_err(|error| Error::io(format!("sync {FOLDER}"), error))?;
     let log = Log::new(disk, headers, header.id, walk.scan.at);
+    log.note(corrections);
     Ok(Recovered { log, last, cut })
 }
 
@@ -68,19 +70,23 @@ fn first_header(id: JournalId) -> SegmentHeader {
 }
 
 /// The walk over the last segment.
-struct Walk {
-    scan: Scan,
+pub(crate) struct Walk {
+    pub(crate) scan: Scan,
     /// Where the last write begins, as far as walked: everything before was durable.
     last_write: u64,
 }
 
 impl Walk {
-    fn new(scan: Scan) -> Self {
+    pub(crate) fn new(scan: Scan) -> Self {
         Self { last_write: scan.at.offset, scan }
     }
 
-    /// Walks to the end of what was committed.
-    fn run(&mut self) -> Result<Option<Cut>> {
+    /// Walks to the end of what was committed, correcting flipped bits.
+    pub(crate) fn run(
+        &mut self,
+        file: &Arc<dyn DiskFile>,
+        corrections: &mut Vec<Correction>,
+    ) -> Result<Option<Cut>> {
         loop {
             match self.scan.next()? {
                 Found::Group { header, place, .. } => {
@@ -88,17 +94,32 @@ impl Walk {
                         self.last_write = place.at.offset;
                     }
                 }
-                Found::Bad(bad) => return self.judge(bad),
+                Found::Bad(bad) => {
+                    let (at, end) = (self.scan.at, self.scan.window.end());
+                    // A flipped bit looks like a torn write when something near is zero; a torn write that differs
+                    // from a whole one in a single bit is as good as whole.
+                    let blank = bad.header.is_none() && self.scan.is_zero_from(at.offset)?;
+                    let found = if blank { Vec::new() } else { mend::mend(file, self.scan.id(), at, end)? };
+                    if found.is_empty() {
+                        return self.judge(bad);
+                    }
+                    corrections.extend(found);
+                    let window = Window::new(file.clone(), at.segment, end);
+                    self.scan = Scan::new(window, self.scan.id(), at);
+                }
             }
         }
     }
 
     /// Decides what a frame that does not verify means: the end, a torn write, or damage.
-    fn judge(&mut self, bad: Bad) -> Result<Option<Cut>> {
+    pub(crate) fn judge(&mut self, bad: Bad) -> Result<Option<Cut>> {
         let at = self.scan.at;
         let bytes = self.scan.window.end().saturating_sub(at.offset);
         if bad.header.is_none() && !bad.only_chain && self.scan.is_zero_from(at.offset)? {
             return Ok(None);
+        }
+        if bad.header.is_none() && !bad.only_chain && self.scan.bits_from(at.offset, 1)? == 1 {
+            return Ok(Some(Cut { at, bytes, reason: "a bit flipped in room that was never used".into() }));
         }
         if let Some(group) = self.later_group_after_sync(at)? {
             let reason =

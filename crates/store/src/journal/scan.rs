@@ -128,15 +128,21 @@ impl Scan {
     }
 
     /// Whether everything from an offset to the end of the segment is zero.
-    pub(crate) fn is_zero_from(&mut self, mut offset: u64) -> Result<bool> {
-        while offset < self.window.end() {
+    pub(crate) fn is_zero_from(&mut self, offset: u64) -> Result<bool> {
+        Ok(self.bits_from(offset, 0)? == 0)
+    }
+
+    /// How many bits are set from an offset to the end of the segment; not all are counted if they are more than
+    /// `most`.
+    pub(crate) fn bits_from(&mut self, mut offset: u64, most: u32) -> Result<u32> {
+        let mut bits = 0;
+        while offset < self.window.end() && bits <= most {
             let length = READ_AHEAD.min(self.window.end() - offset);
-            if self.window.get(offset, length)?.iter().any(|&byte| byte != 0) {
-                return Ok(false);
-            }
+            let set = self.window.get(offset, length)?.iter().filter(|&&byte| byte != 0);
+            bits += set.take(most as usize + 1).map(|byte| byte.count_ones()).sum::<u32>();
             offset += length;
         }
-        Ok(true)
+        Ok(bits)
     }
 
     /// The header that stands at a place further on, if one does.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::entry::{JournalId, Position};
 use super::format::{SECTOR, SegmentHeader};
+use super::mend::{self, Correction};
 use crate::disk::read_fully;
 use crate::error::sync_failed;
 use crate::{Damage, Disk, DiskFile, Error, Result};
@@ -35,6 +36,10 @@ pub(crate) struct Log {
     id: JournalId,
     state: RwLock<State>,
     files: Mutex<BTreeMap<u64, Arc<dyn DiskFile>>>,
+    /// Held while a segment is rewritten or corrected.
+    changing: Mutex<()>,
+    /// Flipped bits that were corrected and not yet told.
+    corrections: Mutex<Vec<Correction>>,
 }
 
 #[derive(Debug, Clone)]
@@ -58,7 +63,33 @@ impl Log {
         id: JournalId,
         tail: Position,
     ) -> Self {
-        Self { disk, id, state: RwLock::new(State { headers, tail }), files: Mutex::default() }
+        let state = RwLock::new(State { headers, tail });
+        let (files, changing, corrections) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { disk, id, state, files, changing, corrections }
+    }
+
+    /// Lets one alone rewrite or correct segments.
+    pub(crate) fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Corrects the group after a position. `false` if that cannot be done.
+    pub(crate) fn mend(&self, file: &Arc<dyn DiskFile>, at: Position, end: u64) -> Result<bool> {
+        let _one = self.change();
+        let found = mend::mend(file, self.id, at, end)?;
+        let mended = !found.is_empty();
+        self.corrections.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+        Ok(mended)
+    }
+
+    /// Notes what was corrected elsewhere.
+    pub(crate) fn note(&self, corrections: Vec<Correction>) {
+        self.corrections.lock().unwrap_or_else(PoisonError::into_inner).extend(corrections);
+    }
+
+    /// What was corrected since this was asked last.
+    pub(crate) fn take_corrections(&self) -> Vec<Correction> {
+        std::mem::take(&mut *self.corrections.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn id(&self) -> JournalId {
@@ -194,14 +225,24 @@ pub(crate) fn remove(disk: &dyn Disk, number: u64) -> io::Result<()> {
     disk.sync_folder(FOLDER)
 }
 
-/// The headers of all segments, in order, after deleting what interrupted creations left.
-pub(crate) fn load_headers(disk: &dyn Disk) -> Result<BTreeMap<u64, SegmentHeader>> {
-    let mut headers = BTreeMap::new();
+/// The headers of all segments, in order, after deleting what interrupted creations left, and what was corrected in
+/// them.
+pub(crate) fn load_headers(disk: &dyn Disk) -> Result<(BTreeMap<u64, SegmentHeader>, Vec<Correction>)> {
+    let (mut headers, mut corrections) = (BTreeMap::new(), Vec::new());
     for number in segment_numbers(disk)? {
-        headers.insert(number, load_header(disk, number)?);
+        headers.insert(number, load_header(disk, number, &mut corrections)?);
     }
     check_sequence(&headers)?;
-    Ok(headers)
+    Ok((headers, corrections))
+}
+
+/// The numbers of the segments there are, without a change to anything.
+pub(crate) fn numbers(disk: &dyn Disk) -> Result<Vec<u64>> {
+    let names = disk.list(FOLDER).map_err(|error| Error::io(format!("list {FOLDER}"), error))?;
+    let mut numbers: Vec<u64> =
+        names.iter().filter_map(|name| name.strip_suffix(".seg")?.parse().ok()).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 fn segment_numbers(disk: &dyn Disk) -> Result<Vec<u64>> {
@@ -218,13 +259,23 @@ fn segment_numbers(disk: &dyn Disk) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
-fn load_header(disk: &dyn Disk, number: u64) -> Result<SegmentHeader> {
+fn load_header(disk: &dyn Disk, number: u64, corrections: &mut Vec<Correction>) -> Result<SegmentHeader> {
     let file = open(disk, number)?;
     let mut sector = [0; SECTOR as usize];
     read_fully(file.as_ref(), &mut sector, 0)
         .map_err(|error| Error::io(format!("read {}", file_name(number)), error))?;
-    SegmentHeader::decode(&sector, number)
-        .map_err(|reason| Damage { segment: number, offset: 0, reason }.into())
+    let reason = match SegmentHeader::decode(&sector, number) {
+        Ok(header) => return Ok(header),
+        Err(reason) => reason,
+    };
+    let Some((header, correction)) = mend::find_in_segment_header(&sector, number) else {
+        return Err(Damage { segment: number, offset: 0, reason }.into());
+    };
+    file.write_at(&header.encode(), 0)
+        .and_then(|()| file.sync_data().map_err(sync_failed))
+        .map_err(|error| Error::io(format!("correct {}", file_name(number)), error))?;
+    corrections.push(correction);
+    Ok(header)
 }
 
 /// Segments must follow one another without a gap, be of one journal and of growing groups.

@@ -6,6 +6,7 @@ mod damage;
 mod faults;
 mod garbage;
 mod layout;
+mod mend;
 mod replay;
 mod stage;
 
