@@ -49,6 +49,11 @@ impl Folder {
         self.keys().join("signing.key")
     }
 
+    /// Where a new signing key lies until the key log names it.
+    pub(crate) fn next_signing_key(&self) -> PathBuf {
+        self.keys().join("signing.key.next")
+    }
+
     pub(crate) fn key_log(&self) -> PathBuf {
         self.keys().join("keylog.cbor")
     }
