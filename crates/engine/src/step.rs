@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use deskwire_proto::id::{Hash, ItemId};
+use deskwire_proto::id::{DelegationId, Hash, ItemId};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
@@ -93,6 +93,18 @@ impl Step<'_> {
         let mut id = [0; ItemId::SIZE];
         id.copy_from_slice(&hash.as_bytes()[..ItemId::SIZE]);
         ItemId::new(id)
+    }
+
+    /// The id of a new delegation: as [`Step::item_id`].
+    pub fn delegation_id(&mut self) -> DelegationId {
+        let Some((key, drawn)) = &mut self.key else {
+            return DelegationId::new(self.random());
+        };
+        *drawn += 1;
+        let hash = Hash::of_parts(&[b"deskwire delegation", key.as_bytes(), &drawn.to_be_bytes()]);
+        let mut id = [0; DelegationId::SIZE];
+        id.copy_from_slice(&hash.as_bytes()[..DelegationId::SIZE]);
+        DelegationId::new(id)
     }
 
     /// What this desk counts; each number is taken by the record that uses it.

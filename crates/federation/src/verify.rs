@@ -9,8 +9,12 @@ use deskwire_proto::id::{DeskId, LinkId};
 use deskwire_proto::key::PublicKey;
 use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::receipt::Receipt;
+use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::{Hello, Welcome};
-use deskwire_proto::transfer::BlobRequest;
+use deskwire_proto::delivery::Delivery;
+use deskwire_proto::envelope::{self, Verified};
+use deskwire_proto::pull::PullRequest;
+use deskwire_proto::transfer::{BlobPut, BlobRequest};
 
 use crate::shared::is_newer;
 
@@ -51,6 +55,9 @@ of_link! {
     Welcome, |body| body.descriptor.as_ref().map(|bytes| bytes.as_slice());
     Receipt, |_| None;
     BlobRequest, |_| None;
+    RecoverRequest, |_| None;
+    BlobPut, |_| None;
+    PullRequest, |_| None;
 }
 
 /// A body whose signature holds, and the newer descriptor that it brought, which is to be taken first.
@@ -91,6 +98,15 @@ pub(crate) fn open<T: OfLink>(bytes: &[u8], partner: &Partner, us: DeskId) -> Re
         standing(newer.as_ref().map_or(partner.keys(), Descriptor::keys), kid)
     })?;
     Ok(Opened { signed, descriptor: newer })
+}
+
+/// A message of the partner's stream, verified by itself. proto-spec, section 4.5.
+///
+/// # Errors
+/// The [`Code`] to answer with.
+pub(crate) fn message(partner: &Partner, delivery: Delivery) -> Result<Verified, Code> {
+    let key = standing(partner.keys(), Sign1::parse(delivery.signed())?.key_id())?;
+    envelope::accept(delivery, &partner.stream_in(), &key)
 }
 
 /// The key of a log that stands under this id: the newest one. Older keys stand for history alone.

@@ -1,7 +1,7 @@
 //! What the body of a message says to the fold of its delegation (proto-spec, sections 6.10 to 6.23 and 7.3).
 
 use deskwire_proto::message::common::Own;
-use deskwire_proto::message::{Body, status, update};
+use deskwire_proto::message::{Body, Facts, status, update};
 use deskwire_proto::number::Version;
 
 use crate::delegation::{Event, Field, Fields, Progress, Said, Words};
@@ -37,6 +37,39 @@ pub fn said(body: &Body) -> Option<Said> {
         Body::LinkDescriptor { .. } | Body::LinkWithdraw { .. } => return None,
         Body::StatementPropose { .. } | Body::StatementSign { .. } => return None,
         Body::Erase { .. } | Body::EraseDone { .. } => return None,
+    };
+    Some(Said { event, words: own.map(words) })
+}
+
+/// The event that facts alone carry, for a message whose text was erased.
+#[must_use]
+pub fn said_in_facts(facts: &Facts) -> Option<Said> {
+    let (event, own) = match facts {
+        Facts::Offer(facts) => (Event::Offer { rules: rules(facts.rules) }, Some(&facts.own)),
+        Facts::Accept(facts) => (Event::Accept { version: facts.version.get() }, Some(&facts.own)),
+        Facts::Decline(_) => (Event::Decline, None),
+        Facts::Return(facts) => (Event::Return, facts.own.as_ref()),
+        Facts::Recall(facts) => (Event::Recall, facts.own.as_ref()),
+        Facts::Status(facts) => (Event::Status { to: facts.state.map(progress) }, Some(&facts.own)),
+        Facts::Resolve(facts) => (Event::Resolve, Some(&facts.own)),
+        Facts::Confirm(facts) => (Event::Confirm, facts.own.as_ref()),
+        Facts::Reopen(facts) => (Event::Reopen, facts.own.as_ref()),
+        Facts::Update(facts) => (updated(facts, &update::Text::default()), None),
+        Facts::ChangeTake(facts) => (Event::ChangeTake { version: facts.version.get() }, None),
+        Facts::ChangeDecline(facts) => (Event::ChangeDecline { version: facts.version.get() }, None),
+        Facts::Ask(facts) => (Event::Ask, facts.own.as_ref()),
+        Facts::Answer(facts) => (Event::Answer { needed: facts.needed }, facts.own.as_ref()),
+        Facts::Rate(_) => (Event::Rate, None),
+        Facts::LinkClose(_) => (Event::LinkClose, None),
+        Facts::Digest(_) | Facts::ChainReport(_) => return None,
+        Facts::CommentAdd(_) | Facts::CommentEdit(_) | Facts::CommentRetract(_) => return None,
+        Facts::FileAdd(_) | Facts::FileRetract(_) => return None,
+        Facts::WorkAdd(_) | Facts::WorkApprove(_) | Facts::WorkDispute(_) => return None,
+        Facts::TermsPropose(_) | Facts::TermsAccept(_) => return None,
+        Facts::LinkSuspend(_) | Facts::LinkResume(_) => return None,
+        Facts::LinkDescriptor(_) | Facts::LinkWithdraw(_) => return None,
+        Facts::StatementPropose(_) | Facts::StatementSign(_) => return None,
+        Facts::Erase(_) | Facts::EraseDone(_) => return None,
     };
     Some(Said { event, words: own.map(words) })
 }

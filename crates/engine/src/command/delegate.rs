@@ -1,7 +1,6 @@
 //! Handing a ticket to a partner.
 
 use deskwire_machine::disclosure::{self, Choice, Disclosed, Preview, Requester, Source};
-use deskwire_proto::id::DelegationId;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::message::{Body, offer};
 use deskwire_proto::terms::Terms;
@@ -9,7 +8,7 @@ use deskwire_store::Entry;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{Record, TicketText, decode_text};
 use deskwire_store::row::{LinkRow, LinkState, TicketRow};
-use deskwire_store::table::{DELEGATIONS, LINKS, Rows, TICKETS};
+use deskwire_store::table::{DELEGATION_IDS, DELEGATIONS, LINKS, Rows, TICKETS};
 
 use super::say::{Saying, say};
 use super::{file, find};
@@ -44,7 +43,11 @@ impl Command for Delegate {
         let source = source(step.identity, self.ticket, &row, &step.entry(row.body)?, self.by)?;
         let Disclosed { facts, text, preview: _ } = disclosure::offer(&source, &self.choice, &terms, hops);
         let delegation = DelegationNo(step.counters()?.delegation);
-        let id = DelegationId::new(step.random());
+        let id = step.delegation_id();
+        if let Some(known) = step.rows().get(DELEGATION_IDS, &(self.link, id))? {
+            // The call was made before a restore, and what it caused came back.
+            return Ok(known);
+        }
         let record = Record::Delegated { delegation, no: self.link, id, ticket: self.ticket, at: step.now };
         step.record(&record, None)?;
         say(step, Saying::event(self.link, (delegation, id), Body::Offer { facts, text }))?;

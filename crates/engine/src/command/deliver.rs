@@ -6,8 +6,8 @@ use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::envelope::Verified;
 use deskwire_proto::id::Hash;
-use deskwire_proto::message::Body;
 use deskwire_proto::limits::{DOCUMENT_BYTES, RECEIPT_MESSAGES};
+use deskwire_proto::message::Body;
 use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{Received, Record};
@@ -82,7 +82,9 @@ impl Command for Deliver {
         for message in self.messages {
             if let Some(ended) = one(step, &context, message)? {
                 // What was consumed before it is told by a receipt; the author meets the problem when it goes on there.
-                if ended == Delivered::Refused(Code::Fork) || find::stream(step, no)?.in_length == stream.in_length {
+                if ended == Delivered::Refused(Code::Fork)
+                    || find::stream(step, no)?.in_length == stream.in_length
+                {
                     return Ok(ended);
                 }
                 break;
@@ -260,7 +262,9 @@ pub(super) fn receipt_upto(
     let mut outcomes = Vec::new();
     let mut before = 0;
     let mut room = RECEIPT_ROOM;
-    for row in (base + 1..=stream.in_length.min(most)).take(RECEIPT_MESSAGES).map(|seq| received(step, no, seq)) {
+    for row in
+        (base + 1..=stream.in_length.min(most)).take(RECEIPT_MESSAGES).map(|seq| received(step, no, seq))
+    {
         let row = row?;
         let words =
             row.refused.as_ref().map_or(0, |(_, why)| why.code.as_str().len() + why.words.as_str().len());

@@ -8,6 +8,7 @@ use deskwire_proto::message::Body;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{FoldEvent, ItemMade, Record};
+use deskwire_store::table::{RECOVERED_ITEMS, Rows};
 
 use super::{find, queue};
 use crate::{Fault, Refusal, Step, quota};
@@ -36,6 +37,11 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     let link = find::link(step, saying.link)?;
     find::speakable(&link)?;
     let stream = find::stream(step, saying.link)?;
+    let item = saying.item.unwrap_or_else(|| step.item_id());
+    if stream.out_returned && step.rows().get(RECOVERED_ITEMS, &(saying.link, item))?.is_some() {
+        // It was said before a restore, and its message came back.
+        return Ok(item);
+    }
     let event = said(&saying.body);
     if let (Some(event), Some((delegation, _))) = (&event, saying.delegation) {
         let row = find::delegation(step, delegation)?;
@@ -48,7 +54,6 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     let size = composed.facts.len() + composed.text.as_ref().map_or(0, |text| text.len());
     let said = event.as_ref().map(|event| &event.event);
     quota::says(step, (saying.link, &link), &stream, said, size)?;
-    let item = saying.item.unwrap_or_else(|| step.item_id());
     let place = (Order(stream.next_order), saying.delegation.filter(|_| stream.parked > 0 && event.is_none()));
     let made = ItemMade {
         no: saying.link,

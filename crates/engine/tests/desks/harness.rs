@@ -14,7 +14,7 @@ use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_engine::command::ticket::NewTicket;
 use deskwire_engine::identity::{Face, Identity};
 use deskwire_engine::port::Entropy;
-use deskwire_engine::{Command, Core, Refusal};
+use deskwire_engine::{Command, Core, Partner, Reader, Refusal};
 use deskwire_machine::disclosure::Choice;
 use deskwire_proto::batch::Batch;
 use deskwire_proto::descriptor::Descriptor;
@@ -32,7 +32,7 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::memory::MemoryStore;
 use deskwire_store::row::{Audience, DelegationRow, StreamRow};
-use deskwire_store::table::{Committed, DELEGATIONS, LINKS, Rows, SCHEMA, STREAMS};
+use deskwire_store::table::{Committed, DELEGATIONS, LINKS, RECEIVED, Rows, SCHEMA, STREAMS};
 
 /// Random bytes that are the same in each run.
 pub(crate) struct Counted(pub(crate) u64);
@@ -109,6 +109,36 @@ impl Desk {
         self.start_with(SCHEMA + 1)
     }
 
+    /// As [`Desk::restart`], with other keys or another face.
+    pub(crate) fn restart_as(self, identity: Identity) -> Self {
+        Self { identity: Arc::new(identity), ..self }.start_with(SCHEMA)
+    }
+
+    /// As [`Desk::restart_as`], where it may be refused.
+    pub(crate) fn try_restart_as(self, identity: Identity) -> Result<Core, Refusal> {
+        let Self { store, core, now, seed, .. } = self;
+        drop(core);
+        store.kill(0);
+        let opened = store.open(SCHEMA).expect("opens");
+        Core::open(opened, Arc::new(identity), Box::new(Counted(seed + 1_000_000)), now, &mut |_| {})
+    }
+
+    /// What is known of the partner of the link.
+    pub(crate) fn partner(&self) -> Arc<Partner> {
+        let clock = Arc::new(deskwire_engine::port::SystemClock);
+        Reader::new(&self.core, clock).partner(LINK).unwrap().unwrap()
+    }
+
+    /// The keys of the partner, as they are known here.
+    pub(crate) fn keys_of_partner(&self) -> KeyLog {
+        self.partner().keys().clone()
+    }
+
+    /// What the partner says of itself, as it is known here.
+    pub(crate) fn partners_descriptor(&self) -> Descriptor {
+        Descriptor::clone(&self.partner().descriptor)
+    }
+
     fn start_with(self, schema: u32) -> Self {
         let Self { store, core, identity, now, seed } = self;
         drop(core);
@@ -116,6 +146,26 @@ impl Desk {
         let seed = seed + 1_000_000;
         let core = open(&store, &identity, (seed, schema), now);
         Self { store, core, identity, now, seed }
+    }
+
+    /// A copy of the whole disk, as a backup has it.
+    pub(crate) fn copy(&self) -> Vec<(String, Vec<u8>)> {
+        let disk = self.store.disk();
+        disk.names().into_iter().filter_map(|name| Some((name.clone(), disk.content(&name)?))).collect()
+    }
+
+    /// The daemon is killed, and starts again from an old copy of its disk.
+    pub(crate) fn restore(self, copy: &[(String, Vec<u8>)]) -> Self {
+        let disk = self.store.disk().clone();
+        self.store.kill(0);
+        for name in disk.names() {
+            disk.lose(&name);
+        }
+        for (name, content) in copy {
+            disk.set_content(name, content.clone());
+        }
+        self.store.fail_view();
+        self.restart()
     }
 
     pub(crate) fn rows(&self) -> Committed {
@@ -274,6 +324,12 @@ pub(crate) fn pump(from: &mut Desk, to: &mut Desk) {
         let Delivered::Receipt(receipt) = deliver(from, to, &batch) else { panic!("a receipt") };
         take_receipt(from, to, &receipt).unwrap();
     }
+}
+
+/// When each of the partner's messages was committed first, and why it had no effect.
+pub(crate) fn receipts_of(desk: &Desk) -> Vec<(Timestamp, bool)> {
+    let rows = desk.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
+    rows.into_iter().map(|(_, row)| (row.at, row.refused.is_some())).collect()
 }
 
 /// Carries both ways until both are quiet.

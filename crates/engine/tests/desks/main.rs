@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene has failed")]
 
 mod harness;
+mod keys;
 mod limits;
 mod linking;
 mod order;
 mod queue;
 mod rebuild;
+mod recovery;
 mod story;
 mod writer;

@@ -2,6 +2,7 @@
 
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
+use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_proto::code::Code;
 use deskwire_proto::document::Signed;
@@ -251,7 +252,11 @@ fn a_desk_restored_from_an_old_backup_is_told_so_and_numbers_nothing_anew() {
     more.length += 1;
     let more = Signed::seal(more, acme.identity.secret());
     assert_eq!(shop.run(TakeWelcome { link: LINK, welcome: more }).unwrap(), Err(Code::RecoveryNeeded));
-    assert_eq!(state(&shop), LinkState::Paused(Pause::Recovery));
+    assert_eq!(state(&shop), LinkState::Active);
+    say(&mut shop, 2);
+    let length = shop.stream().out_length;
+    let next = shop.run(NextBatch { link: LINK, session: SessionId::new([0; 32]), after: None }).unwrap();
+    assert_eq!((next, shop.stream().out_length), (Next::NoSession, length));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use deskwire_engine::command::link::TakeDescriptor;
+use deskwire_engine::command::link::{PauseTold, TakeDescriptor};
 use deskwire_engine::command::receipt::TakeReceipt;
 use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{Opened, SayHello, TakeWelcome};
@@ -25,6 +25,15 @@ use crate::verify;
 const FLIGHTS: usize = 4;
 /// Times that the same request for a new hello is followed before it counts as a failure.
 const RESYNCS: u32 = 3;
+
+/// Recoveries one behind the other before it counts as a failure.
+const LOSSES: u32 = 3;
+
+/// Answers that are no refusal of this desk and no matter of trying again: people have to look. proto-spec, sections 5.9
+/// and 5.10.
+const fn pauses(code: Code) -> bool {
+    matches!(code, Code::Fork | Code::BadPrev | Code::CloneSuspected)
+}
 
 /// Batches on their way, and how far they go.
 struct Sky<'a> {
@@ -58,10 +67,10 @@ impl Courier {
         loop {
             let opened = match self.session {
                 Some(opened) => opened,
-                None => self.hello(partner).await?,
+                None => self.open(partner).await?,
             };
             let trouble = match self.push(opened).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(self.contact().await?),
                 Err(Setback::Resync(trouble)) => trouble,
                 Err(setback) => return Err(setback),
             };
@@ -74,11 +83,33 @@ impl Courier {
         }
     }
 
-    /// Opens a session.
-    pub(super) async fn hello(&mut self, partner: &Partner) -> Result<Opened, Setback> {
+    /// Opens a session; what this desk has lost comes back first.
+    pub(super) async fn open(&mut self, partner: &Arc<Partner>) -> Result<Opened, Setback> {
+        let mut losses = 0;
+        loop {
+            if let Some(opened) = self.hello(partner).await? {
+                return Ok(opened);
+            }
+            losses += 1;
+            if losses > LOSSES {
+                let words =
+                    "The partner says again and again that this desk has lost something, and hands back \
+                             nothing more. Deskwire goes on trying; if it stays so, speak with its operator."
+                        .to_owned();
+                return Err(Setback::Peer(Trouble::new(Failure::Unreachable, "recovery-needed", words)));
+            }
+            self.recover(partner).await?;
+        }
+    }
+
+    /// Says hello; nothing if the welcome shows that this desk has lost something.
+    async fn hello(&mut self, partner: &Partner) -> Result<Option<Opened>, Setback> {
         let hello = self.shared.engine.call(SayHello { link: self.link }).await?;
         let call = Call::document("hello", hello);
-        let answer = self.shared.call(self.link, &call).await.map_err(Setback::Peer)?;
+        let answer = match self.shared.call(self.link, &call).await {
+            Ok(answer) => answer,
+            Err(trouble) => return Err(self.told(trouble).await?),
+        };
         let welcome = verify::open::<Welcome>(&answer, partner, self.shared.us())
             .map_err(|code| Setback::Peer(Trouble::unverified_answer("welcome", code)))?;
         if let Some(descriptor) = welcome.descriptor {
@@ -87,16 +118,15 @@ impl Courier {
         let taken = TakeWelcome { link: self.link, welcome: welcome.signed };
         let opened = match self.shared.engine.call(taken).await? {
             Ok(opened) => opened,
-            Err(Code::RecoveryNeeded) => {
-                tracing::warn!(link = %self.link, "the partner holds more of our stream than we do: the link pauses");
-                return Err(Setback::Halted);
-            }
+            Err(Code::RecoveryNeeded) => return Ok(None),
+            Err(Code::Fork) => return Err(Setback::Halted),
             Err(code) => return Err(Setback::Peer(Trouble::unverified_answer("welcome", code))),
         };
-        self.contact().await?;
+        // The trouble is over when what there is to send has got through, not before: a partner that welcomes and then
+        // fails is not tried ever faster.
         tracing::debug!(link = %self.link, held = opened.held, "a session is open");
         self.session = Some(opened);
-        Ok(opened)
+        Ok(Some(opened))
     }
 
     /// Sends batches until there is nothing more.
@@ -153,7 +183,7 @@ impl Courier {
             Ok(answer) => self.receipt(&answer).await,
             Err(trouble) => match trouble.wire().map(Code::class) {
                 Some(Class::Resync) => Err(Setback::Resync(trouble)),
-                Some(Class::Final | Class::Retry) | None => Err(Setback::Peer(trouble)),
+                Some(Class::Final | Class::Retry) | None => Err(self.told(trouble).await?),
             },
         };
         match taken {
@@ -163,6 +193,16 @@ impl Courier {
             Err(setback) => sky.setback = sky.setback.take().or(Some(setback)),
         }
         Ok(())
+    }
+
+    /// A partner that stops the link is no partner that refuses this desk: this side pauses as well.
+    async fn told(&self, trouble: Trouble) -> Result<Setback, Setback> {
+        let Some(code) = trouble.wire().filter(|code| pauses(*code)) else {
+            return Ok(Setback::Peer(trouble));
+        };
+        tracing::warn!(link = %self.link, %code, "the partner stops the link: this side pauses as well");
+        self.shared.engine.call(PauseTold { link: self.link, code }).await?;
+        Ok(Setback::Halted)
     }
 
     async fn receipt(&self, answer: &[u8]) -> Result<(), Setback> {

@@ -5,6 +5,7 @@
 
 mod deliver;
 mod plan;
+mod recover;
 mod reveal;
 
 use std::sync::Arc;
@@ -130,7 +131,7 @@ impl Courier {
         }
         self.knock = None;
         self.session = None;
-        if self.hello(partner).await.is_err() {
+        if self.open(partner).await.is_err() {
             return Wait::For(LONGEST);
         }
         tracing::info!(link = %self.link, "the partner takes this desk again");

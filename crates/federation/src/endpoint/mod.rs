@@ -12,6 +12,7 @@ mod hello;
 mod linking;
 pub(crate) mod pull;
 mod put;
+mod recover;
 mod refuse;
 
 use std::net::IpAddr;
@@ -76,7 +77,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/deskwire/1/blob", post(blob::blob))
         .route("/deskwire/1/blob/put", post(put::put))
         .route("/deskwire/1/pull", post(pull::pull))
-        .route("/deskwire/1/recover", post(async || Refused::from(Code::RecoveryNotOffered)))
+        .route("/deskwire/1/recover", post(recover::recover))
         .fallback(async || Refused::from(Code::UnknownPath))
         .method_not_allowed_fallback(async || Refused::from(Code::WrongMethod))
         .with_state(Arc::new(endpoint))

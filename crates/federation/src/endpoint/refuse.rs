@@ -126,7 +126,7 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::SessionUnknown => ("The session is not known", "Say hello."),
         Code::RecoveryNeeded => ("This desk holds more of the stream than its author", "Recover first."),
         Code::RecoveryNotOffered => {
-            ("This desk does not hand out lost history yet", "The operators of both desks should speak.")
+            ("Nothing of this stream was lost in this session", "Say hello, and ask again if something is missing.")
         }
         Code::PullNotOffered => {
             ("This desk does not serve pull requests yet", "Publish an endpoint, so that this desk can push.")
@@ -152,6 +152,13 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::InvitationUnknown => ("There is no such invitation", "Ask for a new one."),
         Code::InvitationUsed => ("The invitation has been used", "Ask for a new one, and who used this one."),
         Code::InvitationExpired => ("The invitation has expired or was withdrawn", "Ask for a new one."),
+        Code::NoEndpoint => (
+            "Neither of the two desks can be reached by the other",
+            "Give one of them a public address, and link again.",
+        ),
+        Code::BlobMismatch => {
+            ("The bytes are not those that were announced", "Read the file again, and bring it once more.")
+        }
         Code::NotExpected => {
             ("This desk does not expect the other", "Its operator has to add the other desk first.")
         }

@@ -24,6 +24,10 @@ pub(crate) use trouble::{Cause, Trouble};
 /// How long a connection may take to be made, and a whole request with its answer.
 const CONNECT: Duration = Duration::from_secs(5);
 const REQUEST: Duration = Duration::from_secs(60);
+/// While an answer is owed: how often the partner is asked whether it is there, and how long it may take to say so. A line
+/// that lost one direction is known within both, and not only when the request has taken too long.
+const PING: Duration = Duration::from_secs(5);
+const PONG: Duration = Duration::from_secs(10);
 
 /// One request to a partner.
 #[derive(Clone)]
@@ -43,6 +47,11 @@ impl Call {
     pub(crate) fn document(path: &'static str, body: Vec<u8>) -> Self {
         let wanted = Wanted::Document { max: DOCUMENT_BYTES };
         Self { path, body: body.into(), wanted, deadline: REQUEST }
+    }
+
+    /// Posts a document, and wants a sequence of at most so many bytes for it.
+    pub(crate) fn sequence(path: &'static str, body: Vec<u8>, max: usize) -> Self {
+        Self { wanted: Wanted::Document { max }, ..Self::document(path, body) }
     }
 
     /// Asks for exactly so many bytes of a file.
@@ -144,8 +153,8 @@ fn build(
         .timeout(REQUEST)
         .pool_max_idle_per_host(1)
         .pool_idle_timeout(Duration::from_secs(90))
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .http2_keep_alive_timeout(Duration::from_secs(10))
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PONG)
         .tcp_nodelay(true)
         .build()
         .map_err(|error| Trouble::own(&error))

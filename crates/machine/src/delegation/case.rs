@@ -200,6 +200,14 @@ impl Case {
         Ok(self.finish(before, cursor))
     }
 
+    /// Gives a waiting item another local number. The caller moves all that wait, in their order, behind all others.
+    pub fn move_waiting(&mut self, from: u64, to: u64) {
+        for open in self.open.iter_mut().filter(|open| open.place == Place::Waiting(from)) {
+            open.place = Place::Waiting(to);
+        }
+        self.words.move_waiting(from, to);
+    }
+
     /// Takes in an own numbered event which a restored backup did not hold and the peer handed back.
     /// It was said, so it is not judged; its receipt comes with [`Case::answer`].
     ///

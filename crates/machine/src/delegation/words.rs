@@ -84,6 +84,13 @@ impl Book {
         self.sort();
     }
 
+    /// What is sorted stays so once all that wait have moved.
+    pub(super) fn move_waiting(&mut self, from: u64, to: u64) {
+        for (place, _) in self.pending.iter_mut().filter(|(place, _)| *place == Place::Waiting(from)) {
+            *place = Place::Waiting(to);
+        }
+    }
+
     pub(super) fn drop_waiting(&mut self, local: u64) {
         self.pending.retain(|(place, _)| *place != Place::Waiting(local));
     }

@@ -89,6 +89,9 @@ pub struct LinkRow {
     pub verified: Option<bool>,
     /// The record with the partner's newest descriptor.
     pub descriptor: EntryRef,
+    /// The record with the partner's newest key log, where that came without a descriptor.
+    #[serde(default)]
+    pub key_log: Option<EntryRef>,
     /// The record with the terms.
     pub terms: EntryRef,
     /// The signed reveal, until the partner has answered it.

@@ -78,9 +78,9 @@ pub struct StreamRow {
     /// What was lost here and is fetched back from the partner.
     #[serde(default)]
     pub recovery: Option<Recovery>,
-    /// Up to this place among the items the order is not that of the numbers: some came back by a recovery.
+    /// Whether messages of ours came back after a loss, so that calls repeated since then are known by their items.
     #[serde(default)]
-    pub reordered: u64,
+    pub out_returned: bool,
     /// Whether the partner was restored, so that items of messages that were handed back may come again.
     #[serde(default)]
     pub in_returned: bool,
@@ -96,8 +96,10 @@ pub struct KeyChange {
     pub keys: Hash,
     /// The last message for which the older keys stand, with its hash; not told yet, or not to be told yet.
     pub place: Option<Cut>,
-    /// In our own stream, while the place is open: how far it is ours at most, as our operator says.
+    /// In our own stream: how far it is ours at most, as our operator says.
     pub most: u64,
+    /// In our own stream: whether the partner has shown that it holds nothing else.
+    pub confirmed: bool,
 }
 
 impl StreamRow {
@@ -130,7 +132,7 @@ impl StreamRow {
             out_change: None,
             out_aside: Vec::new(),
             recovery: None,
-            reordered: 0,
+            out_returned: false,
             in_returned: false,
             agreed: 0,
         }

@@ -1,0 +1,366 @@
+//! Recovery of what a restored desk has lost: asking, verifying, taking. proto-spec, section 5.7.
+//!
+//! The stages are stored with the streams of the link, so that a restart goes on where it stopped. Nothing is numbered
+//! on the link before the end of it.
+
+mod answer;
+mod page;
+mod place;
+mod told;
+
+use std::collections::HashMap;
+
+use deskwire_proto::cbor::{self, Bounds};
+use deskwire_proto::code::Code;
+use deskwire_proto::cose::Sign1;
+use deskwire_proto::document::{Signed, V1};
+use deskwire_proto::envelope::Verified;
+use deskwire_proto::id::ItemId;
+use deskwire_proto::number::Seq;
+use deskwire_proto::receipt::Receipt;
+use deskwire_proto::recover::RecoverRequest;
+use deskwire_proto::session::Hello;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::EntryRef;
+use deskwire_store::local::{LinkNo, Order};
+use deskwire_store::record::{ItemMade, Record};
+use deskwire_store::row::{LinkRow, LinkState, Pause, Recovery, StreamRow};
+use deskwire_store::table::{Rows, WAITING};
+
+use serde_bytes::ByteBuf;
+
+use super::{change, find, session};
+use crate::{Command, Refusal, Step, refused};
+
+pub use answer::AnswerRecover;
+pub use page::Page;
+pub(super) use place::place_due;
+pub(super) use told::{consume, told};
+
+/// Asks for the next page of what this desk has lost on a link. Replies the signed request; nothing when there is
+/// nothing to ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct AskPage {
+    /// The link.
+    pub link: LinkNo,
+    /// The time to sign with: now, but at least the highest used on this link.
+    pub time: Timestamp,
+}
+
+impl Command for AskPage {
+    type Reply = Option<Vec<u8>>;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Option<Vec<u8>>, Refusal> {
+        let link = find::link(step, self.link)?;
+        let stream = find::stream(step, self.link)?;
+        if let Some((welcome, next)) = change::fetching(step, self.link) {
+            let from_seq = Seq::new(next).map_err(|_| find::broken("a stream longer than any can be"))?;
+            let request = RecoverRequest {
+                v: V1,
+                to: link.partner,
+                from: step.identity.desk(),
+                link: link.link,
+                time: self.time,
+                upto: stream.in_length,
+                welcome,
+                from_seq,
+            };
+            return Ok(Some(Signed::seal(request, step.identity.secret()).into_parts().0));
+        }
+        let asking = stream.recovery.filter(|recovery| !recovery.complete);
+        let Some(recovery) = asking.filter(|_| link.state == LinkState::Active) else { return Ok(None) };
+        let from_seq =
+            Seq::new(stream.out_length + 1).map_err(|_| find::broken("a stream longer than any can be"))?;
+        let request = RecoverRequest {
+            v: V1,
+            to: link.partner,
+            from: step.identity.desk(),
+            link: link.link,
+            time: self.time,
+            upto: recovery.told,
+            welcome: recovery.welcome,
+            from_seq,
+        };
+        Ok(Some(Signed::seal(request, step.identity.secret()).into_parts().0))
+    }
+}
+
+/// What came of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// There is more to ask for.
+    More,
+    /// Everything that the partner hands back is here; its own stream may still be on its way.
+    Complete,
+    /// The page is not what this desk lost, or nothing was asked for: nothing was taken.
+    Refused(Code),
+}
+
+/// Takes a page of what this desk has lost. What does not fit pauses the link.
+#[derive(Debug, Clone)]
+pub struct TakePage {
+    /// The link.
+    pub link: LinkNo,
+    /// What [`Page::open`] made of the partner's answer; its error pauses the link.
+    pub page: Result<Page, Code>,
+}
+
+impl Command for TakePage {
+    type Reply = Taken;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Taken, Refusal> {
+        let no = self.link;
+        let link = find::link(step, no)?;
+        let stream = find::stream(step, no)?;
+        if change::fetching(step, no).is_some() {
+            return foreign(step, no, &link, self.page);
+        }
+        let asked = stream.recovery.as_ref().is_some_and(|recovery| !recovery.complete);
+        let Some(recovery) = stream.recovery.clone().filter(|_| asked && link.state == LinkState::Active)
+        else {
+            return Ok(Taken::Refused(Code::RecoveryNotOffered));
+        };
+        let checked = self.page.and_then(|page| fits(&page, &stream, &recovery).map(|()| page));
+        let page = match checked {
+            Ok(page) => page,
+            Err(code) => return bad_page(step, no, &link, code).map(|()| Taken::Refused(code)),
+        };
+        let complete = !page.more;
+        step.record(&Record::PageTaken { no, complete, at: step.now }, None)?;
+        let strikes = waiting(step, no, &stream)?;
+        for (raw, _) in page.returned {
+            step.record(&Record::ReceiptReturned { no, receipt: raw.into() }, None)?;
+        }
+        for message in page.messages {
+            take(step, no, message, &strikes)?;
+        }
+        for receipt in page.receipts {
+            take_receipt(step, no, &link, receipt)?;
+        }
+        if complete {
+            step.memory.complete.insert(no);
+        }
+        step.memory.heard(no, step.now);
+        place_due(step, no)?;
+        step.wake(no);
+        Ok(if complete { Taken::Complete } else { Taken::More })
+    }
+}
+
+/// Takes a page of what was said in our name under a key that we have replaced since.
+fn foreign(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    page: Result<Page, Code>,
+) -> Result<Taken, Refusal> {
+    let taken = match page {
+        Ok(page) => change::take_page(step, no, link, (page.messages, page.more))?,
+        Err(code) => Err(code),
+    };
+    step.memory.heard(no, step.now);
+    match taken {
+        Ok(true) => Ok(Taken::Complete),
+        Ok(false) => Ok(Taken::More),
+        Err(code) => bad_page(step, no, link, code).map(|()| Taken::Refused(code)),
+    }
+}
+
+/// Whether a verified page goes on exactly where this desk's own history ends, and brings something.
+fn fits(page: &Page, stream: &StreamRow, recovery: &Recovery) -> Result<(), Code> {
+    let (mut length, mut head, mut told) = (stream.out_length, stream.out_head, recovery.told);
+    for message in &page.messages {
+        if message.head.seq != length + 1 {
+            return Err(Code::Gap);
+        }
+        if message.head.prev != head {
+            return Err(Code::BadPrev);
+        }
+        (length, head) = (message.head.seq, message.hash);
+    }
+    for (_, receipt) in &page.returned {
+        if receipt.upto > told {
+            if receipt.base > told {
+                return Err(Code::Gap);
+            }
+            told = receipt.upto;
+        }
+    }
+    let stuck = (length, told) == (stream.out_length, recovery.told);
+    let missing = length < recovery.length || told < recovery.known;
+    if (page.more && stuck) || (!page.more && missing) { Err(Code::RecoveryNeeded) } else { Ok(()) }
+}
+
+/// Pauses a link, and tells its operator why.
+pub(super) fn pause(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    pause: Pause,
+    code: &str,
+    words: &str,
+) -> Result<(), Refusal> {
+    let event = find::event(step.now, code, words, Vec::new());
+    step.record(&Record::LinkPaused { no, pause, event }, None)?;
+    step.memory.sessions.remove(&no);
+    step.wake(no);
+    Ok(())
+}
+
+/// Two histories of one stream: both are kept as evidence, and the link pauses. proto-spec, section 5.10.
+pub(super) fn forked(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    ours: bool,
+    held: ByteBuf,
+    other: ByteBuf,
+) -> Result<(), Refusal> {
+    let link = find::link(step, no)?;
+    let at = step.record(&Record::Forked { no, held, other, at: step.now }, None)?;
+    let (name, partner) = (&link.name, &link.partner_name);
+    let (why, words) = if ours {
+        (Pause::OwnFork(at), format!("{partner} holds another history of this desk's own messages."))
+    } else {
+        (Pause::Fork(at), format!("{partner} has signed two different messages with one number."))
+    };
+    let words = format!(
+        "{words} Both are kept, and the link stands still. Look at both with `deskwire link repair {name}`, speak with \
+         the other operator, and choose the same one."
+    );
+    pause(step, no, why, "fork", &words)
+}
+
+/// This desk may have lost something: it says hello before it sends anything more.
+pub(super) fn doubt(step: &mut Step<'_>, no: LinkNo) {
+    step.memory.sessions.remove(&no);
+    step.wake(no);
+}
+
+/// Whether everything was handed back already, so that only the partner's own stream is still to come.
+pub(super) fn is_complete_again(stream: &StreamRow) -> bool {
+    stream.recovery.as_ref().is_some_and(|recovery| recovery.complete)
+}
+
+/// A new session of the partner: if its stream is shorter than a receipt of it said, what it had counted is gone.
+pub(super) fn shorten(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    stream: &StreamRow,
+    session: EntryRef,
+) -> Result<(), Refusal> {
+    if stream.promises.is_empty() {
+        return Ok(());
+    }
+    let Record::HelloAnswered { hello, .. } = step.read(session)? else {
+        return Err(find::broken("a session is another record"));
+    };
+    let payload = Sign1::parse(&hello)?.unverified_payload();
+    let hello: Hello =
+        cbor::decode(payload, Bounds::LARGE).map_err(|_| find::broken("a hello that was answered"))?;
+    let length = hello.length.max(stream.in_length);
+    if stream.promises.iter().any(|promise| promise.length > length) {
+        step.record(&Record::Shortened { no, length, at: step.now }, None)?;
+    }
+    Ok(())
+}
+
+/// Whether the partner's own hello shows that it does not have what our recovered messages have seen: both were
+/// restored, and nobody holds it any more. Then the link pauses until the operators have spoken.
+pub(super) fn is_beyond(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    stream: &StreamRow,
+    hello: &Hello,
+) -> Result<bool, Refusal> {
+    let upto =
+        stream.recovery.as_ref().filter(|recovery| recovery.complete).map_or(0, |recovery| recovery.upto);
+    if hello.length >= upto || hello.length != stream.in_length {
+        return Ok(false);
+    }
+    let words = format!(
+        "This desk and {0} were both restored: this desk has seen message {upto} of {0}, which {0} does not have any \
+         more. Speak with its operator, then go on with what there is: `deskwire link repair {1} --theirs`.",
+        link.partner_name, link.name
+    );
+    pause(step, no, Pause::Beyond(upto), "history-lost", &words)?;
+    Ok(true)
+}
+
+fn bad_page(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, code: Code) -> Result<(), Refusal> {
+    let words = format!(
+        "{} handed back something that is not what this desk lost ({code}). Nothing of it was taken, and the link stands \
+         still. Restore a newer backup of this desk, or speak with the partner's operator and try again with \
+         `deskwire link resume {}`.",
+        link.partner_name, link.name
+    );
+    let why = refused("recovery-failed", &words);
+    pause(step, no, Pause::BadPage(why), "recovery-failed", &words)
+}
+
+/// The items that wait, by their ids.
+fn waiting(step: &Step<'_>, no: LinkNo, stream: &StreamRow) -> Result<HashMap<ItemId, Order>, Refusal> {
+    if stream.waiting == 0 {
+        return Ok(HashMap::new());
+    }
+    let rows = step.rows().list(WAITING, &no, usize::MAX)?;
+    Ok(rows.into_iter().map(|((_, order), row)| (row.item, order)).collect())
+}
+
+/// Takes one message of our own back in, under its number. It takes effect once what it had seen is here.
+fn take(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    message: Verified,
+    strikes: &HashMap<ItemId, Order>,
+) -> Result<(), Refusal> {
+    let head = message.head;
+    let mut thread = None;
+    if let Some(order) = strikes.get(&head.item).copied()
+        && let Some(row) = step.rows().get(WAITING, &(no, order))?
+    {
+        thread = row.thread.filter(|_| row.event.is_none());
+        step.record(&Record::Struck { no, order }, None)?;
+    }
+    let order = Order(find::stream(step, no)?.next_order);
+    let made = ItemMade {
+        no,
+        order,
+        item: head.item,
+        kind: head.kind,
+        facts: head.facts,
+        delegation: None,
+        thread,
+        file: None,
+        event: None,
+        at: head.time,
+    };
+    let (signed, text) = (message.delivery.0, message.delivery.1);
+    step.record(&Record::ItemMade(made), text.map(|text| text.into_vec()))?;
+    let (seq, seen, hash) = (head.seq, head.seen, message.hash);
+    step.record(&Record::Numbered { no, order, seq, hash, seen, signed }, None)?;
+    Ok(())
+}
+
+/// Takes a receipt of the partner as far as it says something new that joins what is known.
+fn take_receipt(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    receipt: Signed<Receipt>,
+) -> Result<(), Refusal> {
+    let stream = find::stream(step, no)?;
+    let body = receipt.body();
+    let joins = body.base <= stream.acked && body.upto > stream.acked && body.upto <= stream.out_length;
+    if !joins || session::sent_hash(step, no, link, body.upto)? != body.hash {
+        return Ok(());
+    }
+    let receipt = receipt.into_parts().0.into();
+    step.record(&Record::ReceiptTaken { no, receipt, at: step.now }, None)?;
+    Ok(())
+}
+
+/// Whether this desk knows its whole own stream on a link: since its start it had a welcome that says so, or it has
+/// recovered what was lost. Until then a `seen` above its length is no lie. proto-spec, section 5.7.
+pub(super) fn is_complete(step: &Step<'_>, no: LinkNo, stream: &StreamRow) -> bool {
+    step.memory.complete.contains(&no) || stream.recovery.as_ref().is_some_and(|recovery| recovery.complete)
+}

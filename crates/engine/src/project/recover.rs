@@ -1,0 +1,318 @@
+//! What was lost and comes back: pages of a partner, our own receipts, and messages of ours that take effect again.
+
+use deskwire_proto::cbor::{self, Bounds};
+use deskwire_proto::cose::Sign1;
+use deskwire_proto::session::{Cut, Welcome};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::{LinkNo, Order, TicketNumber};
+use deskwire_store::record::{Placed, PlacedFile};
+use deskwire_store::row::{
+    Audience, Author, FileRow, FileState, LinkEventRow, LinkState, Pause, Promise, Recovery, SentRow, Shared,
+    ThreadKind, ThreadRow,
+};
+use deskwire_store::table::{
+    BLOB_FILES, DELEGATION_IDS, DELEGATIONS, FILES, GRANTS, LEFT_RECEIVED, LEFT_SENT, RECEIVED,
+    RECOVERED_ITEMS, RETURNED_ITEMS, Rows, RowsMut, SENT, STREAMS, THREADS, TOLD, WAITING,
+};
+use deskwire_store::{Direction, EntryRef, Error, Result};
+
+use super::delegation::{self, Entering};
+use super::stream::{self, read_receipt};
+use super::{change, contradiction, count, link, need};
+use crate::overlay::Overlay;
+
+/// A welcome showed that something was lost. What is under way already goes on under the newer welcome.
+pub(super) fn needed(rows: &mut Overlay, no: LinkNo, welcome: &[u8], since: Timestamp) -> Result<()> {
+    let payload = Sign1::parse(welcome).map_err(|_| contradiction("a welcome"))?.unverified_payload();
+    let welcome: Welcome =
+        cbor::decode(payload, Bounds::LARGE).map_err(|_| contradiction("a welcome that was verified"))?;
+    stream::with(rows, no, |row| {
+        let begun = row.recovery.take().unwrap_or(Recovery {
+            welcome: welcome.nonce,
+            length: 0,
+            known: 0,
+            first: row.out_length,
+            held: row.in_length,
+            told: row.in_length,
+            numbered: 0,
+            upto: 0,
+            placed: row.out_length,
+            complete: false,
+            since,
+        });
+        row.recovery = Some(Recovery {
+            welcome: welcome.nonce,
+            length: welcome.length,
+            known: welcome.known,
+            complete: false,
+            ..begun
+        });
+    })
+}
+
+/// A page was verified; the items and messages that it brought follow.
+pub(super) fn page(rows: &mut Overlay, no: LinkNo, complete: bool) -> Result<()> {
+    under_way(rows, no, |recovery| recovery.complete = complete)
+}
+
+/// One of our own receipts came back.
+pub(super) fn returned(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &[u8]) -> Result<()> {
+    let receipt = read_receipt(raw).ok_or_else(|| contradiction("a receipt of our own"))?;
+    rows.put(TOLD, &(no, receipt.upto), &at)?;
+    under_way(rows, no, |recovery| {
+        recovery.told = recovery.told.max(receipt.upto);
+        recovery.upto = recovery.upto.max(receipt.upto);
+        recovery.numbered = recovery.numbered.max(receipt.length);
+    })
+}
+
+/// A waiting item was said before the loss already: it gives way to its message.
+pub(super) fn struck(rows: &mut Overlay, no: LinkNo, order: Order) -> Result<()> {
+    let waiting = need(rows, WAITING, &(no, order))?;
+    rows.delete(WAITING, &(no, order));
+    stream::with(rows, no, |row| row.waiting = row.waiting.saturating_sub(1))?;
+    let Some(key) = waiting.thread else { return Ok(()) };
+    match waiting.event {
+        Some(delegation) => delegation::own_struck(rows, delegation, order, no, key),
+        None => change(rows, THREADS, &key, |row| {
+            row.shared.retain(|shared| shared.link != no || shared.order != order);
+        })
+        .map(drop),
+    }
+}
+
+/// A message of ours takes effect again.
+pub(super) fn placed(rows: &mut Overlay, placed: &Placed) -> Result<()> {
+    let Placed { no, seq, .. } = *placed;
+    let mut sent = need(rows, SENT, &(no, seq))?;
+    rows.put(RECOVERED_ITEMS, &(no, placed.item), &seq)?;
+    if let Some((delegation, ticket)) = placed.local {
+        match &placed.event {
+            Some(event) => {
+                let entering = Entering {
+                    delegation,
+                    at: sent.item,
+                    said: event.clone().into(),
+                    times: (placed.said, placed.at),
+                };
+                delegation::own_recovered(rows, entering, sent.order, no, (seq, placed.seen))?;
+                sent.event = Some(delegation);
+                sent.thread = Some((ticket, sent.item));
+            }
+            None => {
+                let key = sent.thread.unwrap_or((ticket, sent.item));
+                contribution(rows, placed, &sent, key, ticket)?;
+                sent.thread = Some(key);
+            }
+        }
+    }
+    rows.put(SENT, &(no, seq), &sent)?;
+    if let Some((why, length)) = &placed.answer {
+        stream::answered(rows, no, seq, &sent, why.as_ref(), *length)?;
+    }
+    stream::with(rows, no, |row| row.out_returned = true)?;
+    under_way(rows, no, |recovery| recovery.placed = seq)
+}
+
+/// A comment or a file of ours, shown where it was or anew.
+fn contribution(
+    rows: &mut Overlay,
+    placed: &Placed,
+    sent: &SentRow,
+    key: (TicketNumber, EntryRef),
+    ticket: TicketNumber,
+) -> Result<()> {
+    let Some((delegation, _)) = placed.local else { return Ok(()) };
+    let shared = Shared { link: placed.no, delegation, order: sent.order, refused: None };
+    if let Some(mut row) = rows.get(THREADS, &key)? {
+        row.shared.push(shared);
+        return rows.put(THREADS, &key, &row);
+    }
+    let kind = match &placed.file {
+        Some(file) => {
+            announced(rows, placed, file, (ticket, sent.item))?;
+            ThreadKind::File(file.file)
+        }
+        None => ThreadKind::Comment,
+    };
+    let row = ThreadRow {
+        kind,
+        author: Author::Own,
+        audience: Audience::Delegations(vec![delegation]),
+        at: placed.at,
+        shared: vec![shared],
+        aside: None,
+    };
+    rows.put(THREADS, &key, &row)
+}
+
+fn announced(
+    rows: &mut Overlay,
+    placed: &Placed,
+    file: &PlacedFile,
+    (ticket, entry): (TicketNumber, EntryRef),
+) -> Result<()> {
+    let row = FileRow {
+        ticket,
+        item: file.item,
+        blob: file.blob,
+        size: file.size,
+        chunks: file.chunks,
+        author: Author::Own,
+        entry,
+        state: file.state.clone(),
+        at: placed.at,
+    };
+    rows.put(FILES, &file.file, &row)?;
+    rows.put(BLOB_FILES, &(file.blob, file.file), &())?;
+    if file.state == FileState::Here {
+        rows.put(GRANTS, &(placed.no, file.blob), &file.file)?;
+    }
+    count(rows, |counters| counters.file = counters.file.max(file.file.0 + 1))
+}
+
+/// Everything is here again.
+pub(super) fn ended(rows: &mut Overlay, at: EntryRef, no: LinkNo, event: &LinkEventRow) -> Result<()> {
+    let told = rows.list(TOLD, &no, usize::MAX)?;
+    for (key, _) in told {
+        rows.delete(TOLD, &key);
+    }
+    behind(rows, no)?;
+    stream::with(rows, no, |row| row.recovery = None)?;
+    link::note(rows, (no, at), event)
+}
+
+/// What waits moves behind what came back: items are numbered in their order.
+fn behind(rows: &mut Overlay, no: LinkNo) -> Result<()> {
+    let mut next = need(rows, STREAMS, &no)?.next_order;
+    for ((_, order), row) in rows.list(WAITING, &no, usize::MAX)? {
+        let to = Order(next);
+        next += 1;
+        rows.delete(WAITING, &(no, order));
+        rows.put(WAITING, &(no, to), &row)?;
+        if let Some(delegation) = row.event {
+            delegation::own_moved(rows, delegation, order, to)?;
+        }
+        if let Some(key) = &row.thread {
+            change(rows, THREADS, key, |thread| {
+                let moved =
+                    thread.shared.iter_mut().filter(|shared| shared.link == no && shared.order == order);
+                moved.for_each(|shared| shared.order = to);
+            })?;
+        }
+    }
+    stream::with(rows, no, |row| {
+        row.next_order = next;
+        row.late = None;
+    })
+}
+
+/// Messages of the restored partner were handed back.
+pub(super) fn handed_back(
+    rows: &mut Overlay,
+    no: LinkNo,
+    first: u64,
+    items: &[deskwire_proto::id::ItemId],
+) -> Result<()> {
+    for (seq, item) in (first..).zip(items) {
+        rows.put(RETURNED_ITEMS, &(no, *item), &seq)?;
+    }
+    stream::with(rows, no, |row| row.in_returned = true)
+}
+
+/// What the partner had counted above this length is gone: nothing of ours waits for it any more. proto-spec, section 8.4.
+pub(super) fn shortened(rows: &mut Overlay, no: LinkNo, length: u64) -> Result<()> {
+    let cursor = stream::cursor(rows, no)?;
+    stream::with(rows, no, |row| {
+        for promise in &mut row.promises {
+            promise.length = promise.length.min(length);
+        }
+        row.promises.dedup_by(|later, earlier| {
+            let same = later.length == earlier.length;
+            if same {
+                *earlier = Promise { upto: earlier.upto.max(later.upto), ..*earlier };
+            }
+            same
+        });
+    })?;
+    let mut delegations = Vec::new();
+    rows.scan(DELEGATION_IDS, &no, None, Direction::Forward, &mut |_, delegation| {
+        delegations.push(delegation);
+        Ok(std::ops::ControlFlow::Continue(()))
+    })?;
+    for delegation in delegations {
+        let mut row = need(rows, DELEGATIONS, &delegation)?;
+        if row.case.open().iter().any(|open| open.receipt_length.is_some_and(|named| named > length)) {
+            let changes = row.case.shorten(length, cursor);
+            delegation::store(rows, delegation, &row, &changes)?;
+        }
+    }
+    Ok(())
+}
+
+/// The link pauses, and its operator is told why.
+pub(super) fn paused(
+    rows: &mut Overlay,
+    at: EntryRef,
+    no: LinkNo,
+    why: &Pause,
+    event: &LinkEventRow,
+) -> Result<()> {
+    link::pause(rows, no, why.clone())?;
+    link::note(rows, (no, at), event)
+}
+
+/// An operator chose on which branch a stream goes on. With `cut`, the other one is left: length and last hash of what
+/// stays, and `seen` of the last message that stays.
+pub(super) fn chosen(
+    rows: &mut Overlay,
+    at: EntryRef,
+    (no, ours): (LinkNo, bool),
+    cut: Option<&(Cut, u64)>,
+    event: &LinkEventRow,
+) -> Result<()> {
+    if let Some((cut, seen)) = cut {
+        leave(rows, at, no, ours, cut, *seen)?;
+    }
+    stream::with(rows, no, |row| {
+        if row.recovery.as_ref().is_some_and(|recovery| recovery.complete) {
+            row.recovery = None;
+        }
+    })?;
+    link::with(rows, no, |row| row.state = LinkState::Active)?;
+    link::note(rows, (no, at), event)
+}
+
+fn leave(rows: &mut Overlay, at: EntryRef, no: LinkNo, ours: bool, cut: &Cut, seen: u64) -> Result<()> {
+    let stream = need(rows, STREAMS, &no)?;
+    let end = if ours { stream.out_length } else { stream.in_length };
+    for seq in cut.0 + 1..=end {
+        if ours {
+            let row = need(rows, SENT, &(no, seq))?;
+            rows.put(LEFT_SENT, &(no, (seq, at)), &row)?;
+            rows.delete(SENT, &(no, seq));
+        } else {
+            let row = need(rows, RECEIVED, &(no, seq))?;
+            rows.put(LEFT_RECEIVED, &(no, (seq, at)), &row)?;
+            rows.delete(RECEIVED, &(no, seq));
+        }
+    }
+    stream::with(rows, no, |row| {
+        if ours {
+            row.out_length = cut.0;
+            row.out_head = cut.1;
+        } else {
+            row.in_length = cut.0;
+            row.in_head = cut.1;
+            row.in_seen = seen;
+            row.given = row.given.min(cut.0);
+        }
+    })
+}
+
+fn under_way(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut Recovery)) -> Result<()> {
+    let mut row = need(rows, STREAMS, &no)?;
+    let recovery = row.recovery.as_mut();
+    changes(recovery.ok_or_else(|| -> Error { contradiction("a page without a loss") })?);
+    rows.put(STREAMS, &no, &row)
+}

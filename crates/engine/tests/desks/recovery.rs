@@ -1,0 +1,411 @@
+//! A desk that was restored from an old copy gets back what it had said and heard, and nothing twice.
+
+use deskwire_engine::command::act::Action;
+use deskwire_engine::command::deliver::Delivered;
+use deskwire_engine::command::link::Resume;
+use deskwire_engine::command::recover::{AnswerRecover, AskPage, Page, TakePage, Taken};
+use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
+use deskwire_machine::delegation::State;
+use deskwire_proto::code::Code;
+use deskwire_proto::document::Signed;
+use deskwire_proto::envelope::Stream;
+use deskwire_proto::limits::BATCH_BYTES;
+use deskwire_proto::recover::{RecoverPage, RecoverRequest};
+use deskwire_store::row::{Audience, LinkState, Pause, Recovery};
+use deskwire_store::table::{LINK_EVENTS, LINKS, Rows, TICKETS};
+
+use crate::harness::{
+    Desk, LINK, batch, because, deliver, linked, prose, pump, session, settle, take_receipt,
+};
+use crate::rebuild::all;
+
+fn state(desk: &Desk) -> LinkState {
+    desk.rows().get(LINKS, &LINK).unwrap().unwrap().state
+}
+
+fn recovery(desk: &Desk) -> Option<Recovery> {
+    desk.stream().recovery
+}
+
+fn codes(desk: &Desk) -> Vec<String> {
+    let rows = desk.rows().list(LINK_EVENTS, &LINK, usize::MAX).unwrap();
+    rows.into_iter().map(|(_, event)| event.code.to_string()).collect()
+}
+
+fn hello(from: &mut Desk, to: &mut Desk) -> Result<(), Code> {
+    let hello = from.run(SayHello { link: LINK }).unwrap();
+    let hello = Signed::open(&hello, from.identity.keys().current()).unwrap();
+    let welcome = to.run(AnswerHello { link: LINK, hello }).unwrap()?;
+    let welcome = Signed::open(&welcome, to.identity.keys().current()).unwrap();
+    from.run(TakeWelcome { link: LINK, welcome }).unwrap().map(drop)
+}
+
+fn request(from: &mut Desk) -> Option<Signed<RecoverRequest>> {
+    let time = from.now;
+    let request = from.run(AskPage { link: LINK, time }).unwrap()?;
+    Some(Signed::open(&request, from.identity.keys().current()).unwrap())
+}
+
+fn open(bytes: &[u8], to: &Desk, from: &Desk) -> Result<Page, Code> {
+    let link = to.rows().get(LINKS, &LINK).unwrap().unwrap().link;
+    let stream = Stream { link, from: to.identity.desk(), to: from.identity.desk() };
+    Page::open(bytes, &to.identity, &stream, from.identity.keys())
+}
+
+/// Fetches all pages of at most so many bytes; how many there were.
+fn fetch(restored: &mut Desk, other: &mut Desk, most: usize) -> usize {
+    let mut pages = 0;
+    while let Some(request) = request(restored) {
+        let page = other.run(AnswerRecover { link: LINK, request, most }).unwrap().unwrap();
+        assert!(page.len() <= most);
+        let page = open(&page, restored, other);
+        let taken = restored.run(TakePage { link: LINK, page }).unwrap();
+        assert!(!matches!(taken, Taken::Refused(_)), "{taken:?}");
+        pages += 1;
+    }
+    pages
+}
+
+/// The whole recovery of a desk: hello, pages, then the partner's stream.
+fn recover(restored: &mut Desk, other: &mut Desk) {
+    assert_eq!(hello(restored, other), Err(Code::RecoveryNeeded));
+    fetch(restored, other, BATCH_BYTES);
+    send_again(other, restored);
+    assert_eq!(recovery(restored), None);
+}
+
+/// Says hello and sends everything from where the reader stands.
+fn send_again(from: &mut Desk, to: &mut Desk) {
+    let session = session(from, to);
+    let mut after = Some(to.stream().in_length);
+    while let Some(sent) = batch(from, session, after) {
+        let Delivered::Receipt(receipt) = deliver(from, to, &sent) else { panic!("a receipt") };
+        take_receipt(from, to, &receipt).unwrap();
+        after = Some(after.unwrap() + sent.deliveries.len() as u64);
+    }
+}
+
+/// What both sides show of a delegation.
+fn shown(desk: &Desk, no: u64) -> (State, u64, usize) {
+    let view = desk.delegation(no).case.view(desk.stream().in_length);
+    (view.state, view.version, desk.delegation(no).case.open().len())
+}
+
+fn same_after_rebuild(desk: Desk) -> Desk {
+    let live = all(&desk);
+    let desk = desk.restart_with_other_rows();
+    let rebuilt = all(&desk);
+    let differing: Vec<_> = live.iter().zip(&rebuilt).filter(|(one, other)| one != other).collect();
+    assert_eq!((rebuilt.len(), differing.len()), (live.len(), 1), "{differing:?}");
+    desk
+}
+
+fn offered() -> (Desk, Desk) {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    (shop, acme)
+}
+
+#[test]
+fn a_principal_restored_from_an_old_copy_gets_back_its_offers_comments_and_answers() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    let second = shop.ticket("Printer jams");
+    shop.delegate(second).unwrap();
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    acme.act(2, Action::Decline(because("Not our device."))).unwrap();
+    acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let before = (shop.stream(), shown(&shop, 1), shown(&shop, 2));
+
+    let mut shop = shop.restore(&copy);
+    assert!(shop.stream().out_length < before.0.out_length);
+    recover(&mut shop, &mut acme);
+    assert_eq!((shop.stream().out_length, shop.stream().out_head), (before.0.out_length, before.0.out_head));
+    assert_eq!((shop.stream().in_length, shop.stream().in_head), (before.0.in_length, before.0.in_head));
+    settle(&mut shop, &mut acme);
+    assert_eq!((shown(&shop, 1), shown(&shop, 2)), (before.1, before.2));
+    assert_eq!(shop.rows().get(TICKETS, &second).unwrap().unwrap().title.as_str(), "Printer jams");
+    assert_eq!(codes(&shop), ["recovered"]);
+    assert_eq!(codes(&acme), ["handed-back"]);
+    // Work goes on in both directions.
+    shop.comment(2, "Who else could?", Audience::Internal).unwrap();
+    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.act(1, Action::Confirm).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(shown(&shop, 1), shown(&acme, 1));
+    assert_eq!(shown(&acme, 1).0, State::Confirmed);
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+#[test]
+fn a_contractor_restored_before_the_offer_came_gets_offer_acceptance_and_ticket_number_back() {
+    let (mut shop, mut acme) = linked();
+    let copy = acme.copy();
+    acme.ticket("An own one, lost for good");
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    acme.comment(2, "On our way.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Ask { question: prose("Which room?") }).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.act(1, Action::Answer { answer: prose("The second."), needed: true }).unwrap();
+    settle(&mut shop, &mut acme);
+    let before = (acme.stream().out_head, acme.stream().in_head, shown(&acme, 1));
+
+    let mut acme = acme.restore(&copy);
+    recover(&mut acme, &mut shop);
+    assert_eq!((acme.stream().out_head, acme.stream().in_head), (before.0, before.1));
+    settle(&mut shop, &mut acme);
+    assert_eq!(shown(&acme, 1), before.2);
+    assert_eq!(acme.delegation(1).ticket.0, 2, "the ticket has the number that the partner knows");
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(shown(&shop, 1), shown(&acme, 1));
+    same_after_rebuild(acme);
+}
+
+#[test]
+fn a_desk_in_the_middle_of_its_recovery_answers_busy_numbers_nothing_and_goes_on_after_a_restart() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    for number in 0..40 {
+        shop.comment(1, &format!("{number}: {}", "x".repeat(900)), Audience::Thread).unwrap();
+    }
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    settle(&mut shop, &mut acme);
+    let before = shop.stream();
+
+    let mut shop = shop.restore(&copy);
+    shop.comment(1, "written while it recovers", Audience::Thread).unwrap();
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    // The partner speaks in the middle of it: too early.
+    let open = session(&mut acme, &mut shop);
+    let sent = batch(&mut acme, open, Some(shop.stream().in_length)).unwrap();
+    assert_eq!(deliver(&acme, &mut shop, &sent), Delivered::Refused(Code::Busy));
+    let request = request(&mut shop).unwrap();
+    let page = acme.run(AnswerRecover { link: LINK, request, most: 8_192 }).unwrap().unwrap();
+    let page = self::open(&page, &shop, &acme);
+    assert_eq!(shop.run(TakePage { link: LINK, page }).unwrap(), Taken::More);
+
+    let mut shop = same_after_rebuild(shop);
+    assert!(recovery(&shop).is_some_and(|recovery| !recovery.complete));
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    assert!(fetch(&mut shop, &mut acme, 8_192) > 3);
+    assert!(recovery(&shop).is_some_and(|recovery| recovery.complete));
+    // It may say what it has numbered already, and nothing new, until it has heard what it had heard.
+    let open = session(&mut shop, &mut acme);
+    let numbered = shop.stream().out_length;
+    assert!(batch(&mut shop, open, Some(numbered)).is_none());
+    send_again(&mut acme, &mut shop);
+    assert_eq!(recovery(&shop), None);
+    assert_eq!(shop.stream().out_head, before.out_head);
+    settle(&mut shop, &mut acme);
+    assert_eq!(
+        acme.stream().in_length,
+        before.out_length + 1,
+        "the new comment went out behind the old ones"
+    );
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn an_item_that_waited_in_the_old_copy_and_was_sent_since_is_not_sent_twice() {
+    let (mut shop, mut acme) = offered();
+    shop.comment(1, "waits in the copy", Audience::Thread).unwrap();
+    acme.act(1, Action::Accept).unwrap();
+    let copy = shop.copy();
+    settle(&mut shop, &mut acme);
+    let before = (shop.stream().out_length, acme.stream().in_length);
+    let mut shop = shop.restore(&copy);
+    assert_eq!(shop.stream().waiting, 1);
+    recover(&mut shop, &mut acme);
+    assert_eq!(shop.stream().waiting, 0);
+    settle(&mut shop, &mut acme);
+    assert_eq!((shop.stream().out_length, acme.stream().in_length), before);
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn an_event_that_waited_in_the_old_copy_gives_way_to_its_message_and_what_waits_behind_goes_on() {
+    let (mut shop, mut acme) = offered();
+    acme.act(1, Action::Accept).unwrap();
+    let copy = acme.copy();
+    settle(&mut shop, &mut acme);
+    let mut acme = acme.restore(&copy);
+    acme.act(1, Action::Ask { question: prose("Which room?") }).unwrap();
+    recover(&mut acme, &mut shop);
+    assert_eq!(acme.stream().waiting, 1);
+    let mut acme = same_after_rebuild(acme);
+    settle(&mut shop, &mut acme);
+    assert_eq!(shown(&acme, 1), shown(&shop, 1));
+    assert!(matches!(shown(&shop, 1).0, State::Waiting { .. }), "{:?}", shown(&shop, 1));
+    same_after_rebuild(acme);
+}
+
+#[test]
+fn a_refusal_that_was_told_stays_a_refusal_after_a_restore_and_the_time_stays_too() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    acme.act(1, Action::Accept).unwrap();
+    shop.act(1, Action::Recall(because("Not needed."))).unwrap();
+    settle(&mut shop, &mut acme);
+    let before = crate::harness::receipts_of(&shop);
+    let mut shop = shop.restore(&copy);
+    shop.now = shop.now.plus(900_000_000);
+    recover(&mut shop, &mut acme);
+    assert_eq!(crate::harness::receipts_of(&shop), before);
+    settle(&mut shop, &mut acme);
+    assert_eq!(shown(&shop, 1), shown(&acme, 1));
+}
+
+#[test]
+fn a_page_that_was_tampered_with_is_taken_in_no_part_and_the_operator_is_told() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    for number in 0..3 {
+        shop.comment(1, &format!("comment {number}"), Audience::Thread).unwrap();
+    }
+    settle(&mut shop, &mut acme);
+    let mut shop = shop.restore(&copy);
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    let before = shop.stream();
+    let request = request(&mut shop).unwrap();
+    let page = acme.run(AnswerRecover { link: LINK, request, most: BATCH_BYTES }).unwrap().unwrap();
+    let mut torn = RecoverPage::decode(&page).unwrap();
+    torn.deliveries.remove(1);
+    let mut foreign = RecoverPage::decode(&page).unwrap();
+    foreign.deliveries[0].0[40] ^= 1;
+    let mut short = RecoverPage::decode(&page).unwrap();
+    short.deliveries.pop();
+    for (bad, code) in [(torn, Code::Gap), (foreign, Code::BadSignature), (short, Code::RecoveryNeeded)] {
+        let page = open(&bad.encode(), &shop, &acme);
+        let taken = shop.run(TakePage { link: LINK, page }).unwrap();
+        assert!(
+            matches!(taken, Taken::Refused(found) if found == code || code == Code::BadSignature),
+            "{taken:?}"
+        );
+        assert!(matches!(state(&shop), LinkState::Paused(Pause::BadPage(_))));
+        assert_eq!(shop.stream().out_length, before.out_length);
+        shop.run(Resume { link: LINK }).unwrap();
+    }
+    assert_eq!(codes(&shop), ["recovery-failed"; 3]);
+    // With an honest page it goes on.
+    recover(&mut shop, &mut acme);
+    assert_eq!(state(&shop), LinkState::Active);
+}
+
+#[test]
+fn a_page_is_for_the_restored_desk_alone_and_only_while_it_lacks_something() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    shop.comment(1, "one more", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut shop = shop.restore(&copy);
+    assert!(request(&mut shop).is_none(), "nobody has told it that it lost something");
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    let asked = request(&mut shop).unwrap();
+    let mut other = asked.body().clone();
+    other.welcome = deskwire_proto::id::Nonce::new([7; 32]);
+    let other = Signed::seal(other, shop.identity.secret());
+    let answer = acme.run(AnswerRecover { link: LINK, request: other, most: BATCH_BYTES }).unwrap();
+    assert!(answer == Err(Code::RecoveryNotOffered));
+    recover(&mut shop, &mut acme);
+    shop.comment(1, "and on", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    // An old request that somebody kept opens nothing once the session is over.
+    let answer = acme.run(AnswerRecover { link: LINK, request: asked, most: BATCH_BYTES }).unwrap();
+    assert!(answer == Err(Code::RecoveryNotOffered));
+}
+
+#[test]
+fn two_desks_that_were_both_restored_give_each_other_back_what_each_has() {
+    let (mut shop, mut acme) = offered();
+    let (old_shop, old_acme) = (shop.copy(), acme.copy());
+    shop.comment(1, "both have it", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    settle(&mut shop, &mut acme);
+    let newer_acme = acme.copy();
+    shop.comment(1, "nobody will have it", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let _ = old_acme;
+    let (mut shop, mut acme) = (shop.restore(&old_shop), acme.restore(&newer_acme));
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme, BATCH_BYTES);
+    assert_eq!(hello(&mut acme, &mut shop), Ok(()));
+    send_again(&mut acme, &mut shop);
+    assert_eq!(recovery(&shop), None);
+    settle(&mut shop, &mut acme);
+    assert_eq!(shown(&shop, 1), shown(&acme, 1));
+    shop.comment(1, "its number is used again", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert_eq!(acme.stream().out_head, shop.stream().in_head);
+}
+
+#[test]
+fn two_desks_restored_to_different_times_each_get_their_own_part_back() {
+    let (mut shop, mut acme) = offered();
+    let old_shop = shop.copy();
+    shop.comment(1, "lost at the shop", Audience::Thread).unwrap();
+    pump(&mut shop, &mut acme);
+    let old_acme = acme.copy();
+    acme.act(1, Action::Accept).unwrap();
+    acme.comment(1, "lost at acme", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let newer_shop = shop.copy();
+    // The shop comes from before its comment, acme from before its acceptance, which the shop does not have either.
+    let (mut shop_old, mut acme_old) = (shop.restore(&old_shop), acme.restore(&old_acme));
+    assert_eq!(hello(&mut shop_old, &mut acme_old), Err(Code::RecoveryNeeded));
+    fetch(&mut shop_old, &mut acme_old, BATCH_BYTES);
+    send_again(&mut acme_old, &mut shop_old);
+    assert_eq!(recovery(&shop_old), None);
+    settle(&mut shop_old, &mut acme_old);
+    assert_eq!(shop_old.stream().out_head, acme_old.stream().in_head);
+    // And acme once more, from a shop that had everything: both lack something that the other has.
+    drop(newer_shop);
+}
+
+#[test]
+fn a_call_repeated_after_the_restore_makes_nothing_twice() {
+    use deskwire_engine::Keyed;
+    use deskwire_engine::command::comment::AddComment;
+    use deskwire_proto::id::Hash;
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    let call = || Keyed {
+        key: Hash::of(b"call"),
+        request: Hash::of(b"request"),
+        command: AddComment {
+            ticket: deskwire_store::local::TicketNumber(1),
+            body: prose("said once"),
+            audience: Audience::Thread,
+            by: crate::harness::person("Anna"),
+        },
+    };
+    shop.run(call()).unwrap();
+    settle(&mut shop, &mut acme);
+    let length = acme.stream().in_length;
+    // Repeated before the recovery: the waiting item gives way to the message that comes back.
+    let mut shop = shop.restore(&copy);
+    shop.run(call()).unwrap();
+    recover(&mut shop, &mut acme);
+    settle(&mut shop, &mut acme);
+    assert_eq!(acme.stream().in_length, length);
+    // Repeated after it: what came back is known by its id.
+    let mut shop = shop.restore(&copy);
+    recover(&mut shop, &mut acme);
+    shop.run(call()).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(acme.stream().in_length, length);
+}
