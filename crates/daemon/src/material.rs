@@ -12,7 +12,7 @@ use deskwire_proto::message::common::Person;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::folder::{Folder, Readers, check_secret};
-use crate::{signing_key, token};
+use crate::{rekey, signing_key, token};
 
 /// Everything secret that the daemon works with, and what vouches for it.
 pub(crate) struct Material {
@@ -25,8 +25,9 @@ pub(crate) struct Material {
 impl Material {
     /// Reads all of it, and refuses secret files that others may read.
     pub(crate) fn load(folder: &Folder, config: &Config) -> Result<Self, StartError> {
-        let secret = signing_key::load(&folder.signing_key())?;
         let keys = key_log(&folder.key_log())?;
+        rekey::finish(folder, &keys)?;
+        let secret = signing_key::load(&folder.signing_key())?;
         let tls = tls(folder, config)?;
         if folder.token().exists() {
             check_secret(&folder.token(), Readers::None)?;
@@ -36,7 +37,7 @@ impl Material {
     }
 }
 
-fn key_log(path: &Path) -> Result<KeyLog, StartError> {
+pub(crate) fn key_log(path: &Path) -> Result<KeyLog, StartError> {
     let bytes = fs::read(path).map_err(|error| StartError::file("read", path, &error))?;
     KeyLog::decode(&bytes).map_err(|code| {
         let words = format!("{} is not a whole key log ({code}).", path.display());

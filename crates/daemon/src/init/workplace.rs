@@ -11,7 +11,7 @@ use crate::error::StartError;
 use crate::folder::{Folder, parent, sync_folder};
 
 /// A folder that vanishes with this value unless it was published.
-pub(super) struct Workplace {
+pub(crate) struct Workplace {
     path: PathBuf,
     /// Held so that another `init` does not take this one for the rest of a crash.
     _lock: File,
@@ -19,7 +19,7 @@ pub(super) struct Workplace {
 }
 
 /// Refuses a folder that holds anything.
-pub(super) fn check_free(folder: &Folder) -> Result<(), StartError> {
+pub(crate) fn check_free(folder: &Folder) -> Result<(), StartError> {
     let root = folder.root();
     let shown = root.display();
     let entries = match fs::read_dir(root) {
@@ -55,7 +55,7 @@ pub(super) fn check_free(folder: &Folder) -> Result<(), StartError> {
 impl Workplace {
     /// Begins beside the folder to be made, or inside it where that one exists: it may be the root of a file system of
     /// its own.
-    pub(super) fn begin(folder: &Folder) -> Result<Self, StartError> {
+    pub(crate) fn begin(folder: &Folder) -> Result<Self, StartError> {
         let root = folder.root();
         let around = if root.exists() { root.to_owned() } else { parent(root) };
         DirBuilder::new()
@@ -75,12 +75,12 @@ impl Workplace {
         Ok(Self { path, _lock: lock, published: false })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Makes the folder the desk's, durably.
-    pub(super) fn publish(mut self, folder: &Folder) -> Result<(), StartError> {
+    pub(crate) fn publish(mut self, folder: &Folder) -> Result<(), StartError> {
         let root = folder.root();
         let result = if self.path.starts_with(root) {
             self.move_into(folder)
