@@ -110,7 +110,9 @@ impl Partner {
 }
 
 impl Reader {
-    pub(crate) fn new(core: &Core, clock: Arc<dyn Clock>) -> Self {
+    /// Reads what a core has committed.
+    #[must_use]
+    pub fn new(core: &Core, clock: Arc<dyn Clock>) -> Self {
         Self {
             rows: Committed(Arc::clone(core.view())),
             journal: Arc::clone(core.journal()),
@@ -174,7 +176,7 @@ impl Reader {
 
     /// Who this desk is.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &Arc<Identity> {
         &self.identity
     }
 
