@@ -75,7 +75,12 @@ pub(super) fn set_aside(step: &mut Step<'_>, away: Away) -> Result<Vec<Order>, R
 }
 
 /// Receipts that cover our messages behind `upto` bind nobody: their answers are open again.
-pub(super) fn void_receipts(step: &mut Step<'_>, no: LinkNo, upto: u64, why: &Refused) -> Result<(), Refusal> {
+pub(super) fn void_receipts(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    upto: u64,
+    why: &Refused,
+) -> Result<(), Refusal> {
     let acked = find::stream(step, no)?.acked;
     step.record(&Record::ReceiptsVoid { no, upto, at: step.now }, None)?;
     let mut concerned = BTreeSet::new();
@@ -238,7 +243,9 @@ impl Past<'_> {
         let Record::Numbered { signed, seen, .. } = step.read(sent.signed)? else {
             return Err(find::broken("a sent message that is another record"));
         };
-        let Some((event, words)) = own_event(step, entry, made, &signed)? else { return Ok(Found::Elsewhere) };
+        let Some((event, words)) = own_event(step, entry, made, &signed)? else {
+            return Ok(Found::Elsewhere);
+        };
         let (answer, receipt_length) = self.answer(step, *seq)?;
         Ok(Found::Counts(OpenEvent { author, place, seen, event, answer, receipt_length }, words))
     }

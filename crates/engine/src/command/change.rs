@@ -7,11 +7,11 @@ use deskwire_proto::envelope::Verified;
 use deskwire_proto::id::{Hash, Nonce};
 use deskwire_proto::session::{Cut, Hello, Welcome};
 use deskwire_proto::text::{self, Line};
+use deskwire_store::Direction;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::{ItemMade, Record};
 use deskwire_store::row::{KeyChange, LinkEventRow, LinkRow, LinkState, Refused, StreamRow};
 use deskwire_store::table::{LINKS, OWN_KEYS, RECEIPTS, Rows};
-use deskwire_store::Direction;
 use serde_bytes::ByteBuf;
 
 use super::aside::{self, Away, set_aside};
@@ -129,7 +129,9 @@ pub(super) fn welcomed(
     void_foreign_receipts(step, no, link, welcome)?;
     step.memory.fetching.remove(&no);
     let stream = find::stream(step, no)?;
-    let Some(change) = stream.out_change.filter(|change| !change.confirmed) else { return Ok(Meaning::Plain) };
+    let Some(change) = stream.out_change.filter(|change| !change.confirmed) else {
+        return Ok(Meaning::Plain);
+    };
     let held = welcome.length;
     let beyond = held > stream.out_length;
     let alike = !beyond && session::sent_hash(step, no, link, held)? == welcome.head;
@@ -277,12 +279,7 @@ pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Kno
 }
 
 /// The places among the items of our messages behind this number.
-fn orders_above(
-    step: &Step<'_>,
-    no: LinkNo,
-    most: u64,
-    length: u64,
-) -> Result<Vec<Order>, Refusal> {
+fn orders_above(step: &Step<'_>, no: LinkNo, most: u64, length: u64) -> Result<Vec<Order>, Refusal> {
     (most + 1..=length).map(|seq| Ok(aside::sent(step, no, seq)?.order)).collect()
 }
 
@@ -462,7 +459,8 @@ fn void_foreign_receipts(
     if signer == keys.keys().current().id() {
         return Ok(());
     }
-    let why = refused("receipt-void", "The receipt for it was given by somebody else who had the partner's key.");
+    let why =
+        refused("receipt-void", "The receipt for it was given by somebody else who had the partner's key.");
     aside::void_receipts(step, no, welcome.length, &why)?;
     let words = format!(
         "{} changed its signing key and does not hold what receipts under the old key say. Those receipts bind nobody any \
@@ -474,8 +472,7 @@ fn void_foreign_receipts(
 
 /// Keeps a hello that contradicts what is known of the author's keys, and pauses the link.
 pub(super) fn forked(step: &mut Step<'_>, no: LinkNo, hello: &[u8]) -> Result<(), Refusal> {
-    let record =
-        Record::Forked { no, held: ByteBuf::new(), other: ByteBuf::from(hello), at: step.now };
+    let record = Record::Forked { no, held: ByteBuf::new(), other: ByteBuf::from(hello), at: step.now };
     step.record(&record, None)?;
     step.wake(no);
     Ok(())

@@ -74,13 +74,7 @@ pub(super) fn take(step: &mut Step<'_>, no: LinkNo, newer: &Descriptor) -> Resul
 }
 
 /// Two key logs of one desk contradict each other: only somebody who held the next key can bring that about.
-fn forked(
-    step: &mut Step<'_>,
-    no: LinkNo,
-    link: &LinkRow,
-    held: &[u8],
-    other: &[u8],
-) -> Result<(), Refusal> {
+fn forked(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, held: &[u8], other: &[u8]) -> Result<(), Refusal> {
     if matches!(link.state, LinkState::Paused(_) | LinkState::Closed) {
         return Ok(());
     }
@@ -238,10 +232,7 @@ pub struct Doubtful {
 ///
 /// # Errors
 /// When the store fails.
-pub fn doubtful(
-    reader: &Reader,
-    since: Timestamp,
-) -> Result<(Vec<(LinkNo, u64)>, Vec<Doubtful>), Refusal> {
+pub fn doubtful(reader: &Reader, since: Timestamp) -> Result<(Vec<(LinkNo, u64)>, Vec<Doubtful>), Refusal> {
     let (mut places, mut all) = (Vec::new(), Vec::new());
     for partner in reader.partners()? {
         if partner.row.state == LinkState::Closed {
@@ -272,7 +263,8 @@ pub fn behind(reader: &Reader, no: LinkNo, name: &str, place: u64) -> Result<Vec
 }
 
 fn time_of(reader: &Reader, no: LinkNo, seq: u64) -> Result<(Timestamp, KindName), Refusal> {
-    let row = reader.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
+    let row =
+        reader.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
     let Record::Numbered { signed, .. } = reader.record(row.signed)? else {
         return Err(find::broken("a sent message that is another record"));
     };
