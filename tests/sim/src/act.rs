@@ -88,8 +88,7 @@ pub enum Act {
 impl World {
     /// Some person does something.
     pub(crate) fn some_act(&mut self) {
-        let running: Vec<usize> =
-            (0..self.originals()).filter(|desk| self.desks[*desk].runs()).collect();
+        let running: Vec<usize> = (0..self.originals()).filter(|desk| self.desks[*desk].runs()).collect();
         let Some(&desk) = self.script.pick(&running) else { return };
         if self.script.of_thousand(60) {
             return self.repeat(desk);
@@ -149,7 +148,8 @@ impl World {
             return;
         }
         self.note(|| format!("desk{desk} act {number}: {act:?}"));
-        let text = Words { number, by: Person { name: Some(label(&format!("tok#{number};"))), function: None } };
+        let text =
+            Words { number, by: Person { name: Some(label(&format!("tok#{number};"))), function: None } };
         let call = Call { desk, number, key, request: Hash::of(format!("{act:?}").as_bytes()) };
         match act {
             Act::Ticket => self.keyed(call, text.ticket(), |_| Vec::new()),
@@ -194,7 +194,8 @@ impl World {
         size: u64,
     ) -> Option<AttachFile> {
         let desk = self.model.tokens[text.number].desk;
-        let bytes: Vec<u8> = text.number.to_be_bytes().into_iter().cycle().take(usize::try_from(size).ok()?).collect();
+        let bytes: Vec<u8> =
+            text.number.to_be_bytes().into_iter().cycle().take(usize::try_from(size).ok()?).collect();
         let mut hasher = ChunkHasher::new();
         hasher.update(&bytes);
         let hashed = hasher.finish();
@@ -212,12 +213,8 @@ impl World {
         Some(AttachFile { ticket, name, media, blob, size, chunks, audience, by: text.by.clone() })
     }
 
-    fn keyed<C>(
-        &mut self,
-        call: Call,
-        command: C,
-        told: impl Fn(&C::Reply) -> Vec<DelegationNo> + 'static,
-    ) where
+    fn keyed<C>(&mut self, call: Call, command: C, told: impl Fn(&C::Reply) -> Vec<DelegationNo> + 'static)
+    where
         C: Command,
         C::Reply: serde::Serialize + serde::de::DeserializeOwned + Debug,
     {
@@ -259,7 +256,8 @@ impl World {
                 self.report.refused += 1;
                 self.note(|| format!("desk{desk} refuses act {number}: {refusal}"));
                 if matches!(before, TokenFate::Done(..)) {
-                    return self.violate(format!("call {number} was done, and refused when repeated: {refusal}"));
+                    return self
+                        .violate(format!("call {number} was done, and refused when repeated: {refusal}"));
                 }
                 TokenFate::Refused
             }
@@ -416,6 +414,9 @@ impl World {
             let allowed = row.case.allowed(role);
             *self.script.pick(&allowed)?
         };
+        if matches!(kind, EventKind::Offer | EventKind::Rate | EventKind::LinkClose) {
+            return None;
+        }
         // Ends are rarer than what lies before them, or there would be little to see.
         let ending = matches!(kind, EventKind::Decline | EventKind::Return | EventKind::Recall);
         if ending && role == Role::Principal && self.script.of_thousand(600) {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use deskwire_machine::delegation::Role;
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::Hash;
 use deskwire_store::local::{DelegationNo, LinkNo};
@@ -15,7 +14,7 @@ use deskwire_store::table::{
 use deskwire_store::{Direction, Replayed, View};
 
 use crate::desk::Desk;
-use crate::model::{TokenFate, token_in};
+use crate::model::{Token, TokenFate, token_in};
 use crate::world::World;
 
 /// What the journal of a desk says, read from its beginning.
@@ -96,7 +95,9 @@ impl Journal {
                     self.wrong = Some(format!("message {seq} of link {no} is not what it was"));
                 }
             }
-            Record::Received(message) => self.received(message.no, message.seq, message.hash, &message.signed),
+            Record::Received(message) => {
+                self.received(message.no, message.seq, message.hash, &message.signed)
+            }
             _ => {}
         }
     }
@@ -106,7 +107,8 @@ impl Journal {
             self.wrong = Some(format!("message {seq} of link {no} was consumed twice"));
         }
         if seq > 1 && !self.received.contains_key(&(no, seq - 1)) {
-            self.wrong = Some(format!("message {seq} of link {no} was consumed before the one in front of it"));
+            self.wrong =
+                Some(format!("message {seq} of link {no} was consumed before the one in front of it"));
         }
         let before = self.heads.insert(no, hash);
         let prev = read_head(signed).map(|head| head.prev).ok();
@@ -120,6 +122,7 @@ impl Journal {
 impl World {
     /// What is cheap to look at, after each step.
     pub(crate) fn check_step(&mut self) {
+        self.bury();
         for desk in 0..self.at_address.len() {
             for link in self.links_of(desk) {
                 let no = self.number(desk, link);
@@ -135,7 +138,8 @@ impl World {
                 let bounded =
                     stream.pending.len() <= 4 && stream.retired.len() <= 8 && stream.promises.len() <= 8;
                 if !bounded || stream.acked > stream.out_length {
-                    return self.violate(format!("the streams of link {link} at desk{desk} are odd: {stream:?}"));
+                    return self
+                        .violate(format!("the streams of link {link} at desk{desk} are odd: {stream:?}"));
                 }
             }
         }
@@ -190,16 +194,10 @@ impl World {
                 }
             }
         }
-        let asked = self.model.tokens.iter().position(|token| {
-            token.key.is_some() && token.fate == TokenFate::Unknown && !self.is_lost_act(token.desk)
-        });
+        let unanswered = |token: &Token| token.key.is_some() && token.fate == TokenFate::Unknown;
+        let asked = self.model.tokens.iter().position(unanswered);
         waits.extend(asked.map(|number| format!("call {number} has no answer")));
         waits.join("; ")
-    }
-
-    const fn is_lost_act(&self, _desk: usize) -> bool {
-        // Whoever asked while the desk was down asks again when it starts; nobody asks after the end.
-        true
     }
 
     /// A link that stands still because a desk was restored or ran twice: as it has to be, until it is repaired.
@@ -240,12 +238,14 @@ impl World {
         let links = self.links_of(desk);
         for (number, token) in self.model.tokens.iter().enumerate().filter(|(_, token)| token.desk == desk) {
             let records = journal.records.get(&number).copied().unwrap_or(0);
-            let items = |link: &usize| {
-                journal.items.get(&(number, self.number(desk, *link))).copied().unwrap_or(0)
-            };
+            let items =
+                |link: &usize| journal.items.get(&(number, self.number(desk, *link))).copied().unwrap_or(0);
             let all: u64 = links.iter().map(items).sum();
             let wrong = |what: &str| {
-                Err(format!("desk{desk}: act {number} ({:?}) {what}: {records} records, {all} items", token.act))
+                Err(format!(
+                    "desk{desk}: act {number} ({:?}) {what}: {records} records, {all} items",
+                    token.act
+                ))
             };
             match &token.fate {
                 TokenFate::Refused if records + all > 0 => return wrong("was refused and left something"),
@@ -299,7 +299,12 @@ impl World {
         let journals = [Journal::of(desks[0])?, Journal::of(desks[1])?];
         for side in 0..2 {
             let of = |journal: &Journal, no: LinkNo| -> Vec<Hash> {
-                journal.sent.iter().filter(|((other, _), _)| *other == no).map(|(_, (_, hash))| *hash).collect()
+                journal
+                    .sent
+                    .iter()
+                    .filter(|((other, _), _)| *other == no)
+                    .map(|(_, (_, hash))| *hash)
+                    .collect()
             };
             let sent = of(&journals[side], numbers[side]);
             let other = 1 - side;
@@ -390,11 +395,13 @@ impl World {
                     case.open()
                 ));
             }
-            let words = [Role::Principal, Role::Contractor].map(|role| case.shared_words(role).clone());
-            seen.push((case.settled().clone(), words, settled_events(desk, number)?));
+            seen.push((case.settled().clone(), settled_events(desk, number)?));
         }
         if seen[0] != seen[1] {
-            return Err(format!("link {link}: the two sides of a delegation differ:\n{:?}\n{:?}", seen[0], seen[1]));
+            return Err(format!(
+                "link {link}: the two sides of a delegation differ:\n{:?}\n{:?}",
+                seen[0], seen[1]
+            ));
         }
         Ok(())
     }

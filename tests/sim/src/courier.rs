@@ -185,7 +185,8 @@ impl World {
 
     fn go_on(&mut self, desk: usize, link: usize) {
         if self.mutant == Some(Mutant::NumberWithoutSession) && self.courier(desk, link).session.is_none() {
-            let next = NextBatch { link: self.number(desk, link), session: SessionId::new([0; 32]), after: None };
+            let next =
+                NextBatch { link: self.number(desk, link), session: SessionId::new([0; 32]), after: None };
             self.call(desk, next, |_, _| {});
         }
         match self.courier(desk, link).session {
@@ -428,13 +429,15 @@ impl World {
         let (failure, code) = (trouble.failure, trouble.code);
         self.note(|| format!("desk{desk} fails on link {link}: {code}"));
         let local = self.desks[desk].clock.at(self.now);
+        let least = if matches!(failure, Failure::Unreachable) { self.model.failed(desk, link) } else { 0 };
         let failed = DeliveryFailed { link: no, failure, code: code.to_owned(), words };
         self.call(desk, failed, move |world, next| match next {
             Ok(Some(next)) => {
-                if matches!(failure, Failure::Unreachable)
-                    && let Err(what) = world.model.failed(desk, link, next.0.saturating_sub(local))
-                {
-                    world.violate(what);
+                let pause = next.0.saturating_sub(local);
+                if pause < least {
+                    world.violate(format!(
+                        "desk{desk} tries link {link} again after {pause} ms, and its failures ask for {least} ms"
+                    ));
                 }
                 let local = Timestamp(world.desks[desk].clock.at(world.now));
                 world.rest(desk, link, Wait::For(next.since(local).max(1_000)));

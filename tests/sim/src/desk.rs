@@ -271,7 +271,8 @@ impl Desk {
         let reply = self.step(now, command).expect("the desk runs");
         let core = self.core.as_mut().expect("the desk runs");
         if let Some(group) = core.seal() {
-            let written = self.sink.as_mut().expect("the sink is here").write(std::slice::from_ref(group.as_ref()));
+            let written =
+                self.sink.as_mut().expect("the sink is here").write(std::slice::from_ref(group.as_ref()));
             core.land(written).expect("the disk writes");
         }
         reply

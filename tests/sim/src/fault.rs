@@ -202,6 +202,15 @@ impl World {
 
 /// The end of a process and its next start.
 impl World {
+    /// Processes that died where nobody looked are down.
+    pub(crate) fn bury(&mut self) {
+        for desk in 0..self.desks.len() {
+            if self.desks[desk].runs() && self.desks[desk].is_dead() {
+                self.dies(desk);
+            }
+        }
+    }
+
     /// The disk, or the journal, has ended the process.
     pub(crate) fn dies(&mut self, desk: usize) {
         let power = self.chance.of_thousand(500);
@@ -228,6 +237,7 @@ impl World {
 
     fn end(&mut self, desk: usize) {
         self.desks[desk].end();
+        self.model.ended(desk);
         if desk >= self.at_address.len() {
             return;
         }
@@ -263,6 +273,7 @@ impl World {
                 self.ask_again(desk);
             }
             Err(why) => {
+                self.model.ended(desk);
                 let store = self.desks[desk].store.clone();
                 let dead = self.desks[desk].is_dead();
                 let full = store.disk().free().is_some();

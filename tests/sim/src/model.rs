@@ -146,20 +146,17 @@ impl Model {
         self.failures.remove(&(desk, link));
     }
 
-    /// A try has failed, and the next one is so far away.
-    ///
-    /// # Errors
-    /// When that is too soon.
-    pub fn failed(&mut self, desk: usize, link: usize, pause: u64) -> Result<(), String> {
+    /// A desk has gone down: what it had counted may be gone.
+    pub fn ended(&mut self, desk: usize) {
+        self.failures.retain(|(other, _), _| *other != desk);
+    }
+
+    /// A try has failed: how long the pause before the next one is at least, milliseconds.
+    pub fn failed(&mut self, desk: usize, link: usize) -> u64 {
         let failures = self.failures.entry((desk, link)).or_default();
         let wanted = PAUSES[(*failures).min(PAUSES.len() - 1)];
         *failures += 1;
-        if pause < wanted - wanted / 4 {
-            return Err(format!(
-                "desk{desk} tries link {link} again after {pause} ms, and {failures} failures ask for {wanted} ms"
-            ));
-        }
-        Ok(())
+        wanted - wanted / 4
     }
 }
 

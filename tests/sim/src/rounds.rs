@@ -123,12 +123,14 @@ impl World {
             }
             let until = self.now + LOOK;
             self.run_until(until);
+            self.bury();
             if self.is_at_rest() {
                 break;
             }
             if (end - self.now) < REST - 6 * 3_600_000 {
                 self.operators_look();
             }
+            (0..self.at_address.len()).for_each(|desk| self.ask_again(desk));
         }
         if self.broken.is_none() {
             self.check_all();

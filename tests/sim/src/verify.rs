@@ -74,8 +74,7 @@ pub(crate) fn open<T: OfLink>(bytes: &[u8], partner: &Partner) -> Result<Opened<
         if from != partner.row.partner || to != partner.us {
             return Err(Code::WrongDesk);
         }
-        newer =
-            body.descriptor().map(Descriptor::open).transpose()?.filter(|found| is_newer(found, partner));
+        newer = body.descriptor().map(Descriptor::open).transpose()?.filter(|found| is_newer(found, partner));
         standing(newer.as_ref().map_or(partner.descriptor.keys(), Descriptor::keys), kid)
     })?;
     Ok(Opened { signed, descriptor: newer })

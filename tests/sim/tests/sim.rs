@@ -1,0 +1,104 @@
+//! Two hundred histories in which everything goes wrong that can, and mistakes that they have to find.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
+use std::process::Command;
+
+use deskwire_sim::{Config, Mutant, Report, run, shrink};
+
+/// Runs histories one after the other; a failure names the command that repeats it.
+fn histories(seeds: std::ops::RangeInclusive<u64>) -> Report {
+    let mut total = Report::default();
+    for seed in seeds {
+        let config = Config { seed, ..Config::default() };
+        match run(&config) {
+            Ok(report) => total.add(&report),
+            Err(failure) => {
+                let shortest = shrink(&config, &failure);
+                panic!(
+                    "{}\nonce more: cargo run -p deskwire-sim -- --from {seed} --steps {} --trace",
+                    shortest.what, shortest.steps
+                );
+            }
+        }
+    }
+    println!("{total}");
+    total
+}
+
+/// Whatever the network, the clocks, the disks and the processes do: what was answered is there, once, in order, and
+/// both sides see it alike.
+#[test]
+fn nothing_is_lost_doubled_or_disclosed_in_fifty_histories() {
+    let report = histories(1..=50);
+    for fault in [
+        "power cuts",
+        "kills",
+        "crashes within the disk",
+        "full disk met",
+        "requests lost",
+        "answers lost",
+        "requests doubled",
+        "requests cut",
+        "batches held",
+        "one-way partitions",
+        "flapping lines",
+        "clocks set",
+        "calls repeated",
+    ] {
+        assert!(report.counts.get(fault).is_some_and(|count| *count > 0), "no {fault} in fifty histories");
+    }
+}
+
+/// As the first fifty.
+#[test]
+fn nothing_is_lost_doubled_or_disclosed_in_fifty_more() {
+    histories(51..=100);
+}
+
+/// As the first fifty.
+#[test]
+fn nothing_is_lost_doubled_or_disclosed_in_the_third_fifty() {
+    histories(101..=150);
+}
+
+/// As the first fifty.
+#[test]
+fn nothing_is_lost_doubled_or_disclosed_in_the_last_fifty() {
+    histories(151..=200);
+}
+
+/// A history that could not be repeated could not be understood.
+#[test]
+fn a_seed_gives_the_same_history_each_time() {
+    let config = Config { seed: 7, trace: true, ..Config::default() };
+    let told = |report: &Report| format!("{report}");
+    assert_eq!(told(&run(&config).unwrap()), told(&run(&config).unwrap()));
+}
+
+/// A simulation that does not notice a mistake would not notice it in the product either.
+#[test]
+fn every_mistake_made_on_purpose_is_found() {
+    for (mutant, name) in Mutant::ALL {
+        let found = (1..=60).find_map(|seed| {
+            let config = Config { seed, mutant: Some(mutant), ..Config::default() };
+            run(&config).err().map(|failure| (seed, failure.what))
+        });
+        let (seed, what) = found.unwrap_or_else(|| panic!("{name} is not found by sixty histories"));
+        println!("{name}: found by seed {seed}: {what}");
+    }
+}
+
+/// Mistakes on purpose have no place in a desk that people use.
+#[test]
+fn no_product_is_built_with_mistakes() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let tree = Command::new(cargo)
+        .args(["tree", "--offline", "-p", "deskwire-cli", "-e", "features,no-dev", "-i", "deskwire-engine"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&tree.stdout);
+    assert!(text.contains("deskwire-engine"), "{}", String::from_utf8_lossy(&tree.stderr));
+    assert!(!text.contains("sabotage"), "{text}");
+}
