@@ -33,7 +33,7 @@ pub(crate) async fn add(
     let command = AddComment { ticket, body, audience, by: change.by.clone() };
     let added = api.state.engine.call(change.keyed(&bytes, command)).await?;
     let comment = api.look(|reader| {
-        let comment = query::comment(reader, ticket, &added.item)?;
+        let comment = query::comment(reader, ticket, &added)?;
         Ok(show::comment(&reader.identity().ticket_label(ticket), &comment))
     });
     Ok((StatusCode::CREATED, Json(comment?)))

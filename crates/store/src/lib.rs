@@ -7,6 +7,7 @@
 mod backend;
 mod batch;
 mod blob;
+mod compact;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod disk;

@@ -4,15 +4,16 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use deskwire_proto::cbor;
 use deskwire_proto::id::{DelegationId, DeskId, Hash, ItemId, LinkId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::compact;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
     CounterRow, DelegationEventRow, DelegationRow, ExchangeRow, ExpectedRow, FileRow, InvitationRow,
-    KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, SentRow, StreamRow, ThreadRow, TicketRow, WaitingRow,
+    KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, SentRow, StreamRow,
+    ThreadRow, TicketRow, WaitingRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
@@ -138,7 +139,7 @@ impl<K: Key, R: Serialize + DeserializeOwned> Table<K, R> {
     }
 
     fn value(&self, bytes: &[u8]) -> Result<R> {
-        cbor::decode_plain(bytes)
+        compact::decode(bytes)
             .map_err(|error| Error::BadRow(format!("a row of table '{}': {error}", char::from(self.prefix))))
     }
 }
@@ -339,7 +340,7 @@ pub trait RowsMut: Rows {
         key: &K,
         row: &R,
     ) -> Result<()> {
-        let bytes = cbor::encode_packed(row).map_err(|error| Error::BadRow(error.to_string()))?;
+        let bytes = compact::encode(row).map_err(|error| Error::BadRow(error.to_string()))?;
         self.raw_put(table.key(key), bytes);
         Ok(())
     }

@@ -34,6 +34,9 @@ pub struct CommentAdded {
     pub item: ItemId,
     /// The delegations whose partners will get it.
     pub told: Vec<DelegationNo>,
+    /// Where it stands; unknown in answers that older versions stored.
+    #[serde(default)]
+    pub at: Option<EntryRef>,
 }
 
 impl Command for AddComment {
@@ -53,7 +56,8 @@ impl Command for AddComment {
                 send(step, (self.ticket, at), (*no, alone), &words, &self.by)?;
             }
         }
-        Ok(CommentAdded { item, told: told.into_iter().map(|(no, _)| no).collect() })
+        let told = told.into_iter().map(|(no, _)| no).collect();
+        Ok(CommentAdded { item, told, at: Some(at) })
     }
 }
 

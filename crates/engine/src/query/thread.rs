@@ -1,5 +1,7 @@
 //! What happened on a ticket, in the order it was stored: comments, files, events, changes of status.
 
+use std::ops::ControlFlow;
+
 use deskwire_machine::delegation::EventKind;
 use deskwire_proto::id::{DelegationId, ItemId};
 use deskwire_proto::message::Body;
@@ -17,7 +19,8 @@ use super::file::{self, File};
 use super::lookup::{Lookup, broken};
 use super::message::{Message, written};
 use super::ticket::Ticket;
-use crate::Refusal;
+use crate::command::comment::CommentAdded;
+use crate::{Reader, Refusal};
 
 /// One entry of a ticket's thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,24 +145,31 @@ pub(super) fn entries(lookup: &Lookup<'_>, ticket: &Ticket) -> Result<Vec<Thread
 ///
 /// # Errors
 /// `unknown-comment`, or when the store fails.
-pub fn comment(reader: &crate::Reader, number: TicketNumber, id: &ItemId) -> Result<Comment, Refusal> {
-    let lookup = Lookup::new(reader);
+pub fn comment(reader: &Reader, ticket: TicketNumber, added: &CommentAdded) -> Result<Comment, Refusal> {
+    let missing = || broken("a comment was added and is not there");
+    let at = match added.at {
+        Some(at) => at,
+        None => find(reader, ticket, &added.item)?.ok_or_else(missing)?,
+    };
+    let row = reader.rows().get(THREADS, &(ticket, at))?.ok_or_else(missing)?;
+    own_comment(&Lookup::new(reader), at, row)
+}
+
+/// Where an own comment stands, by its id: the newest first.
+fn find(reader: &Reader, ticket: TicketNumber, id: &ItemId) -> Result<Option<EntryRef>, Refusal> {
     let mut found = None;
-    // The newest first: the caller has just written it.
-    reader.rows().scan(THREADS, &number, None, deskwire_store::Direction::Backward, &mut |key, row| {
+    reader.rows().scan(THREADS, &ticket, None, deskwire_store::Direction::Backward, &mut |key, row| {
         if row.kind != ThreadKind::Comment || row.author != Author::Own {
-            return Ok(std::ops::ControlFlow::Continue(()));
+            return Ok(ControlFlow::Continue(()));
         }
-        let entry = reader.entry(key.1)?;
-        let is_it = matches!(Record::read(&entry)?, Record::CommentMade { item, .. } if item == *id);
-        if is_it {
-            found = Some((key.1, row));
-            return Ok(std::ops::ControlFlow::Break(()));
+        let record = Record::read(&reader.entry(key.1)?)?;
+        if matches!(record, Record::CommentMade { item, .. } if item == *id) {
+            found = Some(key.1);
+            return Ok(ControlFlow::Break(()));
         }
-        Ok(std::ops::ControlFlow::Continue(()))
+        Ok(ControlFlow::Continue(()))
     })?;
-    let (at, row) = found.ok_or_else(|| broken("a comment was added and is not there"))?;
-    own_comment(&lookup, at, row)
+    Ok(found)
 }
 
 fn opened(ticket: &Ticket) -> Happened {
