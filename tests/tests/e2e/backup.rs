@@ -1,8 +1,8 @@
-//! Desks that come back from a backup, or run twice: until lost history can be fetched, the link stops and says why.
+//! Desks that come back from an old backup: what they had said and heard comes back from their partners.
 
 use std::{fs, path::Path};
 
-use deskwire_api_types::{Audience, CommentRequest, LinkState};
+use deskwire_api_types::{Audience, CommentRequest, Direction, LogQuery};
 use deskwire_tests::{
     answers,
     cli::assert_sentence,
@@ -11,45 +11,71 @@ use deskwire_tests::{
     world::World,
 };
 
-/// A desk that was restored must not write its own lost pages a second time, differently.
+/// A desk that was restored gets its own lost pages back before it writes another one, and nobody notices but its
+/// operator, who is told what came back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_desk_from_an_old_backup_stops_and_says_why() {
+async fn a_desk_from_an_old_backup_gets_back_what_it_had_said_and_heard() {
     let world = World::new("a_desk_from_an_old_backup");
     let (mut acme, kassa) = tokio::join!(Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
     link(&kassa, &acme, Default::default()).await;
     let (ticket, delegation) = offer(&acme, "Kassa", "Before the backup").await;
-    accept(&kassa, &delegation.id).await;
     quiet(PATIENCE, &acme, &kassa).await;
 
     acme.stop().await;
     let (kept, lost) = (world.path("kept"), world.path("lost"));
     copy(&acme.folder, &kept);
     acme.start().await;
-    let after = CommentRequest { body: "After the backup".into(), audience: Audience::Thread };
-    acme.client().comment(&ticket, &after).await.unwrap();
+    let comment = |body: &str| CommentRequest { body: body.into(), audience: Audience::Thread };
+    acme.client().comment(&ticket, &comment("After the backup")).await.unwrap();
+    let (second, new) = offer(&acme, "Kassa", "Made after the backup").await;
     quiet(PATIENCE, &acme, &kassa).await;
-    let held = answers::of(&kassa).await;
+    accept(&kassa, &delegation.id).await;
+    accept(&kassa, &new.id).await;
+    let theirs = kassa.client().delegation(&new.id).await.unwrap().own.ticket;
+    kassa.client().comment(&theirs, &comment("We are on our way")).await.unwrap();
+    quiet(PATIENCE, &acme, &kassa).await;
+    let (before, held) = (told(&acme, "Kassa").await, told(&kassa, "Acme").await);
 
     acme.stop().await;
     fs::rename(&acme.folder, &lost).unwrap();
     fs::rename(&kept, &acme.folder).unwrap();
     acme.start().await;
-    let told = until("The warning", async || {
-        let link = link_with(&acme, "Kassa").await;
-        Ok((link.state == LinkState::Paused).then_some(link.last_error).flatten())
+    let event = until("What came back", async || {
+        let events = link_with(&acme, "Kassa").await.events;
+        Ok(events.into_iter().find(|event| event.code == "recovered"))
     })
     .await;
-    assert_eq!(told.code, "recovery-needed");
-    assert_sentence(&told.words);
+    assert_sentence(&event.words);
+    assert!(event.details.iter().any(|line| line.contains("Made after the backup")), "{:?}", event.details);
+    quiet(PATIENCE, &acme, &kassa).await;
+    answers::assert_same("at Acme", &before, &told(&acme, "Kassa").await);
+    answers::assert_same("at Kassa", &held, &told(&kassa, "Acme").await);
+    let shown = serde_json::to_string(&acme.client().ticket(&second).await.unwrap()).unwrap();
+    assert!(shown.contains("Made after the backup") && shown.contains("We are on our way"), "{shown}");
+    let shown = serde_json::to_string(&acme.client().ticket(&ticket).await.unwrap()).unwrap();
+    assert_eq!(shown.matches("After the backup").count(), 1, "{shown}");
 
-    let again = CommentRequest { body: "Another page".into(), audience: Audience::Thread };
-    let said = acme.client().comment(&ticket, &again).await;
-    if let Err(error) = said {
-        assert_sentence(&error.to_string());
+    // Work goes on both ways.
+    acme.client().comment(&second, &comment("Thank you")).await.unwrap();
+    quiet(PATIENCE, &acme, &kassa).await;
+    let shown = serde_json::to_string(&kassa.client().ticket(&theirs).await.unwrap()).unwrap();
+    assert!(shown.contains("Thank you"), "{shown}");
+}
+
+/// What a desk says of its delegations with a partner, and of every message both ways.
+async fn told(desk: &Desk, partner: &str) -> serde_json::Value {
+    let link = link_with(desk, partner).await.name;
+    let mut logs = Vec::new();
+    for direction in [Direction::Out, Direction::In] {
+        let query = LogQuery { direction: Some(direction), limit: Some(500), ..Default::default() };
+        logs.push(desk.client().log(&link, &query).await.unwrap());
     }
-    answers::assert_same("at Kassa", &held, &answers::of(&kassa).await);
-    let all = held.to_string();
-    assert!(all.contains("After the backup") && !all.contains("Another page"));
+    let mut states = Vec::new();
+    for delegation in desk.client().delegations(&Default::default()).await.unwrap().delegations {
+        states.push(serde_json::json!([delegation.id, delegation.own.ticket, delegation.state]));
+    }
+    states.sort_by_key(ToString::to_string);
+    serde_json::json!({ "logs": logs, "states": states })
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -9,12 +9,13 @@ use deskwire_proto::id::Hash;
 use deskwire_proto::limits::{DOCUMENT_BYTES, RECEIPT_MESSAGES};
 use deskwire_proto::message::Body;
 use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
+use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{Received, Record};
 use deskwire_store::row::{LinkRow, LinkState, Pause, ReceivedRow, StreamRow};
-use deskwire_store::table::{RECEIVED, Rows};
+use deskwire_store::table::{LEFT_RECEIVED, RECEIVED, Rows};
 
-use super::consume::{Context, consume, seen};
+use super::consume::{Consumed, Context, consume, seen};
 use super::{change, find, key, recover};
 use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
@@ -173,10 +174,16 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         Some(recovery) => recover::told(step, no, recovery, seq)?,
         None => None,
     };
-    let told_at = told.as_ref().map(|told| told.at);
+    let mut told_at = told.as_ref().map(|told| told.at);
     let consumed = match told {
         Some(told) => recover::consume(step, context, &message, told)?,
-        None => consume(step, context, &stream, &message)?,
+        None => match left(step, no, &stream, &message)? {
+            Some((at, consumed)) => {
+                told_at = Some(at);
+                consumed
+            }
+            None => consume(step, context, &stream, &message)?,
+        },
     };
     let text = message.delivery.1.as_ref().map_or(0, |text| text.len());
     quota::took(step, no, message.delivery.0.len() + text);
@@ -212,6 +219,28 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     }
     if stream.recovery.is_some() {
         recover::place_due(step, no)?;
+    }
+    Ok(None)
+}
+
+/// A message that stands on both branches of a fork was decided about before one of them was left.
+fn left(
+    step: &Step<'_>,
+    no: LinkNo,
+    stream: &StreamRow,
+    message: &Verified,
+) -> Result<Option<(Timestamp, Consumed)>, Refusal> {
+    let seq = message.head.seq;
+    if seq > stream.in_left {
+        return Ok(None);
+    }
+    for (_, row) in step.rows().list(LEFT_RECEIVED, &(no, seq), usize::MAX)? {
+        if row.hash == message.hash
+            && let Record::Received(before) = step.read(row.entry)?
+        {
+            let (refused, local, event) = (before.refused, before.local, before.event);
+            return Ok(Some((before.at, Consumed { refused, local, event, ..Consumed::default() })));
+        }
     }
     Ok(None)
 }

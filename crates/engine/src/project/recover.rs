@@ -1,5 +1,6 @@
 //! What was lost and comes back: pages of a partner, our own receipts, and messages of ours that take effect again.
 
+use deskwire_machine::delegation::{Role, State};
 use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::session::{Cut, Welcome};
@@ -274,11 +275,10 @@ pub(super) fn chosen(
     if let Some((cut, seen)) = cut {
         leave(rows, at, no, ours, cut, *seen)?;
     }
-    stream::with(rows, no, |row| {
-        if row.recovery.as_ref().is_some_and(|recovery| recovery.complete) {
-            row.recovery = None;
-        }
-    })?;
+    let waits = need(rows, STREAMS, &no)?.recovery.is_some_and(|recovery| recovery.complete);
+    if waits {
+        ended(rows, at, no, event)?;
+    }
     link::with(rows, no, |row| row.state = LinkState::Active)?;
     link::note(rows, (no, at), event)
 }
@@ -297,17 +297,39 @@ fn leave(rows: &mut Overlay, at: EntryRef, no: LinkNo, ours: bool, cut: &Cut, se
             rows.delete(RECEIVED, &(no, seq));
         }
     }
+    if !ours {
+        release_ids(rows, no)?;
+    }
     stream::with(rows, no, |row| {
         if ours {
             row.out_length = cut.0;
             row.out_head = cut.1;
+            row.out_aside.retain(|(first, _)| *first <= cut.0);
         } else {
+            row.in_left = row.in_left.max(row.in_length);
             row.in_length = cut.0;
             row.in_head = cut.1;
             row.in_seen = seen;
             row.given = row.given.min(cut.0);
         }
     })
+}
+
+/// The branch that goes on may offer again what was offered on the one that was left: those ids are free again.
+fn release_ids(rows: &mut Overlay, no: LinkNo) -> Result<()> {
+    let mut left = Vec::new();
+    rows.scan(DELEGATION_IDS, &no, None, Direction::Forward, &mut |key, delegation| {
+        left.push((key, delegation));
+        Ok(std::ops::ControlFlow::Continue(()))
+    })?;
+    for (key, delegation) in left {
+        let case = need(rows, DELEGATIONS, &delegation)?.case;
+        let partners = case.role() == Role::Contractor;
+        if partners && case.open().is_empty() && case.settled().state == State::Unoffered {
+            rows.delete(DELEGATION_IDS, &key);
+        }
+    }
+    Ok(())
 }
 
 fn under_way(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut Recovery)) -> Result<()> {

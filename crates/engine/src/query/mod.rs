@@ -12,6 +12,7 @@ mod log;
 mod lookup;
 mod message;
 mod offer;
+mod repair;
 pub(crate) mod queue;
 mod thread;
 mod ticket;
@@ -27,6 +28,7 @@ pub use link::{
     link_events, links,
 };
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
+pub use repair::{Branches, branches};
 pub use offer::{Offer, PendingChange};
 pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_preview, queue};
 pub use thread::{Comment, Happened, Origin, SeenBy, ThreadEntry, What, comment};

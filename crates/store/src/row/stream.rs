@@ -84,6 +84,9 @@ pub struct StreamRow {
     /// Whether the partner was restored, so that items of messages that were handed back may come again.
     #[serde(default)]
     pub in_returned: bool,
+    /// The partner's messages up to this number may stand on a branch that was left.
+    #[serde(default)]
+    pub in_left: u64,
     /// How far the partner is known to hold receipts of ours, hence to have the same stream.
     #[serde(default)]
     pub agreed: u64,
@@ -134,6 +137,7 @@ impl StreamRow {
             recovery: None,
             out_returned: false,
             in_returned: false,
+            in_left: 0,
             agreed: 0,
         }
     }

@@ -16,6 +16,7 @@ use deskwire_proto::cose::Sign1;
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::envelope::Verified;
 use deskwire_proto::id::ItemId;
+use deskwire_proto::message::Kind;
 use deskwire_proto::number::Seq;
 use deskwire_proto::receipt::Receipt;
 use deskwire_proto::recover::RecoverRequest;
@@ -247,7 +248,8 @@ pub(super) fn shorten(
     stream: &StreamRow,
     session: EntryRef,
 ) -> Result<(), Refusal> {
-    if stream.promises.is_empty() {
+    // What the partner has said of its length since this hello is newer than the hello.
+    if stream.promises.is_empty() || stream.receipt.is_some_and(|receipt| receipt > session) {
         return Ok(());
     }
     let Record::HelloAnswered { hello, .. } = step.read(session)? else {
@@ -322,6 +324,10 @@ fn take(
         step.record(&Record::Struck { no, order }, None)?;
     }
     let order = Order(find::stream(step, no)?.next_order);
+    // It enters no fold before its delegation is known here again.
+    let kind = Kind::from_name(head.kind.as_str());
+    let event =
+        kind.and_then(|kind| told::event_of(kind, &head, message.body.as_ref().ok())).map(told::folded);
     let made = ItemMade {
         no,
         order,
@@ -331,7 +337,7 @@ fn take(
         delegation: None,
         thread,
         file: None,
-        event: None,
+        event,
         at: head.time,
     };
     let (signed, text) = (message.delivery.0, message.delivery.1);
