@@ -140,6 +140,24 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Reads the partner's newest descriptor where it signs with a key that is not known yet. `true` if there was one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn refresh(&self, partner: &Partner) -> Result<bool, Refusal> {
+        for endpoint in endpoints(partner.endpoints()) {
+            let Ok((descriptor, _)) = read_descriptor(&self.policy, &endpoint).await else { continue };
+            if is_newer(&descriptor, partner) {
+                self.engine.call(TakeDescriptor { link: partner.no, descriptor }).await?;
+                tracing::info!(link = %partner.no, "the partner has a newer key; its descriptor was taken");
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 /// Whether a descriptor is one that takes the place of the partner's known one. proto-spec, section 2.4.
 pub(crate) fn is_newer(descriptor: &Descriptor, partner: &Partner) -> bool {
     descriptor.desk() == partner.desk()

@@ -12,7 +12,7 @@ use deskwire_proto::receipt::Receipt;
 use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::{Hello, Welcome};
 use deskwire_proto::delivery::Delivery;
-use deskwire_proto::envelope::{self, Verified};
+use deskwire_proto::envelope::{self, Signers, Verified};
 use deskwire_proto::pull::PullRequest;
 use deskwire_proto::transfer::{BlobPut, BlobRequest};
 
@@ -100,13 +100,28 @@ pub(crate) fn open<T: OfLink>(bytes: &[u8], partner: &Partner, us: DeskId) -> Re
     Ok(Opened { signed, descriptor: newer })
 }
 
-/// A message of the partner's stream, verified by itself. proto-spec, section 4.5.
+/// A message of the partner's stream, verified by itself; up to the number `older` the partner's older keys stand.
+/// proto-spec, sections 4.5 and 5.8.
 ///
 /// # Errors
 /// The [`Code`] to answer with.
-pub(crate) fn message(partner: &Partner, delivery: Delivery) -> Result<Verified, Code> {
-    let key = standing(partner.keys(), Sign1::parse(delivery.signed())?.key_id())?;
-    envelope::accept(delivery, &partner.stream_in(), &key)
+pub(crate) fn message(partner: &Partner, older: u64, delivery: Delivery) -> Result<Verified, Code> {
+    let signers = Signers { keys: partner.keys().keys(), older };
+    envelope::accept_by(delivery, &partner.stream_in(), signers)
+}
+
+/// The descriptor inside a body whose key log contradicts the one that is known of the partner: evidence, whoever
+/// brought it. proto-spec, section 2.3.
+pub(crate) fn forked<T: OfLink>(bytes: &[u8], partner: &Partner) -> Option<Descriptor> {
+    let mut found = None;
+    let _unopened = Signed::open_with(bytes, |body: &T| {
+        found = body.descriptor().and_then(|raw| Descriptor::open(raw).ok());
+        Err(Code::KeyUnknown)
+    });
+    found.filter(|other| {
+        let (known, brought) = (partner.keys(), other.keys());
+        other.desk() == partner.desk() && !brought.continues(known) && !known.continues(brought)
+    })
 }
 
 /// The key of a log that stands under this id: the newest one. Older keys stand for history alone.

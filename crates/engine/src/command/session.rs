@@ -30,7 +30,8 @@ impl Command for SayHello {
         let link = find::link(step, self.link)?;
         let stream = find::stream(step, self.link)?;
         step.memory.sessions.remove(&self.link);
-        let greeted = step.memory.greeted.contains(&self.link);
+        // A partner that did not welcome the last hello may not know our newest key.
+        let greeted = step.memory.greeted.remove(&self.link);
         let descriptor = (!greeted).then(|| ByteBuf::from(step.identity.descriptor().raw()));
         let told = change::told(step, self.link, &link, &stream)?;
         let hello = Hello {

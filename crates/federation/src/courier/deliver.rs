@@ -110,16 +110,26 @@ impl Courier {
             Ok(answer) => answer,
             Err(trouble) => return Err(self.told(trouble).await?),
         };
-        let welcome = verify::open::<Welcome>(&answer, partner, self.shared.us())
-            .map_err(|code| Setback::Peer(Trouble::unverified_answer("welcome", code)))?;
+        let welcome = match verify::open::<Welcome>(&answer, partner, self.shared.us()) {
+            Ok(welcome) => welcome,
+            Err(Code::KeyUnknown) if self.shared.refresh(partner).await? => return Ok(None),
+            Err(code) => {
+                if let Some(descriptor) = verify::forked::<Welcome>(&answer, partner) {
+                    self.shared.engine.call(TakeDescriptor { link: self.link, descriptor }).await?;
+                    return Err(Setback::Halted);
+                }
+                return Err(Setback::Peer(Trouble::unverified_answer("welcome", code)));
+            }
+        };
         if let Some(descriptor) = welcome.descriptor {
             self.shared.engine.call(TakeDescriptor { link: self.link, descriptor }).await?;
         }
         let taken = TakeWelcome { link: self.link, welcome: welcome.signed };
         let opened = match self.shared.engine.call(taken).await? {
             Ok(opened) => opened,
-            Err(Code::RecoveryNeeded) => return Ok(None),
-            Err(Code::Fork) => return Err(Setback::Halted),
+            // With the second, the place of a change of key can be told now, by another hello.
+            Err(Code::RecoveryNeeded | Code::SessionUnknown) => return Ok(None),
+            Err(Code::Fork | Code::BadKeyLog) => return Err(Setback::Halted),
             Err(code) => return Err(Setback::Peer(Trouble::unverified_answer("welcome", code))),
         };
         // The trouble is over when what there is to send has got through, not before: a partner that welcomes and then
@@ -208,7 +218,13 @@ impl Courier {
     async fn receipt(&self, answer: &[u8]) -> Result<(), Setback> {
         let unverified = |code| Setback::Peer(Trouble::unverified_answer("receipt", code));
         let Some(partner) = self.shared.partner(self.link)? else { return Ok(()) };
-        let opened = verify::open::<Receipt>(answer, &partner, self.shared.us()).map_err(unverified)?;
+        let opened = match verify::open::<Receipt>(answer, &partner, self.shared.us()) {
+            // The partner has a newer key: its welcome will tell.
+            Err(code @ Code::KeyUnknown) => {
+                return Err(Setback::Resync(Trouble::unverified_answer("receipt", code)));
+            }
+            opened => opened.map_err(unverified)?,
+        };
         opened.signed.body().check().map_err(unverified)?;
         let upto = opened.signed.body().upto;
         self.shared.engine.call(TakeReceipt { link: self.link, receipt: opened.signed }).await?;

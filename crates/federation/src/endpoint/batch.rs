@@ -95,11 +95,13 @@ impl Endpoint {
         let _turn = lane.verifying.acquire().await.map_err(|_| Code::Busy)?;
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let share = deliveries.len().div_ceil(workers).max(SHARE);
+        let stream = self.shared.engine.reader().stream(partner.no).map_err(Refusal::from)?;
+        let older = stream.older_keys_upto();
         let mut shares = Vec::new();
         while !deliveries.is_empty() {
             let later = deliveries.split_off(share.min(deliveries.len()));
             let now = std::mem::replace(&mut deliveries, later);
-            shares.push(self.verify_share(Arc::clone(partner), now).await?);
+            shares.push(self.verify_share(Arc::clone(partner), older, now).await?);
         }
         let (mut messages, mut failed) = (Vec::new(), None);
         for share in shares {
@@ -115,6 +117,7 @@ impl Endpoint {
     async fn verify_share(
         &self,
         partner: Arc<Partner>,
+        older: u64,
         deliveries: Vec<Delivery>,
     ) -> Result<JoinHandle<(Vec<Verified>, Option<Code>)>, Refused> {
         let permit = Arc::clone(&self.checking).acquire_owned().await.map_err(|_| Code::Busy)?;
@@ -122,7 +125,7 @@ impl Endpoint {
             let _permit = permit;
             let mut good = Vec::with_capacity(deliveries.len());
             for delivery in deliveries {
-                match verify::message(&partner, delivery) {
+                match verify::message(&partner, older, delivery) {
                     Ok(message) => good.push(message),
                     Err(code) => return (good, Some(code)),
                 }
@@ -162,7 +165,12 @@ fn head(beginning: &[u8]) -> Result<BatchHead, Code> {
 }
 
 fn check_session(stream: &StreamRow, head: &BatchHead) -> Result<(), Code> {
-    let known = |session: &deskwire_store::row::InSession| session.session == head.session;
-    let found = stream.session.iter().chain(&stream.pending).any(known);
-    if found { Ok(()) } else { Err(Code::SessionUnknown) }
+    let known = |session: &&deskwire_store::row::InSession| session.session == head.session;
+    let waits = stream.pending.iter().find(known).is_some_and(|session| session.short);
+    let found = stream.session.iter().chain(&stream.pending).any(|session| known(&session));
+    match (found, waits) {
+        (true, true) => Err(Code::RecoveryNeeded),
+        (true, false) => Ok(()),
+        (false, _) => Err(Code::SessionUnknown),
+    }
 }

@@ -18,7 +18,15 @@ pub(super) async fn hello(State(endpoint): Shelf, request: Request) -> Answer {
     let bytes = body::document(request).await?;
     let (partner, lane, _permit) = endpoint.door(&verify::link_of::<Hello>(&bytes)?)?;
     let shared = &endpoint.shared;
-    let opened = verify::open::<Hello>(&bytes, &partner, shared.us())?;
+    let opened = match verify::open::<Hello>(&bytes, &partner, shared.us()) {
+        Ok(opened) => opened,
+        Err(code) => {
+            let Some(descriptor) = verify::forked::<Hello>(&bytes, &partner) else { return Err(code.into()) };
+            lane.meter.spend().map_err(Refused::limited)?;
+            shared.engine.call(TakeDescriptor { link: partner.no, descriptor }).await?;
+            return Err(Code::BadKeyLog.into());
+        }
+    };
     lane.meter.spend().map_err(Refused::limited)?;
     // Each hello is stored with its answer, for longer than a year.
     lane.idle.open().map_err(Refused::limited)?;
