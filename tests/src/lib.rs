@@ -10,6 +10,7 @@ pub mod desk;
 pub mod https;
 pub mod image;
 pub mod links;
+pub mod proxy;
 pub mod puppet;
 pub mod random;
 pub mod recorder;

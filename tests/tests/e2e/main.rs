@@ -4,6 +4,7 @@
 mod backup;
 mod cuts;
 mod delivery;
+mod drain;
 mod files;
 mod flood;
 mod kill;

@@ -23,7 +23,7 @@ use crate::shared::Shared;
 pub(super) type Strangers = Arc<Pool<Option<IpAddr>>>;
 
 /// Bytes of them that may be on their way in at once, beyond the beginning of each.
-pub(super) const STRANGERS: usize = 16 * 1024 * 1024;
+pub(super) const STRANGERS: usize = 8 * 1024 * 1024;
 /// So much of a document needs no memory of the pool: nearly all are smaller.
 const SMALL: usize = 4 * 1024;
 

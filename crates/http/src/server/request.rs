@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request};
-use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -35,6 +35,8 @@ pub(super) async fn answer(
     request: Request<Noted<Incoming>>,
 ) -> Response<Watched> {
     let id = RequestId::new();
+    // HTTP/2 requests share a connection that is worth keeping.
+    let by_itself = request.version() < Version::HTTP_2;
     let span = tracing::info_span!("request", %id, %peer, method = %request.method());
     let response = async {
         let start = Instant::now();
@@ -46,6 +48,10 @@ pub(super) async fn answer(
     };
     let mut response = response.instrument(span).await;
     response.headers_mut().insert(HEADER, id.header_value());
+    if by_itself && response.status() == StatusCode::TOO_MANY_REQUESTS {
+        // What the client has sent beyond this request is not even read.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response.map(|body| Watched::new(body, place.0, Some(place.1)))
 }
 

@@ -86,6 +86,58 @@ async fn a_full_disk_refuses_new_work_and_loses_nothing() {
     assert_eq!(acme.json(&["verify"]).await["ok"], true);
 }
 
+/// Before the disk is full, new work of everybody must wait outside, so that what is there goes on; and it must come in by
+/// itself when there is room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn below_the_floor_no_new_work_is_taken_and_what_is_there_goes_on() {
+    let world = World::new("below_the_floor");
+    let Some(disk) = SmallDisk::mount(&world.path("disk")) else { return };
+    let mut acme = Desk::made_in(disk.0.join("acme"), "Acme").await;
+    acme.set("files", "disk_floor", "\"8MiB\"");
+    acme.start().await;
+    let kassa = Desk::new(&world, "Kassa").await;
+    link(&kassa, &acme, Default::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "Room").await;
+    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    quiet(PATIENCE, &acme, &kassa).await;
+
+    let filler = disk.fill_but(4 << 20);
+    let say_it = |body: &str| CommentRequest { body: body.to_owned(), audience: Audience::Thread };
+    let problem =
+        until("The refusal", async || match acme.client().comment(&ticket, &say_it("more")).await {
+            Ok(_) => Ok(None),
+            Err(Error::Refused(problem)) => Ok(Some(problem)),
+            Err(error) => Err(error),
+        })
+        .await;
+    assert_eq!((problem.code.as_str(), problem.status), ("disk-full", 503));
+    assert!(problem.detail.contains("files.disk_floor") && problem.retry_after.is_some(), "{problem:?}");
+    let file = world.path("small");
+    fs::write(&file, [1; 1_000]).unwrap();
+    let query = FileQuery { name: "small".into(), ..Default::default() };
+    let refused = acme.client().attach(&ticket, &query, &file).await.unwrap_err();
+    assert!(matches!(&refused, Error::Refused(problem) if problem.code == "disk-full"), "{refused:?}");
+    kassa.client().comment(&theirs, &say_it("from outside")).await.unwrap();
+    until("The refusal at the partner", async || {
+        Ok(link_with(&kassa, "Acme").await.last_error.filter(|trouble| trouble.code == "disk-full"))
+    })
+    .await;
+    acme.client().ticket(&ticket).await.unwrap();
+    assert!(!acme.client().ready().await.unwrap().ready);
+
+    drop(filler);
+    until("Room", async || match acme.client().comment(&ticket, &say_it("room again")).await {
+        Ok(_) => Ok(Some(())),
+        Err(Error::Refused(problem)) if problem.status == 503 => Ok(None),
+        Err(error) => Err(error),
+    })
+    .await;
+    // What Acme says is the sign of life after which Kassa tries again, whatever pause it was asked for.
+    quiet(PATIENCE, &acme, &kassa).await;
+    let mine = serde_json::to_string(&acme.client().ticket(&ticket).await.unwrap()).unwrap();
+    assert!(mine.contains("from outside"));
+}
+
 /// A file system in memory, as small as the test wants it.
 struct SmallDisk(PathBuf);
 
@@ -105,6 +157,15 @@ impl SmallDisk {
                 None
             }
         }
+    }
+
+    /// Leaves so many bytes.
+    fn fill_but(&self, room: usize) -> Filler {
+        let filler = self.fill();
+        let file = File::options().write(true).open(&filler.0).unwrap();
+        let size = file.metadata().unwrap().len();
+        file.set_len(size.saturating_sub(room as u64)).unwrap();
+        filler
     }
 
     /// Leaves next to no room.

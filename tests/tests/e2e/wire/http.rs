@@ -62,12 +62,14 @@ async fn requests_that_are_no_desks_are_refused() {
         ("GET", "/", "", "unknown-path"),
         ("GET", "/v1/links", "", "unknown-path"),
         ("POST", "/deskwire/2/batch", cbor.as_str(), "unknown-path"),
+        ("POST", "/deskwire/1/hello?x=1", cbor.as_str(), "unknown-path"),
+        ("GET", "/.well-known/deskwire?", "", "unknown-path"),
         ("GET", "/deskwire/1/batch", "", "wrong-method"),
         ("POST", "/deskwire/1/batch", "content-type: application/json\r\n", "unsupported-media"),
         ("POST", "/deskwire/1/batch", &format!("{cbor}content-encoding: gzip\r\n"), "unsupported-media"),
         ("POST", "/deskwire/1/batch", &cbor, "not-deterministic"),
-        ("POST", "/deskwire/1/pull", &cbor, "pull-not-offered"),
-        ("POST", "/deskwire/1/recover", &cbor, "recovery-not-offered"),
+        ("POST", "/deskwire/1/pull", &cbor, "not-deterministic"),
+        ("POST", "/deskwire/1/recover", &cbor, "not-deterministic"),
     ] {
         let answer = request(at, method, path, headers, b"").await;
         assert_eq!(answer.code(), code, "{method} {path}: {answer:?}");
@@ -83,6 +85,13 @@ async fn requests_that_are_no_desks_are_refused() {
     ] {
         let came = String::from_utf8_lossy(&raw(at, smuggled.as_bytes()).await).into_owned();
         assert!(!came.contains("200 OK"), "{smuggled:?} got {came:?}");
+    }
+    for bare in [
+        "GET /.well-known/deskwire HTTP/1.1\nhost: x\n\n",
+        "GET /.well-known/deskwire HTTP/1.1\r\nhost: x\nx: y\r\n\r\n",
+    ] {
+        let came = String::from_utf8_lossy(&raw(at, bare.as_bytes()).await).into_owned();
+        assert!(came.starts_with("HTTP/1.1 400"), "{bare:?} got {came:?}");
     }
 
     // In clear there is nothing.

@@ -10,14 +10,14 @@ mod sessions;
 
 use deskwire_api_types::InviteRequest;
 use deskwire_proto::{
-    id::DelegationId,
+    id::{DelegationId, Hash},
     message::{
         Body, comment_add,
         common::{Audience, Own},
-        offer as offering,
+        file_add, offer as offering,
     },
-    number::{Hops, Version},
-    text::{Code, Label, Line, Prose},
+    number::{FileSize, Hops, Version},
+    text::{Code, FileName, Label, Line, Prose},
 };
 use deskwire_tests::{
     desk::Desk,
@@ -29,7 +29,7 @@ use deskwire_tests::{
 };
 
 /// A desk that the test plays, linked with a real one; nobody listens at its address.
-async fn puppet(desk: &Desk, name: &str, random: &mut Random) -> Puppet {
+pub(crate) async fn puppet(desk: &Desk, name: &str, random: &mut Random) -> Puppet {
     let invite = InviteRequest { expires_in_seconds: None, terms: None, approved: true };
     let invitation = desk.client().invite(&invite).await.unwrap().text.unwrap();
     let unlinked = Unlinked::new(random.fork(), name, address(), https::new_identity().spki());
@@ -37,7 +37,7 @@ async fn puppet(desk: &Desk, name: &str, random: &mut Random) -> Puppet {
 }
 
 /// A comment on a delegation, which may not exist.
-fn comment(words: &str) -> Body {
+pub(crate) fn comment(words: &str) -> Body {
     Body::CommentAdd {
         facts: comment_add::Facts { audience: Audience::Thread },
         text: comment_add::Text {
@@ -51,17 +51,31 @@ fn comment(words: &str) -> Body {
 }
 
 /// How many messages of the puppet the desk holds.
-async fn held(desk: &Desk, name: &str) -> u64 {
+pub(crate) async fn held(desk: &Desk, name: &str) -> u64 {
     link_with(desk, name).await.incoming.length
 }
 
+/// A file that is announced and cannot be fetched.
+pub(crate) fn a_file(number: u8) -> Body {
+    Body::FileAdd {
+        facts: file_add::Facts {
+            blob: Hash::of(&[number]),
+            size: FileSize::new(1_000).unwrap(),
+            chunks: Hash::of(&[number, 1]),
+            comment: None,
+            audience: Audience::Thread,
+        },
+        text: file_add::Text { by: None, name: FileName::new("note.txt").unwrap(), media: None, origin: None, relayed: None },
+    }
+}
+
 /// A delegation id out of a number.
-fn case(number: u8) -> DelegationId {
+pub(crate) fn case(number: u8) -> DelegationId {
     DelegationId::new([number; 16])
 }
 
 /// An offer of the puppet.
-fn an_offer() -> Body {
+pub(crate) fn an_offer() -> Body {
     let own =
         Own { status: Code::new("new").unwrap(), ticket: Label::new("P-1").unwrap(), status_label: None };
     Body::Offer {
