@@ -208,6 +208,10 @@ impl Asking<'_> {
                 "The partner's operator has not added this desk yet. Deskwire asks again by itself."
                     .to_owned()
             }
+            Some(Code::NoEndpoint) => {
+                "Neither desk tells an address at which the other could reach it. Give one of them a public address."
+                    .to_owned()
+            }
             Some(Code::LinkCrossed) => {
                 "Both desks asked at once, and the partner's request stands. Deskwire waits for it."
                     .to_owned()

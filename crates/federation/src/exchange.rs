@@ -60,6 +60,9 @@ impl Exchange {
         composed: &ComposedRequest,
     ) -> Result<Heard, Trouble> {
         let (met, peer) = self.meet(shared).await?;
+        if met.body().endpoints.is_empty() && !shared.is_reachable() {
+            return Err(Trouble::neither_has_an_endpoint());
+        }
         let answer = self.ask(&peer, composed).await?;
         let descriptor = self.open(&answer, composed, shared.us())?;
         let newest = if descriptor.body().version > met.body().version { descriptor } else { met };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deskwire_engine::port::{Linker, Pending};
-use deskwire_engine::{Fault, Refusal};
+use deskwire_engine::{Fault, Partner, Refusal};
 use deskwire_proto::code::Code;
 use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::id::{DeskId, LinkId};
@@ -12,6 +12,7 @@ use deskwire_proto::invitation::{Invitation, InvitationError};
 use deskwire_proto::text::Label;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
+use deskwire_store::record::Record;
 use deskwire_store::row::LinkState;
 use tokio::time::timeout;
 
@@ -49,7 +50,12 @@ async fn accept(shared: &Shared, text: &str, name: Option<Label>) -> Result<Link
         .into_iter()
         .find(|partner| partner.desk() == invitation.desk && partner.row.state != LinkState::Closed);
     if let Some(partner) = linked {
-        return Err(already_linked(&partner.row.partner_name, &partner.row.name));
+        // Whoever did not see the answer says the same again.
+        if !came_of(shared, &partner, &invitation)? {
+            return Err(already_linked(&partner.row.partner_name, &partner.row.name));
+        }
+        wait_for_state(shared, partner.no).await?;
+        return Ok(partner.row.link);
     }
     let endpoint = Endpoint::try_from(&invitation.endpoint).map_err(|error| damaged(&error.to_string()))?;
     let exchange = Exchange {
@@ -64,6 +70,18 @@ async fn accept(shared: &Shared, text: &str, name: Option<Label>) -> Result<Link
     let (no, link) = exchange.conclude(shared, &composed, heard).await?;
     wait_for_state(shared, no).await?;
     Ok(link)
+}
+
+/// Whether a link was made by accepting this invitation.
+///
+/// # Errors
+/// When the store fails.
+fn came_of(shared: &Shared, partner: &Partner, invitation: &Invitation) -> Result<bool, Refusal> {
+    let opened = match shared.engine.reader().record(partner.row.terms)? {
+        Record::LinkOpened(opened) => opened,
+        _ => return Ok(false),
+    };
+    Ok(opened.accepted == Some(invitation.secret.stored_hash()))
 }
 
 /// Reads an invitation and refuses what need not be tried.
@@ -140,6 +158,10 @@ fn told(trouble: Trouble) -> Refusal {
         Some(Code::InvitationUnknown) => {
             ("The partner's desk does not know this invitation.", "Ask the partner's operator for a new one.")
         }
+        Some(Code::NoEndpoint) => (
+            "Neither this desk nor the partner's has an address at which the other could reach it.",
+            "Give one of the two desks a public address, and accept the invitation again.",
+        ),
         Some(Code::AlreadyLinked) => (
             "The partner's desk has an open link with this one already.",
             "Ask the partner's operator to close the old link first.",

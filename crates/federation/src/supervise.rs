@@ -1,4 +1,5 @@
-//! Keeps one courier and one fetcher for each link, one asker for each desk added by hand, and carries the engine's
+//! Keeps one courier and one fetcher for each link (and, where partners cannot reach this desk, one puller and one
+//! bringer), one asker for each desk added by hand, and carries the engine's
 //! effects to them.
 
 use std::collections::{BTreeSet, HashMap};
@@ -16,8 +17,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::ask::{ask, to_ask};
 use crate::bell::Effects;
+use crate::bring::Bringer;
 use crate::courier::Courier;
 use crate::fetch::Fetcher;
+use crate::pull::Puller;
 use crate::shared::Shared;
 
 /// A task that failed is started again after this.
@@ -27,6 +30,8 @@ const AGAIN: Duration = Duration::from_secs(60);
 enum Job {
     Courier(LinkNo),
     Fetcher(LinkNo),
+    Puller(LinkNo),
+    Bringer(LinkNo),
     Asker(DeskId),
 }
 
@@ -82,7 +87,13 @@ impl Staff {
         let reader = self.shared.engine.reader();
         let partners = reader.partners()?;
         let open = partners.iter().filter(|partner| partner.row.state != LinkState::Closed);
-        let links = open.flat_map(|partner| [Job::Courier(partner.no), Job::Fetcher(partner.no)]);
+        // A desk that partners cannot reach goes to them for everything.
+        let goes = !self.shared.is_reachable();
+        let links = open.flat_map(|partner| {
+            let always = [Job::Courier(partner.no), Job::Fetcher(partner.no)];
+            let going = [Job::Puller(partner.no), Job::Bringer(partner.no)];
+            always.into_iter().chain(going.into_iter().filter(move |_| goes))
+        });
         Ok(links.chain(to_ask(reader)?.into_iter().map(Job::Asker)).collect())
     }
 
@@ -91,6 +102,8 @@ impl Staff {
         let handle = match job {
             Job::Courier(link) => self.tasks.spawn(Courier::new(shared, link, stop).run()),
             Job::Fetcher(link) => self.tasks.spawn(Fetcher::new(shared, link, stop).run()),
+            Job::Puller(link) => self.tasks.spawn(Puller::new(shared, link, stop).run()),
+            Job::Bringer(link) => self.tasks.spawn(Bringer::new(shared, link, stop).run()),
             Job::Asker(desk) => self.tasks.spawn(ask(Arc::clone(shared), desk, stop)),
         };
         self.jobs.insert(handle.id(), job);
@@ -115,7 +128,11 @@ impl Staff {
     fn carry(&mut self, heard: &BTreeSet<Effect>) {
         for effect in heard {
             match effect {
-                Effect::Wake(link) => self.shared.lanes.of(*link).wake.notify_one(),
+                Effect::Wake(link) => {
+                    let lane = self.shared.lanes.of(*link);
+                    lane.wake.notify_one();
+                    lane.bell.send_modify(|times| *times += 1);
+                }
                 Effect::Fetch(link) => self.shared.lanes.of(*link).fetch.notify_one(),
                 Effect::Advanced(link) => {
                     self.shared.lanes.of(*link).advanced.send_modify(|times| *times += 1)

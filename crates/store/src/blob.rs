@@ -49,7 +49,20 @@ pub trait Blobs: Send + Sync {
     /// [`Error::NoBlob`](crate::Error::NoBlob) when it was not begun;
     /// [`Error::BlobMismatch`](crate::Error::BlobMismatch) when the content has another hash: the partial file stays,
     /// the wrong pieces can be written again.
-    fn finish(&self, id: &BlobId) -> Result<u64>;
+    fn finish(&self, id: &BlobId) -> Result<u64> {
+        self.finish_as(id, id)
+    }
+
+    /// As [`Blobs::finish`], for a partial file that was begun under a key of its own: bytes that two partners announce
+    /// under one hash are collected apart, so that one who announces them wrongly harms itself alone.
+    ///
+    /// # Errors
+    /// As [`Blobs::finish`].
+    fn finish_as(&self, key: &BlobId, id: &BlobId) -> Result<u64>;
+
+    /// The size of a blob that may be here already, after its name was made durable: a kill may have come between. `None`
+    /// when it is not here.
+    fn settle(&self, id: &BlobId) -> Result<Option<u64>>;
 
     /// Deletes a partial file, if there is one.
     fn discard(&self, id: &BlobId) -> Result<()>;

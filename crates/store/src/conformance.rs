@@ -66,6 +66,7 @@ macro_rules! conformance_tests {
             a_partial_blob_is_resumed_after_a_kill,
             a_wrong_blob_is_not_finished,
             a_partial_blob_of_another_size_starts_over,
+            one_blob_is_collected_twice_apart,
             blobs_are_listed_and_removed,
         }
     };

@@ -62,6 +62,7 @@ mod tests {
             state,
             verified: None,
             descriptor: entry,
+            key_log: None,
             terms: entry,
             reveal: None,
             retry: Retry { attempt: 3, next_at },

@@ -49,7 +49,7 @@ fn start(file: Arc<dyn BlobFile>) -> Pending {
     async move { work.await.map_err(|_| Code::Internal)? }.boxed().shared()
 }
 
-fn compute(file: &dyn BlobFile) -> Result<Arc<[u8]>, Code> {
+pub(crate) fn compute(file: &dyn BlobFile) -> Result<Arc<[u8]>, Code> {
     let mut hashes = Vec::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut offset = 0;
@@ -63,7 +63,7 @@ fn compute(file: &dyn BlobFile) -> Result<Arc<[u8]>, Code> {
 }
 
 /// Fills the buffer from a file that is known to be long enough.
-pub(super) fn read_exact(file: &dyn BlobFile, buffer: &mut [u8], offset: u64) -> Result<(), Code> {
+pub(crate) fn read_exact(file: &dyn BlobFile, buffer: &mut [u8], offset: u64) -> Result<(), Code> {
     let mut done = 0;
     while done < buffer.len() {
         let count = file.read_at(&mut buffer[done..], offset + done as u64).map_err(|error| {

@@ -5,20 +5,25 @@ use deskwire_proto::transfer::{ChunkList, Part};
 use deskwire_store::row::FileRow;
 use tokio::time::Instant;
 
+use deskwire_store::local::FileNo;
+
 use super::partial::{Partial, whole};
 use super::request::Stride;
 use super::{Ended, Fetcher, announced_wrong, damaged};
 
 impl Fetcher {
     /// Fetches one file.
-    pub(super) async fn fetch(&self, row: &FileRow) -> Ended {
-        match self.try_fetch(row).await {
+    pub(super) async fn fetch(&self, no: FileNo, row: &FileRow) -> Ended {
+        // What a partner brings at the same time waits.
+        let mut incoming = self.lane.incoming.lock().await;
+        incoming.clear();
+        match self.try_fetch(no, row).await {
             Ok(()) => Ended::Here,
             Err(ended) => ended,
         }
     }
 
-    async fn try_fetch(&self, row: &FileRow) -> Result<(), Ended> {
+    async fn try_fetch(&self, no: FileNo, row: &FileRow) -> Result<(), Ended> {
         let blobs = self.shared.engine.reader().blobs();
         match whole(blobs, row.blob).await? {
             Some(size) if size == row.size => return Ok(()),
@@ -26,7 +31,7 @@ impl Fetcher {
             None => {}
         }
         let list = self.chunk_list(row).await?;
-        let mut partial = Partial::begin(blobs, row, list).await?;
+        let mut partial = Partial::begin(&self.shared, no, row, list).await?;
         tracing::debug!(link = %self.link, bytes = row.size, missing = partial.missing(), "fetching a file");
         let mut stride = Stride::first();
         while let Some(Part::Chunks { first, count }) = partial.next() {

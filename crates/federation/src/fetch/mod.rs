@@ -2,6 +2,7 @@
 //! proto-spec, section 10.3.
 
 mod file;
+mod incoming;
 mod partial;
 mod request;
 
@@ -16,12 +17,16 @@ use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::row::{FileRow, LinkState};
 use tokio::time::sleep;
 
+pub(crate) use incoming::Incoming;
+pub(crate) use partial::{Partial, whole};
+pub(crate) use request::Stride;
+
 use crate::lane::Lane;
 use crate::peer::Trouble;
 use crate::shared::Shared;
 
 /// How fetching one file ended.
-enum Ended {
+pub(crate) enum Ended {
     /// It is here.
     Here,
     /// It cannot be had: a code, and words for the ticket.
@@ -55,7 +60,7 @@ impl From<Refusal> for Ended {
 }
 
 /// What the partner serves is not what it announced.
-fn damaged(how: &str) -> Ended {
+pub(crate) fn damaged(how: &str) -> Ended {
     let words = format!("The file is damaged at the partner: {how}. Ask the partner to send it again.");
     Ended::Failed("blob-mismatch", words)
 }
@@ -110,9 +115,9 @@ impl Fetcher {
             if self.stop.is_requested() {
                 break;
             }
-            match self.fetch(&row).await {
+            match self.fetch(no, &row).await {
                 Ended::Here => self.here(no, &row).await?,
-                Ended::Failed(code, words) => self.failed(no, code, words).await?,
+                Ended::Failed(code, words) => self.failed((no, &row), code, words).await?,
                 Ended::Later(trouble) if trouble.reached => then = Then::Pause(self.pause(&trouble)),
                 Ended::Later(trouble) => return Ok(Then::Pause(self.pause(&trouble))),
                 Ended::Own(refusal) => then = Then::Pause(self.own_failure(&refusal)),
@@ -129,11 +134,22 @@ impl Fetcher {
     async fn here(&mut self, file: FileNo, row: &FileRow) -> Result<(), Refusal> {
         self.retry = Retry::reset(self.shared.engine.now());
         tracing::info!(link = %self.link, %file, bytes = row.size, "fetched a file");
-        self.shared.engine.call(BlobHere { file }).await
+        self.shared.engine.call(BlobHere { file }).await?;
+        self.shared.engine.reader().note_arrived(file, None);
+        Ok(())
     }
 
-    async fn failed(&self, file: FileNo, code: &'static str, words: String) -> Result<(), Refusal> {
+    async fn failed(
+        &self,
+        (file, row): (FileNo, &FileRow),
+        code: &'static str,
+        words: String,
+    ) -> Result<(), Refusal> {
         tracing::info!(link = %self.link, %file, code, "a file cannot be fetched");
+        self.shared.engine.reader().note_arrived(file, None);
+        if let Err(Ended::Own(refusal)) = partial::give_up(&self.shared, file, row).await {
+            tracing::warn!(code = refusal.code, "what is here of a file that will not come stays on the disk");
+        }
         self.shared.engine.call(BlobFailed { file, code: code.to_owned(), words }).await
     }
 
@@ -150,7 +166,7 @@ impl Fetcher {
 }
 
 /// Good enough to keep many desks from coming back at the same instant.
-fn jitter() -> u16 {
+pub(crate) fn jitter() -> u16 {
     use std::hash::{BuildHasher, RandomState};
     (RandomState::new().hash_one(0u8) & 0xffff) as u16
 }

@@ -73,19 +73,19 @@ fn refused(trouble: Trouble) -> Ended {
 
 /// How many chunks the next request asks for: as many as come in a few seconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stride(u64);
+pub(crate) struct Stride(u64);
 
 impl Stride {
-    pub(super) const fn first() -> Self {
+    pub(crate) const fn first() -> Self {
         Self(1)
     }
 
     /// The beginning of a run of missing chunks.
-    pub(super) fn part(self, first: u64, run: ChunkCount) -> Part {
+    pub(crate) fn part(self, first: u64, run: ChunkCount) -> Part {
         Part::Chunks { first, count: ChunkCount::new(run.get().min(self.0)).unwrap_or(run) }
     }
 
-    pub(super) fn took(&mut self, time: Duration) {
+    pub(crate) fn took(&mut self, time: Duration) {
         self.0 = match time {
             quick if quick < QUICK => (self.0 * 2).min(CHUNKS_PER_REQUEST),
             long if long > LONG => (self.0 / 2).max(1),

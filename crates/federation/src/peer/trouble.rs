@@ -63,6 +63,13 @@ impl Trouble {
         }
     }
 
+    /// Two desks that can only go to others never meet.
+    pub(crate) fn neither_has_an_endpoint() -> Self {
+        let words = "Neither desk tells an address at which the other could reach it.".to_owned();
+        let cause = Cause::Code(Code::NoEndpoint);
+        Self { cause, ..Self::new(Failure::Refused, Code::NoEndpoint.as_str(), words) }
+    }
+
     /// A failure on this side.
     pub(super) fn own(error: &reqwest::Error) -> Self {
         let words = format!("This desk could not prepare a connection: {error}. See the log of the daemon.");

@@ -7,15 +7,16 @@ use deskwire_engine::command::file::AttachFile;
 use deskwire_machine::chunks::{ChunkHasher, Hashed};
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::id::Hash;
+use deskwire_proto::number::ChunkCount;
 use deskwire_proto::text::FileName;
-use deskwire_proto::transfer::{BlobRequest, Part};
+use deskwire_proto::transfer::{BlobHave, BlobPut, BlobRequest, Part, Upload};
 use deskwire_store::local::{FileNo, TicketNumber};
 use deskwire_store::row::{Audience, FileState};
 use deskwire_store::table::{FILES, Rows};
 use deskwire_store::{BlobId, Blobs};
 
-use crate::carrier::{Carrier, post};
-use crate::support::{Desk, LINK, linked, now, person, until};
+use crate::carrier::{Answer, Carrier, post};
+use crate::support::{Desk, LINK, hand_over, linked, new_ticket, now, person, until};
 
 const MIB: usize = 1024 * 1024;
 
@@ -60,6 +61,14 @@ fn held(desk: &Desk, hash: Hash) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Under which name the first file of a desk is collected.
+fn partial_key(file: &Hashed) -> BlobId {
+    let (no, size) = (1u64.to_be_bytes(), file.size.to_be_bytes());
+    let parts =
+        [b"deskwire partial file".as_slice(), &no, file.blob.as_bytes(), &size, file.chunks.as_bytes()];
+    BlobId(*Hash::of_parts(&parts).as_bytes())
+}
+
 fn state(desk: &Desk) -> Option<FileState> {
     let files = desk.engine.reader().rows().list(FILES, &(), 10).unwrap();
     files.into_iter().next().map(|(_, row)| row.state)
@@ -90,7 +99,7 @@ async fn a_transfer_resumes_with_the_pieces_that_are_right() {
     let (shop, acme) = linked().await;
     let content = content(6 * MIB + 100);
     let hashed = hashed(&content);
-    let partial = blobs(&acme).begin(&BlobId(*hashed.blob.as_bytes()), hashed.size).unwrap();
+    let partial = blobs(&acme).begin(&partial_key(&hashed), hashed.size).unwrap();
     partial.write_at(&content[..4 * MIB], 0).unwrap();
     partial.write_at(&[0xee; 10], MIB as u64 + 5).unwrap();
     let ticket = shop.ticket("Printer").await;
@@ -145,5 +154,165 @@ async fn only_announced_files_are_given_and_only_to_fresh_requests() {
     *forged.last_mut().unwrap() ^= 1;
     assert_eq!(post(&shop, "blob", forged).await.code(), "bad-signature");
     assert_eq!(shop.engine.reader().partner(LINK).unwrap().unwrap().row.link, link);
+    acme.running.stop().unwrap();
+}
+
+/// A desk behind a router, linked with one that can be reached.
+async fn linked_behind_a_router() -> (Desk, Desk) {
+    let (shop, acme) = (Desk::new("Shop", 1).await, Desk::hidden("Acme", 2).await);
+    let invitation = shop.invite(true, None).await;
+    acme.accept(&invitation).await.unwrap();
+    until("both links are active", || shop.is_active() && acme.is_active()).await;
+    (shop, acme)
+}
+
+/// Files go both ways although nobody can reach one of the desks: it fetches, and it brings.
+#[tokio::test]
+async fn a_desk_that_nobody_can_reach_fetches_files_and_brings_them() {
+    let (shop, acme) = linked_behind_a_router().await;
+    for size in [0, 5, 3 * MIB, 9 * MIB + 3] {
+        let (down, up) = (content(size), content(size).into_iter().rev().collect::<Vec<u8>>());
+        let ticket = shop.ticket("Printer").await;
+        let file = attach(&shop.engine, ticket, &down).await;
+        shop.delegate(ticket, vec![file]).await;
+        let ticket = acme.ticket("Till").await;
+        let file = attach(&acme.engine, ticket, &up).await;
+        acme.delegate(ticket, vec![file]).await;
+        until("both are there", || {
+            held(&acme, hashed(&down).blob).is_some() && held(&shop, hashed(&up).blob).is_some()
+        })
+        .await;
+        assert!(held(&acme, hashed(&down).blob) == Some(down), "{size} bytes fetched");
+        assert!(held(&shop, hashed(&up).blob) == Some(up), "{size} bytes brought");
+    }
+    let all_here = |desk: &Desk| {
+        let files = desk.engine.reader().rows().list(FILES, &(), 20).unwrap();
+        files.len() == 8 && files.iter().all(|(_, row)| row.state == FileState::Here)
+    };
+    until("all are marked as here", || all_here(&acme) && all_here(&shop)).await;
+    let left = || acme.engine.reader().to_bring(LINK, u64::MAX).unwrap().len();
+    until("nothing is brought again", || left() == 0).await;
+}
+
+/// What was brought before a crash is not brought again.
+#[tokio::test]
+async fn bringing_goes_on_behind_the_pieces_that_are_right() {
+    let (shop, acme) = linked_behind_a_router().await;
+    let content = content(6 * MIB + 100);
+    let hashed = hashed(&content);
+    let partial = blobs(&shop).begin(&partial_key(&hashed), hashed.size).unwrap();
+    partial.write_at(&content[..4 * MIB], 0).unwrap();
+    partial.write_at(&[0xee; 10], 3 * MIB as u64 + 5).unwrap();
+    let ticket = acme.ticket("Till").await;
+    let file = attach(&acme.engine, ticket, &content).await;
+    acme.delegate(ticket, vec![file]).await;
+    until("the file is here", || state(&shop) == Some(FileState::Here)).await;
+    assert!(held(&shop, hashed.blob) == Some(content));
+    let brought = shop.federation.numbers().bytes_fetched;
+    assert_eq!(brought, hashed.size - 3 * MIB as u64, "three of seven chunks were right");
+}
+
+/// A file announced while partners could reach the desk still comes after they no longer can.
+#[tokio::test]
+async fn a_file_announced_before_the_mode_changed_is_brought() {
+    let (shop, acme) = linked().await;
+    let shop = shop.stop().await;
+    let ticket = acme.ticket("Till").await;
+    let content = content(2 * MIB);
+    let file = attach(&acme.engine, ticket, &content).await;
+    acme.delegate(ticket, vec![file]).await;
+    let acme = acme.stop().await.reachable(false).start().await;
+    let shop = shop.start().await;
+    until("the file is here", || state(&shop) == Some(FileState::Here)).await;
+    assert!(held(&shop, hashed(&content).blob) == Some(content));
+    drop(acme);
+}
+
+/// A holder that has lost a file says so, and nobody waits for ever.
+#[tokio::test]
+async fn a_file_that_is_gone_is_told_by_who_should_bring_it() {
+    let (shop, acme) = linked_behind_a_router().await;
+    let content = content(1_000);
+    let ticket = acme.ticket("Till").await;
+    let file = attach(&acme.engine, ticket, &content).await;
+    blobs(&acme).remove(&BlobId(*hashed(&content).blob.as_bytes())).unwrap();
+    acme.delegate(ticket, vec![file]).await;
+    until("the ticket says so", || matches!(state(&shop), Some(FileState::Failed(_)))).await;
+    let Some(FileState::Failed(why)) = state(&shop) else { unreachable!() };
+    assert_eq!(why.code.as_str(), "blob-mismatch");
+    until("it is not brought again", || acme.engine.reader().to_bring(LINK, u64::MAX).unwrap().is_empty())
+        .await;
+}
+
+/// A desk behind a router whose requests the test carries, with a file that it has announced.
+async fn announced(content: &[u8]) -> (Desk, Carrier) {
+    let (shop, acme) = linked_behind_a_router().await;
+    let acme = Carrier::new(acme.stop().await);
+    let ticket = acme.engine.call(new_ticket("Till")).await.unwrap();
+    let file = attach(&acme.engine, ticket, content).await;
+    acme.engine.call(hand_over(ticket, vec![file])).await.unwrap();
+    let session = acme.session(&shop).await;
+    let batch = acme.batch(session, None).await;
+    acme.take(&post(&shop, "batch", batch).await, &shop).await;
+    assert_eq!(state(&shop), Some(FileState::Fetching));
+    (shop, acme)
+}
+
+async fn put(shop: &Desk, acme: &Carrier, blob: Hash, part: Part, bytes: &[u8], claimed: &[u8]) -> Answer {
+    let identity = acme.engine.identity();
+    let link = shop.link().unwrap().row.link;
+    let (to, from) = (shop.id(), identity.desk());
+    let put = BlobPut { v: V1, to, blob, from, link, part, time: now(), bytes: Hash::of(claimed) };
+    let upload = Upload::new(&Signed::seal(put, identity.secret()), bytes.to_vec());
+    post(shop, "blob/put", upload.encode()).await
+}
+
+fn have(answer: &Answer) -> u64 {
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    BlobHave::decode(&answer.body).unwrap().have
+}
+
+/// Who brings bytes that are not those it announced writes nothing, and who brings what it did not announce is refused.
+#[tokio::test]
+async fn only_what_was_announced_is_taken_and_only_in_order() {
+    let content = content(2 * MIB + 7);
+    let (shop, acme) = announced(&content).await;
+    let file = hashed(&content);
+    let chunks = |first, count| Part::Chunks { first, count: ChunkCount::new(count).unwrap() };
+    let (first, list) = (&content[..MIB], file.list.as_slice());
+    let bring = async |part, bytes: &[u8]| put(&shop, &acme, file.blob, part, bytes, bytes).await;
+    let unknown = put(&shop, &acme, Hash::of(b"x"), Part::ChunkList, b"", b"").await;
+    assert_eq!(unknown.code(), "blob-unknown");
+    assert_eq!(have(&bring(chunks(0, 1), first).await), 0, "before the list nothing is held");
+    assert_eq!(bring(Part::ChunkList, &[7; 96]).await.code(), "blob-mismatch");
+    assert_eq!(have(&bring(Part::ChunkList, list).await), 0);
+    assert_eq!(have(&bring(chunks(1, 1), &content[MIB..2 * MIB]).await), 0, "not the next one");
+    let lie = put(&shop, &acme, file.blob, chunks(0, 1), first, b"other").await;
+    assert_eq!(lie.code(), "blob-mismatch");
+    assert_eq!(bring(chunks(0, 1), &vec![0; MIB]).await.code(), "blob-mismatch");
+    assert_eq!(have(&bring(chunks(0, 2), &content[..2 * MIB]).await), 2);
+    assert_eq!(shop.engine.reader().arrived(FileNo(1)), 2 * MIB as u64, "its progress is shown");
+    assert_eq!(have(&bring(chunks(0, 1), first).await), 2, "it says where to go on");
+    assert_eq!(have(&bring(chunks(2, 1), &content[2 * MIB..]).await), 3);
+    assert_eq!(state(&shop), Some(FileState::Here));
+    assert_eq!(have(&bring(Part::ChunkList, list).await), 3);
+    assert!(held(&shop, file.blob) == Some(content.clone()));
+    acme.running.stop().unwrap();
+}
+
+/// A file that is damaged where it comes from is told on the ticket, and not taken any more.
+#[tokio::test]
+async fn a_chunk_that_is_brought_wrong_twice_ends_the_file() {
+    let content = content(MIB + 7);
+    let (shop, acme) = announced(&content).await;
+    let file = hashed(&content);
+    let one = Part::Chunks { first: 0, count: ChunkCount::new(1).unwrap() };
+    let bring = async |part, bytes: &[u8]| put(&shop, &acme, file.blob, part, bytes, bytes).await;
+    assert_eq!(have(&bring(Part::ChunkList, &file.list).await), 0);
+    for _ in 0..2 {
+        assert_eq!(bring(one, &vec![1; MIB]).await.code(), "blob-mismatch");
+    }
+    assert!(matches!(state(&shop), Some(FileState::Failed(_))));
+    assert_eq!(bring(Part::ChunkList, &file.list).await.code(), "blob-unknown");
     acme.running.stop().unwrap();
 }

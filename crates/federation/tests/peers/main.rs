@@ -7,5 +7,6 @@ mod delivery;
 mod files;
 mod linking;
 mod order;
+mod pull;
 mod support;
 mod tls;

@@ -51,6 +51,11 @@ pub(crate) struct Site {
     pub(crate) answers: Answers,
     /// Whether addresses of this machine may be dialled.
     pub(crate) dials_inside: bool,
+    /// Whether partners are told of an address, and listened to.
+    pub(crate) told: bool,
+    pub(crate) listens: bool,
+    /// Requests for streams that may be held.
+    pub(crate) polls_held: usize,
     address: SocketAddr,
 }
 
@@ -62,10 +67,13 @@ pub(crate) enum Answers {
     Forged,
     /// A failing gateway stands in their place.
     Lost,
+    /// The last bit of each answer to a pull is another one.
+    PullsForged,
 }
 
 async fn spoil(answers: Answers, request: Request, next: Next) -> Response {
-    let is_batch = request.uri().path().ends_with("/batch");
+    let path = if answers == Answers::PullsForged { "/pull" } else { "/batch" };
+    let is_batch = request.uri().path().ends_with(path);
     let response = next.run(request).await;
     if !is_batch || answers == Answers::Whole {
         return response;
@@ -85,7 +93,7 @@ pub(crate) struct Desk {
     pub(crate) federation: Federation,
     running: Running,
     trigger: ShutdownTrigger,
-    server: JoinHandle<Drained>,
+    server: Option<JoinHandle<Drained>>,
     site: Site,
 }
 
@@ -115,7 +123,19 @@ impl Site {
     fn new(name: &'static str, seed: u8) -> Self {
         let address = "127.0.0.1:0".parse().unwrap();
         let (store, tls) = (MemoryStore::new(u64::from(seed)), certificate());
-        Self { name, seed, store, put_away: None, tls, answers: Answers::Whole, dials_inside: true, address }
+        Self {
+            name,
+            seed,
+            store,
+            put_away: None,
+            tls,
+            answers: Answers::Whole,
+            dials_inside: true,
+            told: true,
+            listens: true,
+            polls_held: 100,
+            address,
+        }
     }
 
     fn identity(&self) -> Identity {
@@ -126,7 +146,7 @@ impl Site {
         let face = Face {
             name: Label::new(self.name).unwrap(),
             prefix: self.name.to_uppercase(),
-            endpoints: vec![self.endpoint()],
+            endpoints: if self.told { vec![self.endpoint()] } else { Vec::new() },
             tls: vec![Spki::new(self.tls.spki())],
             file_bytes: 1 << 30,
         };
@@ -145,13 +165,17 @@ impl Site {
     }
 
     pub(crate) async fn start(mut self) -> Desk {
-        let listener = Listener::bind(self.address).await.unwrap();
-        self.address = listener.local_addr();
+        let listener = match self.listens {
+            true => Some(Listener::bind(self.address).await.unwrap()),
+            false => None,
+        };
+        self.address = listener.as_ref().map_or(self.address, Listener::local_addr);
         let (bell, effects) = bell();
         let (engine, running) = Engine::start(self.core(), Arc::new(SystemClock), Box::new(bell)).unwrap();
         let inside = self.dials_inside.then(|| "127.0.0.0/8".parse().unwrap());
         let allowed_ranges = inside.into_iter().collect();
-        let config = Config { allowed_ranges, grace: Duration::from_millis(200) };
+        let grace = Duration::from_millis(200);
+        let config = Config { allowed_ranges, grace, disk_floor: 0, polls_held: self.polls_held };
         let federation = Federation::start(engine.clone(), effects, config);
         let trigger = ShutdownTrigger::new();
         let transport = Transport::Tls(ServerTls::new(&self.tls.identity().unwrap()));
@@ -159,7 +183,8 @@ impl Site {
         let answers = self.answers;
         let layer = from_fn(move |request: Request, next: Next| spoil(answers, request, next));
         let router = federation.router().layer(layer);
-        let server = tokio::spawn(listener.serve(router, transport, limits, trigger.subscribe()));
+        let server = listener.map(|listener| listener.serve(router, transport, limits, trigger.subscribe()));
+        let server = server.map(tokio::spawn);
         Desk { engine, federation, running, trigger, server, site: self }
     }
 
@@ -172,6 +197,12 @@ impl Site {
 
     pub(crate) fn with_its_store_again(mut self) -> Self {
         self.store = self.put_away.take().unwrap();
+        self
+    }
+
+    /// Whether partners can reach this desk after the next start.
+    pub(crate) fn reachable(mut self, reachable: bool) -> Self {
+        (self.told, self.listens) = (reachable, reachable);
         self
     }
 
@@ -225,9 +256,17 @@ impl Desk {
         site.start().await
     }
 
+    /// A desk that nobody can reach.
+    pub(crate) async fn hidden(name: &'static str, seed: u8) -> Self {
+        Site::new(name, seed).reachable(false).start().await
+    }
+
     pub(crate) async fn stop(self) -> Site {
         self.trigger.request();
-        self.server.await.unwrap();
+        self.federation.release();
+        if let Some(server) = self.server {
+            server.await.unwrap();
+        }
         self.federation.stop().await;
         drop(self.engine);
         self.running.stop().unwrap();

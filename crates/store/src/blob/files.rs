@@ -67,7 +67,7 @@ impl DiskBlobs {
 
     /// Gives a written file the name of its blob, durably, unless that blob is here already.
     fn install(&self, written: &Piecewise, id: &BlobId) -> Result<()> {
-        if self.exists(id)? {
+        if self.settle(id)?.is_some() {
             self.delete(&written.name)?;
             return Ok(());
         }
@@ -130,9 +130,9 @@ impl Blobs for DiskBlobs {
         Ok(self.names(PARTIAL)?.iter().filter_map(|name| parse_id(name)).collect())
     }
 
-    fn finish(&self, id: &BlobId) -> Result<u64> {
-        let Some(partial) = self.find(&partial_name(id))? else {
-            return self.size(id)?.ok_or(Error::NoBlob(*id));
+    fn finish_as(&self, key: &BlobId, id: &BlobId) -> Result<u64> {
+        let Some(partial) = self.find(&partial_name(key))? else {
+            return self.settle(id)?.ok_or(Error::NoBlob(*id));
         };
         let found = partial.hash()?;
         if found != *id {
@@ -140,6 +140,19 @@ impl Blobs for DiskBlobs {
         }
         self.install(&partial, id)?;
         Ok(partial.size)
+    }
+
+    fn settle(&self, id: &BlobId) -> Result<Option<u64>> {
+        let Some(found) = self.find(&blob_name(id))? else { return Ok(None) };
+        let step = || {
+            for folder in folders(id) {
+                self.disk.create_folder(&folder)?;
+            }
+            let [_, folder] = folders(id);
+            self.disk.sync_folder(&folder).map_err(sync_failed)
+        };
+        step().map_err(|error| Error::io(format!("make blob {id} durable"), error))?;
+        Ok(Some(found.size))
     }
 
     fn discard(&self, id: &BlobId) -> Result<()> {

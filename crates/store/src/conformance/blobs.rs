@@ -115,6 +115,28 @@ pub fn a_partial_blob_of_another_size_starts_over(harness: &impl Harness) {
     assert_eq!(opened.blobs.partials().expect("listed"), []);
 }
 
+/// A partner that announces another's file with a wrong size must not take away what the other has sent of it; and what
+/// was installed before a kill is durable once it was settled.
+pub fn one_blob_is_collected_twice_apart(harness: &impl Harness) {
+    let opened = harness.open(1).expect("opened");
+    let (id, bytes) = content(4_000);
+    let (one, other) = (BlobId([1; 32]), BlobId([2; 32]));
+    let partial = opened.blobs.begin(&one, 4_000).expect("begun");
+    partial.write_at(&bytes, 0).expect("written");
+    opened.blobs.begin(&other, 70).expect("begun by a liar").write_at(&[9; 70], 0).expect("written");
+    let refused = opened.blobs.finish_as(&other, &id);
+    assert!(matches!(refused, Err(Error::BlobMismatch { .. })), "{refused:?}");
+    opened.blobs.discard(&other).expect("discarded");
+    assert_eq!(opened.blobs.settle(&id).expect("asked"), None);
+    assert_eq!(opened.blobs.finish_as(&one, &id).expect("finished"), 4_000);
+    assert_eq!(opened.blobs.finish_as(&one, &id).expect("finished again"), 4_000);
+    assert_eq!(opened.blobs.settle(&id).expect("settled"), Some(4_000));
+    assert_eq!(opened.blobs.partials().expect("listed"), []);
+    drop(opened);
+    harness.power_cut();
+    assert_eq!(read(harness.open(1).expect("opened").blobs.as_ref(), &id), bytes);
+}
+
 /// Erasure and clean-up find every blob, and what is removed stays removed.
 pub fn blobs_are_listed_and_removed(harness: &impl Harness) {
     let opened = harness.open(1).expect("opened");
