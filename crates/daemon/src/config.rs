@@ -21,7 +21,7 @@ pub use declare::{Section, Setting};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub(crate) use render::{Written, render};
 pub use source::Sources;
-pub use value::{Count, Filter, List, LogFormat, Loopback, Prefix, Raw, Shape, Size, Value};
+pub use value::{Count, Filter, List, Listen, LogFormat, Loopback, Prefix, Raw, Shape, Size, Value};
 
 use declare::settings;
 
@@ -40,8 +40,10 @@ settings! {
 
     /// Where partners reach this desk: HTTPS, TLS 1.3.
     peer: Peer {
-        /// The address listened on: 0.0.0.0 for every interface, port 0 for a free port.
-        listen: SocketAddr = Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 8441));
+        /// The address listened on: 0.0.0.0 for every interface, port 0 for a free port; "none" for a desk that nobody can
+        /// reach, such as one behind a router: it goes to its partners and fetches what they have for it, so they need an
+        /// address. Change it at any time and start the desk again: partners are told at once.
+        listen: Listen = Some(Listen(Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 8441))));
         /// The public addresses told to partners, best first. When there are none it is https:// with the address
         /// listened on, provided that one names an interface; set this when the desk is behind a router or has a name.
         endpoints: List<Endpoint, 4> = Some(List::default());
@@ -81,15 +83,50 @@ settings! {
     files: Files {
         /// The largest file taken, from partners and from the own people.
         largest: Size<MIB, FILE_BYTES> = Some(Size(GIB));
-        /// With less room left on the disk the desk says at /readyz of the API that it is not ready for new work, so
-        /// that somebody is told before the disk is full.
+        /// With less room left on the disk the desk takes no new work, neither from its own people nor from partners,
+        /// fetches no files, and says at /readyz of the API that it is not ready. What it has can be read, and it goes
+        /// on by itself when there is room again.
         disk_floor: Size<0, { 1024 * GIB }> = Some(Size(256 * MIB));
+    }
+
+    /// What one partner (link_), and all together (all_), may cause at this desk, and what this desk sends them at
+    /// most. The defaults are for mistakes and attacks; no honest partner meets them. Above a rate partners are asked to
+    /// come back later, and nothing is lost; a file or a delegation too many is refused on its ticket.
+    limits: Limits {
+        /// Messages within an hour, in each direction.
+        link_messages_per_hour: Count<1, 1_000_000_000> = Some(Count(2_000_000));
+        /// Messages within an hour with all partners together, in each direction.
+        all_messages_per_hour: Count<1, 1_000_000_000> = Some(Count(8_000_000));
+        /// Bytes of messages with their texts within a day, in each direction.
+        link_bytes_per_day: Size<MIB, { 1024 * 1024 * GIB }> = Some(Size(64 * GIB));
+        /// Bytes of messages with all partners together within a day, in each direction.
+        all_bytes_per_day: Size<MIB, { 1024 * 1024 * GIB }> = Some(Size(256 * GIB));
+        /// Files that a partner may announce within a day.
+        link_files_per_day: Count<1, 1_000_000_000> = Some(Count(20_000));
+        /// Files that all partners together may announce within a day.
+        all_files_per_day: Count<1, 1_000_000_000> = Some(Count(100_000));
+        /// Bytes of the files that a partner announces within a day.
+        link_file_bytes_per_day: Size<MIB, { 1024 * 1024 * GIB }> = Some(Size(256 * GIB));
+        /// Bytes of the files that all partners together announce within a day.
+        all_file_bytes_per_day: Size<MIB, { 1024 * 1024 * GIB }> = Some(Size(1024 * GIB));
+        /// Open delegations that a partner may have given to this desk, and this desk to it.
+        link_open_delegations: Count<1, 1_000_000_000> = Some(Count(1_000_000));
+        /// Open delegations with all partners together, in each direction.
+        all_open_delegations: Count<1, 1_000_000_000> = Some(Count(4_000_000));
+        /// Items for a partner that it has not acknowledged; more are refused until some are.
+        link_undelivered: Count<1, 1_000_000_000> = Some(Count(2_000_000));
     }
 
     /// The store.
     store: Store {
         /// Memory for the index of the store. More makes large desks faster.
         cache: Size<MIB, { 64 * GIB }> = Some(Size(32 * MIB));
+        /// After so many bytes of journal, and at least half its own size, a snapshot is made, from which the index is
+        /// rebuilt after a power cut. Smaller rebuilds faster and writes more. 0 makes none.
+        snapshot_after: Size<0, { 1024 * GIB }> = Some(Size(256 * MIB));
+        /// How many bytes a second are read in the background to find what the disk has damaged, and written for
+        /// snapshots twice as many. 0 reads none.
+        scrub_rate: Size<0, GIB> = Some(Size(4 * MIB));
     }
 
     /// The log, written to standard error. It holds no secrets and no text of tickets at any level.

@@ -27,6 +27,7 @@ use crate::error::{StartError, sentence};
 use crate::face;
 use crate::folder::{Folder, replace};
 use crate::material::Material;
+use crate::upkeep::Upkeep;
 use crate::meter::{Requests, meters};
 
 /// How long requests in work may go on after the stop; those of partners are repeated, those of the own people carry
@@ -58,6 +59,7 @@ pub struct Daemon {
     stop: ShutdownTrigger,
     listeners: Vec<JoinHandle<Drained>>,
     federation: Federation,
+    upkeep: Upkeep,
     running: Running,
     writer_ended: oneshot::Receiver<()>,
     api_address: PathBuf,
@@ -84,6 +86,7 @@ impl Daemon {
         let (bell, effects) = deskwire_federation::bell();
         let (ended, writer_ended) = oneshot::channel();
         let notifier = Box::new(Ringer { bell, _ended: ended });
+        let custody = core.custody();
         let (engine, running) = Engine::start(core, Arc::new(SystemClock), notifier).map_err(no_thread)?;
         let courier = deskwire_federation::Config {
             allowed_ranges: config.peer.allow_ranges.0.clone(),
@@ -93,6 +96,7 @@ impl Daemon {
         };
         let federation = Federation::start(engine.clone(), effects, courier);
         let serving = serving(&identity, config, listen, api.local_addr());
+        let upkeep = Upkeep::start(custody, engine.clone(), &config.store);
         let stop = ShutdownTrigger::new();
         let tls = Transport::Tls(ServerTls::new(&material.tls));
         let (from_partners, from_people) = (Requests::new(), Requests::new());
@@ -109,7 +113,7 @@ impl Daemon {
             stop.subscribe(),
         );
         let listeners = partners.map(tokio::spawn).into_iter().chain([tokio::spawn(people)]).collect();
-        let daemon = Self { serving, stop, listeners, federation, running, writer_ended, api_address };
+        let daemon = Self { serving, stop, listeners, federation, upkeep, running, writer_ended, api_address };
         if let Err(error) = daemon.tell_address() {
             // Nobody could find it. Why it does not run matters more than how that ends.
             let _ = daemon.stop().await;
@@ -147,6 +151,8 @@ impl Daemon {
             }
         }
         self.federation.stop().await;
+        let mut upkeep = self.upkeep;
+        blocking(move || upkeep.stop()).await?;
         let running = self.running;
         blocking(move || running.stop()).await?.map_err(|error| store_failed(&error))
     }
@@ -171,7 +177,7 @@ impl Notifier for Ringer {
     }
 }
 
-async fn open_store(folder: &Folder, config: &Config) -> Result<Opened, StartError> {
+pub(crate) async fn open_store(folder: &Folder, config: &Config) -> Result<Opened, StartError> {
     let path = folder.store();
     let options = deskwire_store_sled::Options {
         cache_bytes: config.store.cache.0,
@@ -192,7 +198,7 @@ async fn open_store(folder: &Folder, config: &Config) -> Result<Opened, StartErr
 }
 
 /// Folds what the view does not have yet, telling how far it is.
-async fn open_core(opened: Opened, identity: Arc<Identity>) -> Result<Core, StartError> {
+pub(crate) async fn open_core(opened: Opened, identity: Arc<Identity>) -> Result<Core, StartError> {
     let all = opened.reader.tail().group;
     let mut told = Instant::now();
     let mut tell = move |groups: u64| {
@@ -295,7 +301,7 @@ fn no_thread(error: std::io::Error) -> StartError {
     StartError::new("no-thread", words, "Raise the limits of processes and memory for this user.")
 }
 
-fn store_failed(error: &WriteError) -> StartError {
+pub(crate) fn store_failed(error: &WriteError) -> StartError {
     StartError::new(
         error.code(),
         sentence(&error.to_string()),

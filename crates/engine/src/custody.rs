@@ -6,7 +6,7 @@ mod snapshot;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use deskwire_store::{Archive, Blobs, JournalReader, Keeper, Snapshots, View};
+use deskwire_store::{Archive, BlobId, Blobs, JournalReader, Keeper, Result, Snapshots, View};
 
 pub use scrub::{Finding, Scrubbed};
 pub use snapshot::SnapshotMade;
@@ -25,4 +25,14 @@ pub struct Custody {
     pub(crate) view: Arc<dyn View>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) keeper: Arc<dyn Keeper>,
+}
+
+impl Custody {
+    /// Deletes a damaged file, so that it can be fetched again.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn discard_blob(&self, id: &BlobId) -> Result<()> {
+        self.blobs.remove(id).map(drop)
+    }
 }

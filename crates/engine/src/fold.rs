@@ -6,16 +6,41 @@ use std::sync::Arc;
 use deskwire_store::record::Record;
 use deskwire_store::table::SCHEMA;
 use deskwire_store::{
-    Batch, Direction, Error, JournalReader, Keeper, Position, RebuildReason, Replayed, Result, Snapshot,
-    Snapshots, View,
+    Batch, Direction, Error, JournalReader, Keeper, Opened, Position, RebuildReason, Replayed, Result,
+    Snapshot, Snapshots, View, ViewState,
 };
 
+use crate::core::Progress;
 use crate::overlay::Overlay;
 use crate::project::project;
 use crate::sabotage;
 
 /// Rows of a snapshot that go into the view together.
 const LOADED_TOGETHER: usize = 2_000;
+
+/// Brings the view of an opened store up to date and closes the store again: what a start does, without a desk. Returns
+/// how many groups were folded, and tells of every thousandth.
+///
+/// # Errors
+/// Damage of the journal, and whatever the store says.
+pub fn refold(opened: Opened, progress: Progress<'_>) -> Result<u64> {
+    let Opened { reader, view, view_state, snapshots, keeper, .. } = opened;
+    let from = match view_state {
+        ViewState::Intact => view.position()?,
+        ViewState::NeedsRebuild(_) => load(&view, &snapshots, reader.as_ref(), keeper.as_ref())?,
+    };
+    let mut groups = 0;
+    fold(&view, reader.as_ref(), from, None, &mut |_| {
+        groups += 1;
+        if groups % 1_000 == 0 {
+            progress(groups);
+        }
+        ControlFlow::Continue(())
+    })?;
+    keeper.view_rebuilt()?;
+    keeper.close()?;
+    Ok(groups)
+}
 
 /// Folds the journal behind `from` into rows, group by group, up to the segment `before` if one is given. Whoever looks
 /// on after each group may end it.

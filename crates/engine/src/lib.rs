@@ -23,6 +23,7 @@ mod step;
 mod writer;
 
 pub use core::{Core, Progress};
+pub use fold::refold;
 pub use memory::Memory;
 pub use reader::{Partner, Reader};
 pub use refusal::{Fault, Refusal, cut_words, refused};

@@ -12,6 +12,8 @@
 //! | `view.spare` | room for the view, beside what is reserved behind the end of its file |
 //! | `view.state` | what says whether `view/` can be trusted |
 //! | `view.aside/` | a view that was set aside, until the rebuild is complete |
+//! | `snapshots/` | rows at points of the journal, from which a rebuild begins |
+//! | `journal.damaged-*/` | what a salvage cut off the journal |
 //! | `reserve` | room to give up when the disk is full |
 //!
 //! sled syncs less than it promises and does not survive a power cut or a flipped bit; it is trusted only after a
@@ -24,6 +26,7 @@ mod folder;
 mod fresh;
 mod keeper;
 mod marker;
+mod offline;
 mod open;
 mod reserve;
 mod room;
@@ -38,6 +41,8 @@ use std::path::Path;
 
 use deskwire_store::journal::JournalConfig;
 use deskwire_store::{Opened, Result};
+
+pub use offline::Offline;
 
 /// The sizes the backend works with. They may differ from one opening to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -167,6 +167,8 @@ pub enum Record {
     ReceiptsDiffer { no: LinkNo, receipt: ByteBuf, details: Vec<Line>, at: Timestamp },
     /// Somebody brought a newer key log of the partner, without a descriptor.
     KeyLogTaken { no: LinkNo, log: ByteBuf, at: Timestamp },
+    /// The bytes of a partner's file are gone or damaged here, and are fetched again.
+    BlobLost { file: FileNo, at: Timestamp },
 }
 
 /// How a message of ours that came back takes effect.

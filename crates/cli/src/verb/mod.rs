@@ -4,6 +4,7 @@
 
 mod backup;
 mod bench;
+mod check;
 mod completion;
 mod delegation;
 mod demo;
@@ -14,6 +15,7 @@ mod link;
 mod log;
 mod man;
 mod queue;
+mod rebuild;
 mod restore;
 mod serve;
 mod ticket;
@@ -52,6 +54,8 @@ verbs! {
     Backup => backup,
     Restore => restore,
     Verify => verify,
+    Check => check,
+    Rebuild => rebuild,
     Id => id,
     Demo => demo,
     Bench => bench,

@@ -37,7 +37,7 @@ pub enum Finding {
     Corrected(Correction),
     /// The journal is damaged.
     Journal(Damage),
-    /// A file is not what its hash says. The files of tickets that it belongs to, and whether each came from a partner,
+    /// A file is missing or not what its hash says. The files of tickets that it belongs to, and whether each came from a partner,
     /// who has it still.
     Blob(BlobId, Vec<(FileNo, bool)>),
     /// A snapshot was damaged and has been deleted.
@@ -73,11 +73,11 @@ impl Finding {
             ),
             Self::Blob(id, files) if files.iter().any(|(_, partner)| *partner) => {
                 format!(
-                    "The file with SHA-256 {id} is damaged on this disk; it is fetched from the partner again."
+                    "The file with SHA-256 {id} is damaged or missing on this disk; it is fetched from the partner again."
                 )
             }
             Self::Blob(id, _) => format!(
-                "The file with SHA-256 {id} is damaged on this disk, and no partner sent it: bring it back from a backup, or attach it again."
+                "The file with SHA-256 {id} is damaged or missing on this disk, and no partner sent it: bring it back from a backup, or attach it again."
             ),
             Self::Snapshot(group, reason) => {
                 format!("The snapshot of group {group} was damaged ({reason}) and deleted; another is made.")
@@ -126,7 +126,16 @@ impl Custody {
             done.segments = self.scrub_journal(&mut done.findings, &mut counted)?;
             done.blobs = self.scrub_blobs(&mut done.findings, &mut counted)?;
             self.scrub_snapshots(&mut done.findings, &mut counted)?;
-            done.rows = self.scrub_view(&mut done.findings, &mut counted)?;
+            done.rows = match self.scrub_view(&mut done.findings, &mut counted) {
+                // Found above, or told now; what comes behind it cannot be folded.
+                Err(Error::Damaged(damage)) => {
+                    if !done.findings.contains(&Finding::Journal(damage.clone())) {
+                        done.findings.push(Finding::Journal(damage));
+                    }
+                    0
+                }
+                result => result?,
+            };
         }
         done.whole = !stopped;
         Ok(done)
@@ -168,20 +177,20 @@ impl Custody {
                 return Ok(read);
             }
         }
-        if damaged.is_empty() {
-            return Ok(read);
-        }
         let mut files: BTreeMap<Hash, Vec<(FileNo, bool)>> = BTreeMap::new();
         Committed(Arc::clone(&self.view)).scan(FILES, &(), None, Direction::Forward, &mut |no, row| {
-            if row.state == FileState::Here {
+            let id = BlobId(*row.blob.as_bytes());
+            // One that is missing is as bad as one that is damaged.
+            if row.state == FileState::Here && (damaged.contains(&id) || !self.blobs.exists(&id)?) {
                 files.entry(row.blob).or_default().push((no, matches!(row.author, Author::Partner(_))));
             }
             Ok(ControlFlow::Continue(()))
         })?;
         for id in damaged {
-            let files = files.remove(&Hash::new(id.0)).unwrap_or_default();
-            findings.push(Finding::Blob(id, files));
+            files.entry(Hash::new(id.0)).or_default();
         }
+        let finding = |(blob, files): (Hash, _)| Finding::Blob(BlobId(*blob.as_bytes()), files);
+        findings.extend(files.into_iter().map(finding));
         Ok(read)
     }
 

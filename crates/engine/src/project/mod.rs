@@ -80,6 +80,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         }
         Record::FileMade(made) => ticket::file(rows, at, made),
         Record::BlobHere { file, .. } => ticket::arrived(rows, *file, FileState::Here),
+        Record::BlobLost { file, .. } => ticket::lost(rows, *file),
         Record::BlobFailed { file, why, .. } => ticket::arrived(rows, *file, FileState::Failed(why.clone())),
         Record::Delegated { delegation, no, id, ticket, at: when } => {
             delegation::handed_over(rows, at, *delegation, (*no, *id, *ticket), *when)

@@ -79,3 +79,12 @@ pub(super) fn arrived(rows: &mut Overlay, file: FileNo, state: FileState) -> Res
     }
     Ok(())
 }
+
+/// The bytes of a partner's file are to be fetched again.
+pub(super) fn lost(rows: &mut Overlay, file: FileNo) -> Result<()> {
+    let row = change(rows, FILES, &file, |row| row.state = FileState::Fetching)?;
+    match row.author {
+        Author::Partner(link) => rows.put(FETCHING, &(link, file), &()),
+        Author::Own => Ok(()),
+    }
+}

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene has failed")]
 
+mod custody;
 mod harness;
 mod keys;
 mod limits;
 mod linking;
 mod order;
 mod queue;
+mod quota;
 mod rebuild;
 mod recovery;
 mod story;

@@ -1,0 +1,178 @@
+//! The care of the store while the desk works: one thread of low priority that makes snapshots, reads everything over
+//! once a day at most, and tells what it finds.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use deskwire_engine::Engine;
+use deskwire_engine::command::keep::{FetchAgain, TellFindings};
+use deskwire_engine::custody::{Custody, Finding};
+use deskwire_store::Error;
+use tokio::runtime::Handle;
+
+use crate::config::Store;
+
+/// How often it is asked whether something is due.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// How long after the start, and after the end of the last time, everything is read over.
+const FIRST_SCRUB: Duration = Duration::from_secs(15 * 60);
+const NEXT_SCRUB: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How nice the thread is.
+const NICE: i32 = 10;
+
+/// The running thread. Dropped, it ends at its next few bytes.
+pub(crate) struct Upkeep {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Upkeep {
+    /// Starts it. Where no thread can be had the desk goes without, and says so.
+    pub(crate) fn start(custody: Custody, engine: Engine, settings: &Store) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let keeper = Keeper {
+            custody,
+            engine,
+            runtime: Handle::current(),
+            stopped,
+            snapshot_after: settings.snapshot_after.0,
+            rate: settings.scrub_rate.0,
+        };
+        let thread = thread::Builder::new().name("upkeep".into()).spawn(move || keeper.run());
+        let thread =
+            thread.inspect_err(|error| tracing::warn!(%error, "nothing takes care of the store")).ok();
+        Self { stop: Some(stop), thread }
+    }
+
+    /// Ends it and lets go of the store.
+    pub(crate) fn stop(&mut self) {
+        self.stop = None;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the care of the store had failed");
+        }
+    }
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        self.stop = None;
+    }
+}
+
+struct Keeper {
+    custody: Custody,
+    engine: Engine,
+    runtime: Handle,
+    stopped: Receiver<()>,
+    snapshot_after: u64,
+    rate: u64,
+}
+
+impl Keeper {
+    fn run(self) {
+        // Where it is not granted the pace is slow all the same.
+        let _ = rustix::process::setpriority_process(None, NICE);
+        let mut scrub_at = Instant::now() + FIRST_SCRUB;
+        self.tell(self.custody.corrected());
+        while !self.waits(LOOK) {
+            self.tell(self.custody.corrected());
+            self.snapshot();
+            if self.rate > 0 && Instant::now() >= scrub_at {
+                self.scrub();
+                scrub_at = Instant::now() + NEXT_SCRUB;
+            }
+        }
+    }
+
+    fn snapshot(&self) {
+        if self.snapshot_after == 0 {
+            return;
+        }
+        let due = self.custody.snapshot_is_due(self.snapshot_after);
+        let made = due.and_then(|due| match due {
+            true => self.custody.snapshot(&mut self.pace(self.rate.saturating_mul(2))),
+            false => Ok(None),
+        });
+        match made {
+            Ok(Some(made)) => {
+                tracing::info!(group = made.position.group, bytes = made.bytes, "a snapshot was made");
+            }
+            Ok(None) => {}
+            Err(Error::Damaged(damage)) => self.tell(vec![Finding::Journal(damage)]),
+            Err(error) => tracing::warn!(%error, "no snapshot could be made"),
+        }
+    }
+
+    fn scrub(&self) {
+        match self.custody.scrub(&mut self.pace(self.rate)) {
+            Ok(done) => {
+                tracing::info!(
+                    segments = done.segments,
+                    files = done.blobs,
+                    rows = done.rows,
+                    bytes = done.bytes,
+                    findings = done.findings.len(),
+                    "what is stored was read over"
+                );
+                self.tell(done.findings);
+            }
+            Err(error) => tracing::warn!(%error, "what is stored could not be read over"),
+        }
+    }
+
+    /// Tells the operator, and has damaged files fetched again.
+    fn tell(&self, findings: Vec<Finding>) {
+        if findings.is_empty() {
+            return;
+        }
+        for finding in &findings {
+            tracing::warn!(code = finding.code(), "{}", finding.words());
+            if let Finding::Blob(id, files) = finding
+                && let Err(error) = self.fetch_again(id, files)
+            {
+                tracing::warn!(%error, blob = %id, "a damaged file could not be fetched again");
+            }
+        }
+        if let Err(refusal) = self.runtime.block_on(self.engine.call(TellFindings(findings))) {
+            tracing::warn!(code = refusal.code, "what was found could not be kept for the operator");
+        }
+    }
+
+    fn fetch_again(
+        &self,
+        id: &deskwire_store::BlobId,
+        files: &[(deskwire_store::local::FileNo, bool)],
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let lost: Vec<_> = files.iter().filter(|(_, partner)| *partner).map(|(file, _)| *file).collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        self.custody.discard_blob(id)?;
+        for file in lost {
+            self.runtime.block_on(self.engine.call(FetchAgain(file)))?;
+        }
+        Ok(())
+    }
+
+    /// Waits; whether that is the end.
+    fn waits(&self, time: Duration) -> bool {
+        !matches!(self.stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout))
+    }
+
+    /// Lets so many bytes through in a second.
+    fn pace(&self, rate: u64) -> impl FnMut(u64) -> ControlFlow<()> {
+        let (begin, mut bytes) = (Instant::now(), 0u64);
+        move |more| {
+            bytes += more;
+            let due = Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
+            let wait = if rate == 0 { Duration::ZERO } else { due.saturating_sub(begin.elapsed()) };
+            // Short waits are collected.
+            let wait = if wait < Duration::from_millis(20) { Duration::ZERO } else { wait };
+            if self.waits(wait) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What the care of the store has found: told to the operator, and fetched again where a partner has it.
+
+use deskwire_proto::text::{Code, Line};
+use deskwire_store::local::{FileNo, LinkNo};
+use deskwire_store::record::Record;
+use deskwire_store::row::{Author, FileState, LinkEventRow};
+use deskwire_store::table::{FILES, Rows};
+
+use crate::custody::Finding;
+use crate::port::Effect;
+use crate::{Command, Refusal, Step, cut_words};
+
+/// The link number under which events of the whole desk are kept.
+pub const WHOLE_DESK: LinkNo = LinkNo(0);
+
+/// Most that one pass tells one by one.
+const TOLD: usize = 12;
+
+/// Tells what was found.
+#[derive(Debug, Clone)]
+pub struct TellFindings(pub Vec<Finding>);
+
+impl Command for TellFindings {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        for finding in self.0.iter().take(TOLD) {
+            let Ok(code) = Code::new(finding.code()) else { continue };
+            let words = cut_words(&finding.words());
+            let event = LinkEventRow { at: step.now, code, words, details: details(finding) };
+            step.record(&Record::Noted { no: WHOLE_DESK, event }, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// The files of tickets that a damaged blob belongs to.
+fn details(finding: &Finding) -> Vec<Line> {
+    let Finding::Blob(_, files) = finding else { return Vec::new() };
+    files.iter().take(TOLD).filter_map(|(file, _)| Line::new(format!("file {}", file.0)).ok()).collect()
+}
+
+/// The bytes of a partner's file are gone or damaged here: they are fetched again.
+#[derive(Debug, Clone)]
+pub struct FetchAgain(pub FileNo);
+
+impl Command for FetchAgain {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let Some(row) = step.rows().get(FILES, &self.0)? else { return Ok(()) };
+        if let (FileState::Here, Author::Partner(link)) = (&row.state, row.author) {
+            step.record(&Record::BlobLost { file: self.0, at: step.now }, None)?;
+            step.after(Effect::Fetch(link));
+        }
+        Ok(())
+    }
+}

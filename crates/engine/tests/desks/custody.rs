@@ -1,0 +1,191 @@
+//! Snapshots and the look at every byte: what a desk begins with after a power cut, and how it finds what its disk has
+//! damaged.
+
+use std::ops::ControlFlow;
+
+use deskwire_engine::command::file::AttachFile;
+use deskwire_engine::command::keep::{FetchAgain, TellFindings, WHOLE_DESK};
+use deskwire_engine::custody::Finding;
+use deskwire_proto::id::Hash;
+use deskwire_proto::text::FileName;
+use deskwire_store::row::Audience;
+use deskwire_store::table::{LINK_EVENTS, Rows};
+use deskwire_store::Batch;
+
+use crate::harness::{Desk, linked, person, settle};
+use crate::rebuild::all;
+
+fn go_on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Two linked desks with several closed segments each.
+fn long_lived() -> (Desk, Desk) {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Printer");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    write_on(&mut shop, &mut acme, 120);
+    (shop, acme)
+}
+
+fn write_on(shop: &mut Desk, acme: &mut Desk, comments: u32) {
+    for number in 0..comments {
+        let body = format!("{number} {}", "words and words ".repeat(300));
+        shop.comment(1, &body, Audience::Thread).unwrap();
+        if number % 20 == 0 {
+            settle(shop, acme);
+        }
+    }
+    settle(shop, acme);
+}
+
+fn snapshots(desk: &Desk) -> Vec<String> {
+    let names = desk.store.disk().names();
+    names.into_iter().filter(|name| name.starts_with("snapshots/")).collect()
+}
+
+/// All rows but the counters, which count the restart itself.
+fn rows(desk: &Desk) -> Vec<(Vec<u8>, Vec<u8>)> {
+    all(desk).into_iter().filter(|(key, _)| key[0] != b'c').collect()
+}
+
+/// A desk that began at a snapshot must be the desk that it was: from nothing, from a snapshot and live, byte for byte.
+#[test]
+fn rows_folded_from_a_snapshot_equal_those_folded_from_nothing_and_the_live_ones() {
+    let (mut shop, mut acme) = long_lived();
+    for round in 0..3 {
+        for desk in [&shop, &acme] {
+            assert!(desk.core.custody().snapshot_is_due(1).unwrap());
+            let made = desk.core.custody().snapshot(&mut go_on).unwrap().expect("there are closed segments");
+            assert!(made.position.group > 0 && made.bytes > 0);
+            assert!(desk.core.custody().snapshot(&mut go_on).unwrap().is_none(), "there is one already");
+            assert!(!desk.core.custody().snapshot_is_due(1).unwrap());
+            assert_eq!(snapshots(desk).len(), 2.min(round + 1));
+        }
+        write_on(&mut shop, &mut acme, 70);
+    }
+    for desk in [shop, acme] {
+        let live = rows(&desk);
+        let from_snapshot = desk.restart_with_other_rows();
+        assert_eq!(rows(&from_snapshot), live);
+        for name in snapshots(&from_snapshot) {
+            from_snapshot.store.disk().lose(&name);
+        }
+        from_snapshot.store.fail_view();
+        assert_eq!(rows(&from_snapshot.restart()), live);
+    }
+}
+
+/// Fault 31: a damaged snapshot costs time, never a row.
+#[test]
+fn a_damaged_snapshot_is_passed_over_wherever_it_is_damaged() {
+    let (mut shop, mut acme) = long_lived();
+    shop.core.custody().snapshot(&mut go_on).unwrap().unwrap();
+    write_on(&mut shop, &mut acme, 70);
+    shop.core.custody().snapshot(&mut go_on).unwrap().unwrap();
+    let live = rows(&shop);
+    let names = snapshots(&shop);
+    let disk = shop.store.disk().clone();
+    let whole: Vec<_> = names.iter().map(|name| disk.content(name).unwrap()).collect();
+    for at in (0..whole[1].len()).step_by(whole[1].len() / 23) {
+        let mut damaged = whole[1].clone();
+        damaged[at] ^= 0x10;
+        disk.set_content(&names[1], damaged);
+        if at % 2 == 0 {
+            disk.lose(&names[0]);
+        }
+        shop.store.fail_view();
+        shop = shop.restart();
+        assert_eq!(rows(&shop), live, "byte {at}");
+        for (name, content) in names.iter().zip(&whole) {
+            disk.set_content(name, content.clone());
+        }
+    }
+}
+
+/// Fault 22: the power may fail at any operation of a snapshot, and again while the desk begins with one.
+#[test]
+fn a_power_cut_while_a_snapshot_is_made_loses_nothing() {
+    let (shop, _) = long_lived();
+    let copy = shop.copy();
+    let live = rows(&shop);
+    let mut shop = shop.restore(&copy);
+    for operation in 1.. {
+        shop.store.disk().crash_after(operation);
+        let made = shop.core.custody().snapshot(&mut go_on);
+        shop.store.power_cut(operation);
+        shop = shop.restart();
+        assert_eq!(rows(&shop), live, "operation {operation}");
+        if made.is_ok() {
+            assert!(!snapshots(&shop).is_empty());
+            return;
+        }
+        shop = shop.restore(&copy);
+    }
+}
+
+/// A desk that looks over healthy bytes and cries wolf would soon not be heard.
+#[test]
+fn a_healthy_store_has_no_findings() {
+    let (shop, acme) = long_lived();
+    shop.core.custody().snapshot(&mut go_on).unwrap().unwrap();
+    for desk in [&shop, &acme] {
+        let done = desk.core.custody().scrub(&mut go_on).unwrap();
+        assert_eq!(done.findings, []);
+        assert!(done.whole && done.segments > 1 && done.rows > 100 && done.bytes > 100_000);
+    }
+}
+
+/// Fault 31: what rots is found before somebody needs it, and told.
+#[test]
+fn what_is_damaged_is_found_told_and_mended_where_it_can_be() {
+    let (mut shop, _) = long_lived();
+    shop.core.custody().snapshot(&mut go_on).unwrap().unwrap();
+    let (blob, size) = shop.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
+    let attach = AttachFile {
+        ticket: deskwire_store::local::TicketNumber(1),
+        name: FileName::new("photo.jpg").unwrap(),
+        media: None,
+        blob: Hash::new(blob.0),
+        size,
+        chunks: Hash::of(b"chunks"),
+        audience: Audience::Internal,
+        by: person("Anna"),
+    };
+    let file = shop.run(attach).unwrap().file;
+    let disk = shop.store.disk().clone();
+    let damage = |name: &str, at: usize, mask: u8| {
+        let mut bytes = disk.content(name).unwrap();
+        bytes[at] ^= mask;
+        disk.set_content(name, bytes);
+    };
+    damage("journal/00000000000000000001.seg", 5_000, 1);
+    damage("journal/00000000000000000002.seg", 5_000, 0x55);
+    damage(&snapshots(&shop)[0], 3_000, 1);
+    let stored = disk.names().into_iter().find(|name| name.ends_with(&blob.to_string())).unwrap();
+    damage(&stored, 0, 1);
+    let mut wrong = Batch::new();
+    wrong.put(*b"t-wrong-", *b"a row that the journal does not know");
+    shop.core.view().apply(&wrong, &shop.core.journal().tail()).unwrap();
+    let codes = |findings: &[Finding]| findings.iter().map(Finding::code).collect::<Vec<_>>();
+    let done = shop.core.custody().scrub(&mut go_on).unwrap();
+    assert_eq!(
+        codes(&done.findings),
+        ["journal-damaged", "journal-bit-corrected", "file-damaged", "snapshot-damaged"]
+    );
+    damage("journal/00000000000000000002.seg", 5_000, 0x55);
+    damage("journal/00000000000000000001.seg", 9_000, 1);
+    let done = shop.core.custody().scrub(&mut go_on).unwrap();
+    assert_eq!(codes(&done.findings), ["journal-bit-corrected", "file-damaged", "view-differs"]);
+    assert!(
+        matches!(&done.findings[1], Finding::Blob(id, files) if *id == blob && files[..] == [(file, false)])
+    );
+    assert_eq!(done.findings[2], Finding::View(1));
+    shop.run(TellFindings(done.findings)).unwrap();
+    shop.run(FetchAgain(file)).unwrap();
+    let told = shop.rows().list(LINK_EVENTS, &WHOLE_DESK, 10).unwrap();
+    assert_eq!(told.len(), 3);
+    let shop = shop.restart();
+    assert!(shop.rows().raw_get(b"t-wrong-").unwrap().is_none(), "the next start folds the view anew");
+}
