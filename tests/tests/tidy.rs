@@ -34,7 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "client",
         ],
     ),
-    ("cli", &["proto", "daemon", "client", "api-types"]),
+    ("cli", &["proto", "http", "daemon", "client", "api-types"]),
 ];
 
 /// Outside libraries that one crate owns, so that they can be replaced there.

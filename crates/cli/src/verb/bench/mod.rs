@@ -2,6 +2,7 @@
 
 mod disk;
 mod federation;
+mod links;
 mod machine;
 mod process;
 mod spread;
@@ -10,6 +11,7 @@ use crate::{context::Context, failure::Done, verb::verbs};
 
 verbs! {
     Federation => federation,
+    Links => links,
 }
 
 /// Measure how fast real daemons are on this machine.
@@ -23,7 +25,8 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   deskwire bench federation
-  deskwire bench federation --messages 5000 --size 2048 --json";
+  deskwire bench federation --messages 5000 --size 2048 --json
+  deskwire bench links --links 200";
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {

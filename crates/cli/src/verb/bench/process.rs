@@ -19,6 +19,12 @@ pub(super) fn peak_memory(pid: u32) -> Result<u64, Failure> {
     peak(&text).ok_or_else(|| odd(pid, "status"))
 }
 
+/// The memory that the process has resident now, bytes.
+pub(super) fn memory(pid: u32) -> Result<u64, Failure> {
+    let text = read(pid, "status")?;
+    resident(&text, "VmRSS:").ok_or_else(|| odd(pid, "status"))
+}
+
 /// Fields 14 and 15 of `/proc/PID/stat`; the name of the program, in parentheses, may hold anything.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
@@ -29,7 +35,11 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
 }
 
 fn peak(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    resident(status, "VmHWM:")
+}
+
+fn resident(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
