@@ -25,8 +25,8 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::{ItemMade, Record};
-use deskwire_store::row::{LinkRow, LinkState, Pause, Recovery, StreamRow};
-use deskwire_store::table::{Rows, WAITING};
+use deskwire_store::row::{LinkRow, LinkState, Pause, Recovery, StreamRow, WaitingRow};
+use deskwire_store::table::{PARKED, Rows, WAITING};
 
 use serde_bytes::ByteBuf;
 
@@ -299,13 +299,26 @@ fn bad_page(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, code: Code) -> Resu
     pause(step, no, Pause::BadPage(why), "recovery-failed", &words)
 }
 
-/// The items that wait, by their ids.
+/// The items that wait or are parked, by their ids.
 fn waiting(step: &Step<'_>, no: LinkNo, stream: &StreamRow) -> Result<HashMap<ItemId, Order>, Refusal> {
-    if stream.waiting == 0 {
-        return Ok(HashMap::new());
+    let mut items = HashMap::new();
+    if stream.waiting > 0 {
+        let rows = step.rows().list(WAITING, &no, usize::MAX)?;
+        items.extend(rows.into_iter().map(|((_, order), row)| (row.item, order)));
     }
-    let rows = step.rows().list(WAITING, &no, usize::MAX)?;
-    Ok(rows.into_iter().map(|((_, order), row)| (row.item, order)).collect())
+    if stream.parked > 0 {
+        let rows = step.rows().list(PARKED, &no, usize::MAX)?;
+        items.extend(rows.into_iter().map(|((_, order), row)| (row.item.item, order)));
+    }
+    Ok(items)
+}
+
+/// An item in this place, waiting or parked.
+fn unsent(step: &Step<'_>, key: &(LinkNo, Order)) -> Result<Option<WaitingRow>, Refusal> {
+    Ok(match step.rows().get(WAITING, key)? {
+        Some(row) => Some(row),
+        None => step.rows().get(PARKED, key)?.map(|parked| parked.item),
+    })
 }
 
 /// Takes one message of our own back in, under its number. It takes effect once what it had seen is here.
@@ -318,7 +331,7 @@ fn take(
     let head = message.head;
     let mut thread = None;
     if let Some(order) = strikes.get(&head.item).copied()
-        && let Some(row) = step.rows().get(WAITING, &(no, order))?
+        && let Some(row) = unsent(step, &(no, order))?
     {
         thread = row.thread.filter(|_| row.event.is_none());
         step.record(&Record::Struck { no, order }, None)?;
