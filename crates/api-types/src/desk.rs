@@ -39,8 +39,11 @@ pub struct Desk {
 /// The answer of `GET /healthz`: the process answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// Always `ok`.
+    /// `ok`, or `degraded` when an operator should look at something.
     pub status: String,
+    /// What that is: one sentence each. No partner is named, as this is told without a token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
 }
 
 /// The answer of `GET /readyz`: whether new work is taken; status 200 when it is, 503 when not.

@@ -8,7 +8,8 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use deskwire_api_types as api;
-use deskwire_engine::{Command, Refusal, Step};
+use deskwire_engine::query::{self, HealthState};
+use deskwire_engine::{Command, Reader, Refusal, Step};
 use deskwire_http::request_id::RequestId;
 use deskwire_store::row::LinkState;
 use serde::Serialize;
@@ -52,13 +53,60 @@ pub(crate) async fn show_desk(State(api): State<Api>) -> Result<Json<api::Desk>,
     }))
 }
 
-/// The process answers.
+/// The process answers; and what an operator should look at.
 #[utoipa::path(
     get, path = "/healthz", tag = "desk",
     responses((status = 200, description = "It does.", body = api::Health)),
 )]
-pub(crate) async fn health() -> Json<api::Health> {
-    Json(api::Health { status: "ok".to_owned() })
+pub(crate) async fn health(State(api): State<Api>) -> Json<api::Health> {
+    let floor = api.state.free_floor;
+    let reasons = api.read(move |reader| degraded(reader, floor)).await;
+    let reasons = reasons.unwrap_or_else(|error| vec![error.problem().detail.clone()]);
+    let status = if reasons.is_empty() { "ok" } else { "degraded" };
+    Json(api::Health { status: status.to_owned(), reasons })
+}
+
+/// What an operator should look at, in words.
+fn degraded(reader: &Reader, floor: u64) -> Result<Vec<String>, Refusal> {
+    let (mut stopped, mut late, mut parked, mut clocks) = (0, 0, 0, 0);
+    for partner in reader.partners()? {
+        let health = query::health(reader, &partner, &reader.stream(partner.no)?)?;
+        stopped += u64::from(health.state == HealthState::Stopped);
+        late += u64::from(health.late && health.state != HealthState::Ended);
+        parked += health.parked;
+        clocks += u64::from(health.skew.is_some_and(|skew| skew.is_shown()));
+    }
+    let mut reasons = Vec::new();
+    let free = reader.keeper().free_bytes()?;
+    if free < floor {
+        reasons.push(format!("The disk has {free} bytes left; new work is taken from {floor} on."));
+    }
+    let mut say = |count: u64, one: &str, many: &str| match count {
+        0 => {}
+        1 => reasons.push(format!("1 {one}")),
+        count => reasons.push(format!("{count} {many}")),
+    };
+    say(
+        stopped,
+        "link is stopped until an operator looks at it: see `deskwire link list`.",
+        "links are stopped until an operator looks at them: see `deskwire link list`.",
+    );
+    say(
+        late,
+        "link has delivered nothing for more than an hour: see `deskwire queue list`.",
+        "links have delivered nothing for more than an hour: see `deskwire queue list`.",
+    );
+    say(
+        parked,
+        "item is parked until somebody sends it again: see `deskwire queue list --state parked`.",
+        "items are parked until somebody sends them again: see `deskwire queue list --state parked`.",
+    );
+    say(
+        clocks,
+        "partner's clock differs from this desk's by more than five minutes: see `deskwire link show`.",
+        "partners' clocks differ from this desk's by more than five minutes: see `deskwire link show`.",
+    );
+    Ok(reasons)
 }
 
 /// Whether new work is taken.

@@ -13,6 +13,7 @@ mod moving;
 mod power;
 mod proxy;
 mod pull;
+mod queue;
 mod refusals;
 mod restart;
 mod sizes;

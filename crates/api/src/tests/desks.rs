@@ -11,6 +11,7 @@ use deskwire_engine::command::linking::{Accepted, AnswerRequest, ComposeRequest,
 use deskwire_engine::command::receipt::TakeReceipt;
 use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
+use deskwire_engine::command::tick::Tick;
 use deskwire_engine::identity::{Face, Identity};
 use deskwire_engine::port::{Clock, Effect, Entropy, Linker, Notifier, Pending};
 use deskwire_engine::{Core, Engine, Refusal, Running};
@@ -45,6 +46,7 @@ pub(super) struct Desk {
     pub(super) store: MemoryStore,
     pub(super) router: Router,
     pub(super) linker: Arc<FakeLinker>,
+    clock: Arc<Ticks>,
     running: Option<Running>,
     keys: AtomicU64,
 }
@@ -112,7 +114,7 @@ impl Desk {
         let entropy = Box::new(Counted(u64::from(seed) << 32));
         let core = Core::open(store.open(SCHEMA).unwrap(), identity, entropy, started, &mut |_| {}).unwrap();
         let clock = Arc::new(Ticks(AtomicU64::new(started.0)));
-        let (engine, running) = Engine::start(core, clock, Box::new(Nobody)).unwrap();
+        let (engine, running) = Engine::start(core, Arc::<Ticks>::clone(&clock), Box::new(Nobody)).unwrap();
         let linker = Arc::new(FakeLinker::default());
         let person = Person { name: Label::new("Anna").ok(), function: Label::new("engineer").ok() };
         let router = crate::router(ApiState {
@@ -130,7 +132,15 @@ impl Desk {
             free_floor: FREE_FLOOR,
             meters: Vec::new(),
         });
-        Self { engine, store, router, linker, running: Some(running), keys: AtomicU64::new(1) }
+        Self { engine, store, router, linker, clock, running: Some(running), keys: AtomicU64::new(1) }
+    }
+
+    /// Time goes by, while the daemon runs and ticks.
+    pub(super) async fn live(&self, hours: u64) {
+        for _ in 0..hours {
+            self.clock.0.fetch_add(3_600_000, Ordering::Relaxed);
+            self.engine.call(Tick).await.unwrap();
+        }
     }
 
     pub(super) fn id(&self) -> DeskId {

@@ -60,7 +60,8 @@ async fn every_operation_says_what_it_needs_and_how_it_refuses() {
         let problem =
             &operation["responses"]["default"]["content"]["application/problem+json"]["schema"]["$ref"];
         assert_eq!(problem, "#/components/schemas/Problem", "{method} {path}");
-        assert_eq!(operation.get("security").is_some(), path.starts_with("/v1/"), "{method} {path}");
+        let guarded = path.starts_with("/v1/") || *path == "/metrics";
+        assert_eq!(operation.get("security").is_some(), guarded, "{method} {path}");
         assert!(operation["summary"].as_str().is_some_and(|words| !words.is_empty()), "{method} {path}");
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let question = *path == "/v1/verify" || path.ends_with("/preview");

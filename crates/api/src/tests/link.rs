@@ -189,6 +189,7 @@ impl Command for Forge {
             local: Local::default(),
             event: None,
             at: step.now,
+            key: 0,
         };
         step.record(&Record::Received(received), self.text).map(drop)
     }

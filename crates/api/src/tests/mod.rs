@@ -7,4 +7,6 @@ mod file;
 mod guard;
 mod idempotency;
 mod link;
+mod metrics;
+mod queue;
 mod ticket;

@@ -21,7 +21,7 @@ pub(crate) fn show(page: &LogPage, style: Style) -> String {
     text
 }
 
-fn entry(entry: &LogEntry, style: Style) -> String {
+pub(super) fn entry(entry: &LogEntry, style: Style) -> String {
     let word = entry.outcome.as_str();
     let outcome = match entry.outcome {
         LogOutcome::Applied => style.green(word),

@@ -1,5 +1,6 @@
 //! Documents of the API as text for people: pure functions, each from data to a string.
 
+mod branches;
 mod delegation;
 mod file;
 mod invitation;
@@ -13,6 +14,7 @@ mod ticket;
 mod verify;
 mod words;
 
+pub(crate) use branches::show as branches;
 pub(crate) use delegation::{brief as delegation_brief, list as delegation_list, show as delegation};
 pub(crate) use file::show as file;
 pub(crate) use invitation::{list as invitation_list, show as invitation};

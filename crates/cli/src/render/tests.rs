@@ -134,12 +134,70 @@ fn a_refusal_by_the_partner_stands_at_the_comment_that_caused_it() {
         delegation: "3f".into(),
         partner: "Kassa GmbH".into(),
         state: DeliveryState::Refused,
+        item: None,
+        not_delivered_since: None,
         code: Some("case-closed".into()),
         words: Some("This case has ended.".into()),
         at: None,
     }];
     let text = ticket(&detail, PLAIN());
     assert!(text.contains("    refused by Kassa GmbH: This case has ended. (case-closed)\n"), "{text}");
+}
+
+#[test]
+fn what_is_parked_says_how_it_is_sent_again() {
+    let mut detail = samples::ticket_detail();
+    let ThreadEntry::Comment(comment) = &mut detail.thread[1] else { panic!() };
+    comment.deliveries = vec![Delivery {
+        delegation: "3f".into(),
+        partner: "Kassa GmbH".into(),
+        state: DeliveryState::Parked,
+        item: Some("ab12cd34ef".into()),
+        not_delivered_since: Some(samples::noon()),
+        code: Some("dead-letter".into()),
+        words: Some("It was given up.".into()),
+        at: None,
+    }];
+    let text = ticket(&detail, PLAIN());
+    let expected = "parked on its way to Kassa GmbH; not delivered since 2026-07-01 09:30Z. It was given up. (dead-letter): \
+                    deskwire queue retry ab12cd34\n";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn a_queue_shows_what_waits_and_why_something_is_parked() {
+    let item = |state, seq, words: Option<&str>| QueueItem {
+        item: "ab12cd34ef".into(),
+        link: "kassa".into(),
+        partner: "Kassa GmbH".into(),
+        state,
+        seq,
+        kind: "comment.add".into(),
+        ticket: Some("ACME-12".into()),
+        delegation: None,
+        since: samples::noon(),
+        late: true,
+        dead: words.is_some(),
+        code: words.map(|_| "dead-letter".into()),
+        words: words.map(str::to_owned),
+    };
+    let items = vec![
+        item(QueueState::Sent, Some(7), None),
+        item(QueueState::Waiting, None, None),
+        item(QueueState::Parked, None, Some("It was given up.")),
+    ];
+    let text = queue_list(&QueueList { items, after: Some("1-2-3".into()) }, PLAIN());
+    for part in [
+        "sent as 7",
+        "waiting",
+        "parked, given up",
+        "! ab12cd34\n  It was given up.\n",
+        "More: --after 1-2-3",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let empty = queue_list(&QueueList { items: Vec::new(), after: None }, PLAIN());
+    assert!(empty.contains("everything has been delivered"), "{empty}");
 }
 
 #[test]
@@ -153,7 +211,7 @@ fn a_delegation_shows_both_sides_and_what_was_superseded() {
     late.words = Some("The partner had resolved it before.".into());
     late.code = Some("too-late".into());
     delegation.timeline = vec![samples::event("delegation.resolve", Effect::Applied), late];
-    delegation.undelivered = Some(Undelivered { items: 2, since: samples::noon() });
+    delegation.undelivered = Some(Undelivered { items: 2, since: samples::noon(), late: true, parked: 1 });
     let text = super::delegation(&delegation, PLAIN());
     for part in [
         "ACME-12  open",
@@ -161,7 +219,7 @@ fn a_delegation_shows_both_sides_and_what_was_superseded() {
         "recalled (the partner has not answered)",
         "2026-07-01 09:30Z  delegation.resolve  Ivan of Kassa GmbH\n",
         "2026-07-01 09:30Z  delegation.recall  Ivan  superseded\n    The client fixed it\n    The partner had resolved it before. (too-late)",
-        "2 items since",
+        "2 items, not delivered since 2026-07-01 09:30Z, 1 of them parked: see `deskwire queue list`",
         "recall, update",
     ] {
         assert!(text.contains(part), "{part} in {text}");

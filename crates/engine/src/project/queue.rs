@@ -89,7 +89,8 @@ pub(super) fn dropped(rows: &mut Overlay, no: LinkNo, order: Order, why: &Refuse
     stream::mark(rows, &item.thread, (no, order), why)
 }
 
-fn unpark(rows: &mut Overlay, no: LinkNo, order: Order) -> Result<WaitingRow> {
+/// Takes a parked item out; what becomes of it is the caller's to write.
+pub(super) fn unpark(rows: &mut Overlay, no: LinkNo, order: Order) -> Result<WaitingRow> {
     let parked = need(rows, PARKED, &(no, order))?;
     rows.delete(PARKED, &(no, order));
     if let Some(delegation) = parked.item.delegation {

@@ -12,14 +12,14 @@ use deskwire_store::row::{
     ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
-    BLOB_FILES, DELEGATION_IDS, DELEGATIONS, FILES, GRANTS, LEFT_RECEIVED, LEFT_SENT, RECEIVED,
+    BLOB_FILES, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FILES, GRANTS, LEFT_RECEIVED, LEFT_SENT, RECEIVED,
     RECOVERED_ITEMS, RETURNED_ITEMS, Rows, RowsMut, SENT, STREAMS, THREADS, TOLD, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Error, Result};
 
 use super::delegation::{self, Entering};
 use super::stream::{self, read_receipt};
-use super::{change, contradiction, count, link, need};
+use super::{change, contradiction, count, link, need, queue};
 use crate::overlay::Overlay;
 
 /// A welcome showed that something was lost. What is under way already goes on under the newer welcome.
@@ -69,11 +69,22 @@ pub(super) fn returned(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &[u8])
 
 /// A waiting item was said before the loss already: it gives way to its message.
 pub(super) fn struck(rows: &mut Overlay, no: LinkNo, order: Order) -> Result<()> {
-    let waiting = need(rows, WAITING, &(no, order))?;
-    rows.delete(WAITING, &(no, order));
-    stream::with(rows, no, |row| row.waiting = row.waiting.saturating_sub(1))?;
+    let (waiting, parked) = match rows.get(WAITING, &(no, order))? {
+        Some(waiting) => {
+            rows.delete(WAITING, &(no, order));
+            stream::with(rows, no, |row| row.waiting = row.waiting.saturating_sub(1))?;
+            (waiting, false)
+        }
+        None => (queue::unpark(rows, no, order)?, true),
+    };
     let Some(key) = waiting.thread else { return Ok(()) };
     match waiting.event {
+        // A parked event is in no fold.
+        Some(delegation) if parked => {
+            rows.delete(DELEGATION_EVENTS, &(delegation, key.1));
+            rows.delete(THREADS, &key);
+            Ok(())
+        }
         Some(delegation) => delegation::own_struck(rows, delegation, order, no, key),
         None => change(rows, THREADS, &key, |row| {
             row.shared.retain(|shared| shared.link != no || shared.order != order);

@@ -1,13 +1,17 @@
 //! Every item ends as delivered, refused, parked or dropped where a person sees it, and never twice.
 
+use deskwire_engine::Refusal;
 use deskwire_engine::command::act::Action;
+use deskwire_engine::command::deliver::Delivered;
 use deskwire_engine::command::link::{DeliveryFailed, End};
 use deskwire_engine::command::queue::{Changed, DropItems, Park, Retry, Target};
 use deskwire_engine::command::tick::Tick;
-use deskwire_engine::Refusal;
 use deskwire_machine::delegation::State;
 use deskwire_machine::retry::Failure;
+use deskwire_proto::document::Signed;
 use deskwire_proto::id::ItemId;
+use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
+use deskwire_proto::text::{Code, Words};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use deskwire_store::row::{Audience, Effect, LinkState, ThreadKind};
@@ -15,7 +19,7 @@ use deskwire_store::table::{
     DELEGATION_EVENTS, LINK_EVENTS, LINKS, PARKED, RECEIVED, Rows, THREADS, WAITING,
 };
 
-use crate::harness::{Desk, LINK, batch, because, deliver, linked, person, pump, session, settle, take_receipt};
+use crate::harness::{Desk, LINK, batch, because, deliver, linked, person, session, settle, take_receipt};
 use crate::rebuild::all;
 
 const HOUR: u64 = 3_600_000;
@@ -121,9 +125,7 @@ fn what_is_not_delivered_for_an_hour_is_noticed_once_and_cleared_by_the_receipt(
     let first = batch(&mut shop, opened, None).unwrap();
     live(&mut shop, HOUR);
     assert!(shop.stream().late.is_some());
-    let deskwire_engine::command::deliver::Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &first) else {
-        panic!("a receipt")
-    };
+    let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &first) else { panic!("a receipt") };
     take_receipt(&mut shop, &acme, &receipt).unwrap();
     assert!(shop.stream().late.is_none());
     sound(shop, acme);
@@ -349,7 +351,8 @@ fn a_paused_link_keeps_its_items_and_an_ended_one_tells_their_authors() {
     shop.run(Tick).unwrap();
     assert_eq!((waiting(&shop), parked(&shop)), (Vec::new(), Vec::new()));
     let thread = shop.rows().list(THREADS, &TicketNumber(1), usize::MAX).unwrap();
-    let told = thread.iter().flat_map(|(_, row)| &row.shared).filter(|shared| shared.refused.is_some()).count();
+    let told =
+        thread.iter().flat_map(|(_, row)| &row.shared).filter(|shared| shared.refused.is_some()).count();
     assert_eq!(told, 2);
     assert_eq!(retry(&mut shop, items[0].1).unwrap_err().code, "unknown-item");
     sound(shop, acme);
@@ -456,5 +459,58 @@ fn a_dropped_link_of_items_drops_what_waits_and_what_is_parked() {
     assert_eq!((done.count, shop.stream().parked, shop.stream().waiting), (3, 0, 0));
     settle(&mut shop, &mut acme);
     assert_eq!(comments(&acme, 1), 0);
+    sound(shop, acme);
+}
+
+/// What the partner's clock says is shown to people, and nothing else rests on it.
+#[test]
+fn fault_21_a_partner_whose_clock_is_ten_years_off_is_flagged_and_served_in_order() {
+    for years in [-10_i64, 10] {
+        let (mut shop, mut acme) = at_work();
+        acme.now = Timestamp(acme.now.0.saturating_add_signed(years * 365 * DAY as i64));
+        for text in ["one", "two"] {
+            shop.comment(1, text, Audience::Thread).unwrap();
+            acme.comment(1, text, Audience::Thread).unwrap();
+            settle(&mut shop, &mut acme);
+        }
+        assert_eq!((comments(&shop, 1), comments(&acme, 1)), (4, 4));
+        for desk in [&shop, &acme] {
+            assert_eq!(events(desk, "clock-skew"), 1, "told once, not with each hello");
+        }
+        acme.now = shop.now;
+        acme.comment(1, "three", Audience::Thread).unwrap();
+        settle(&mut shop, &mut acme);
+        assert_eq!((comments(&shop, 1), events(&shop, "clock-skew")), (5, 1));
+        let refused = shop.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
+        assert!(refused.iter().all(|(_, row)| row.refused.is_none()));
+        sound(shop, acme);
+    }
+}
+
+/// A partner that signs first that it took something, and then that it did not, has signed both.
+#[test]
+fn a_receipt_that_contradicts_an_earlier_one_changes_nothing_and_is_kept_as_evidence() {
+    let (mut shop, mut acme) = at_work();
+    shop.comment(1, "one", Audience::Thread).unwrap();
+    let opened = session(&mut shop, &mut acme);
+    let first = batch(&mut shop, opened, None).unwrap();
+    let Delivered::Receipt(raw) = deliver(&shop, &mut acme, &first) else { panic!("a receipt") };
+    take_receipt(&mut shop, &acme, &raw).unwrap();
+    take_receipt(&mut shop, &acme, &raw).unwrap();
+    assert_eq!(events(&shop, "receipts-differ"), 0, "the same receipt again contradicts nothing");
+    let honest = Signed::<Receipt>::open(&raw, acme.identity.keys().current()).unwrap();
+    let mut lie = honest.body().clone();
+    let (code, words) = (Code::new("not-allowed-by-terms").unwrap(), Words::new("No.").unwrap());
+    lie.outcomes.push(Outcome(lie.upto, NotApplied::Refused, code, words));
+    let lie = Signed::seal(lie, acme.identity.secret()).into_parts().0;
+    for _ in 0..3 {
+        take_receipt(&mut shop, &acme, &lie).unwrap();
+    }
+    assert_eq!(events(&shop, "receipts-differ"), 1, "the operator is told, and not flooded");
+    let thread = shop.rows().list(THREADS, &TicketNumber(1), usize::MAX).unwrap();
+    assert!(
+        thread.iter().flat_map(|(_, row)| &row.shared).all(|shared| shared.refused.is_none()),
+        "the first stands"
+    );
     sound(shop, acme);
 }
