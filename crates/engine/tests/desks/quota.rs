@@ -41,7 +41,7 @@ fn more_delegations_than_granted_are_refused_one_by_one() {
     assert_eq!(open(&acme, ALL_LINKS), OpenRow { ours: 0, theirs: 3 });
     assert_eq!(open(&shop, LINK), OpenRow { ours: 3, theirs: 0 }, "what was refused is open at neither side");
 
-    acme.act(1, Action::Decline { reason: because("We cannot") }).unwrap();
+    acme.act(1, Action::Decline(because("We cannot"))).unwrap();
     settle(&mut shop, &mut acme);
     assert_eq!((open(&shop, LINK).ours, open(&acme, LINK).theirs), (2, 2));
     let ticket = shop.ticket("One more");
@@ -74,6 +74,7 @@ fn own_callers_are_told_what_is_too_much() {
     shop.comment(1, "Fits again", Audience::Thread).unwrap();
 
     limited(&mut shop, |quotas| quotas.all.messages_per_hour = 1);
+    shop.comment(1, "One", Audience::Thread).unwrap();
     let refused = shop.comment(1, "Too fast", Audience::Thread).unwrap_err();
     assert_eq!(refused.code, "quota");
 }
