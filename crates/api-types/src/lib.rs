@@ -15,6 +15,7 @@ mod desk;
 mod file;
 mod header;
 mod invitation;
+mod key;
 mod link;
 mod log;
 mod preview;
@@ -41,15 +42,17 @@ pub use header::{
     encode_percent,
 };
 pub use invitation::{AcceptInvitation, Invitation, InvitationList, InvitationState, InviteRequest};
+pub use key::{KeyLogImport, KeyLogImported, KeyLogOutcome};
 pub use link::{
-    AddLink, HealthState, Incoming, Link, LinkEvent, LinkHealth, LinkList, LinkState, LinkVerification, Outgoing, PartnerDesk,
-    Trouble, Words,
+    AddLink, Branch, BranchMessage, Branches, HealthState, Incoming, Link, LinkEvent, LinkHealth, LinkList,
+    LinkState, LinkVerification, Outgoing, PartnerDesk, RepairRequest, Trouble, Words,
 };
 pub use log::{Direction, LogEntry, LogOutcome, LogPage, LogQuery};
 pub use preview::{DelegateRequest, FieldValue, Preview, PreviewFile, Withheld, WithheldReason};
 pub use problem::Problem;
 pub use queue::{
-    QueueChanged, QueueItem, QueueList, QueueMoved, QueuePreview, QueueQuery, QueueRetry, QueueState, QueueTarget,
+    QueueChanged, QueueItem, QueueList, QueueMoved, QueuePreview, QueueQuery, QueueRetry, QueueState,
+    QueueTarget,
 };
 pub use terms::{FieldName, PersonTerm, Principals, Redelegate, Side, Terms, TermsOffer};
 pub use ticket::{

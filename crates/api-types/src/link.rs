@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Side, Terms, TermsOffer, Time};
+use crate::{LogEntry, Side, Terms, TermsOffer, Time};
 
 /// The relation to one partner desk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -263,4 +263,54 @@ pub struct LinkVerification {
     /// The words or digits that the partner read aloud: compared by the daemon, and refused if they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
+}
+
+/// The two branches of a fork: `GET /v1/links/{link}/repair`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Branches {
+    /// Local name of the link.
+    pub link: String,
+    /// Whether the stream that forks is this desk's own.
+    pub own: bool,
+    /// Both branches are surely the same up to the message with this number.
+    pub same: u64,
+    /// Length of this desk's branch.
+    pub length: u64,
+    /// What this desk holds behind `same`: at most a hundred messages.
+    pub ours: Vec<LogEntry>,
+    /// The message of the other branch that is known here, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub theirs: Option<BranchMessage>,
+    /// Length of the other branch, as far as the partner has said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub their_length: Option<u64>,
+}
+
+/// A message of the other branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BranchMessage {
+    /// Its number.
+    pub seq: u64,
+    /// What kind of message it is.
+    pub kind: String,
+    /// When its author says that it was said.
+    pub time: Time,
+}
+
+/// A branch of a fork.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Branch {
+    /// What this desk holds.
+    Ours,
+    /// What the partner holds.
+    Theirs,
+}
+
+/// The body of `POST /v1/links/{link}/repair`: the operators of both desks choose the same branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepairRequest {
+    /// The branch on which the stream goes on.
+    pub branch: Branch,
 }

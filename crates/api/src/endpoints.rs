@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
-use crate::{act, comment, delegation, desk, file, invitation, link, log, metrics, queue, ticket, upload, verify};
+use crate::{act, comment, delegation, desk, file, invitation, key, link, log, metrics, queue, ticket, upload, verify};
 
 macro_rules! endpoints {
     ($($method:ident $path:literal => $module:ident::$handler:ident;)*) => {
@@ -73,6 +73,7 @@ endpoints! {
     post "/v1/delegations/{id}/change-decline" => act::change_decline;
     post "/v1/delegations/{id}/ask" => act::ask;
     post "/v1/delegations/{id}/answer" => act::answer;
+    post "/v1/key-logs" => key::import;
     get "/v1/links" => link::list;
     get "/v1/links/invitations" => invitation::list;
     post "/v1/links/invitations" => invitation::create;
@@ -83,6 +84,8 @@ endpoints! {
     post "/v1/links/{link}/approve" => link::approve;
     post "/v1/links/{link}/verify" => link::verify;
     post "/v1/links/{link}/resume" => link::resume;
+    get "/v1/links/{link}/repair" => link::branches;
+    post "/v1/links/{link}/repair" => link::repair;
     post "/v1/links/{link}/end" => link::end;
     get "/v1/links/{link}/log" => log::page;
     get "/v1/queue" => queue::list;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use deskwire_api_types as api;
 use deskwire_engine::command::link::{Approve, End, Expect, Resume, Verify};
+use deskwire_engine::command::repair::{Branch, Repair};
 use deskwire_engine::{Fault, Reader, Refusal, query};
 use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::id::DeskId;
@@ -133,6 +134,45 @@ pub(crate) async fn resume(
 ) -> Result<Json<api::Link>, ApiError> {
     let no = number(&api, link.clone()).await?;
     api.state.engine.call(change.keyed(&bytes, Resume { link: no })).await?;
+    shown(&api, link).await
+}
+
+/// Both branches of a fork, for whoever has to choose one.
+#[utoipa::path(
+    get, path = "/v1/links/{link}/repair", tag = "links",
+    params(("link" = String, Path, description = "Local name, or the link id.")),
+    responses((status = 200, description = "The branches.", body = api::Branches)),
+)]
+pub(crate) async fn branches(
+    State(api): State<Api>,
+    Named(link): Named,
+) -> Result<Json<api::Branches>, ApiError> {
+    let branches = api.read(move |reader| {
+        let link = query::link(reader, &link)?;
+        let branches = query::branches(reader, &link.partner)?;
+        Ok(show::branches(&link, &branches))
+    });
+    branches.await.map(Json)
+}
+
+/// Chooses the branch of a fork on which a stream goes on; the partner's operator has to choose the same one.
+#[utoipa::path(
+    post, path = "/v1/links/{link}/repair", tag = "links", request_body = api::RepairRequest,
+    params(("link" = String, Path, description = "Local name, or the link id.")),
+    responses((status = 200, description = "The link.", body = api::Link)),
+)]
+pub(crate) async fn repair(
+    State(api): State<Api>,
+    Named(link): Named,
+    change: Change,
+    Document { value, bytes }: Document<api::RepairRequest>,
+) -> Result<Json<api::Link>, ApiError> {
+    let branch = match value.branch {
+        api::Branch::Ours => Branch::Ours,
+        api::Branch::Theirs => Branch::Theirs,
+    };
+    let no = number(&api, link.clone()).await?;
+    api.state.engine.call(change.keyed(&bytes, Repair { link: no, branch })).await?;
     shown(&api, link).await
 }
 

@@ -1,8 +1,8 @@
 //! Links, invitations and the signed streams.
 
 use deskwire_api_types::{
-    AcceptInvitation, AddLink, Invitation, InvitationList, InviteRequest, Link, LinkList, LinkVerification,
-    LogPage, LogQuery,
+    AcceptInvitation, AddLink, Branch, Branches, Invitation, InvitationList, InviteRequest, Link, LinkList,
+    LinkVerification, LogPage, LogQuery, RepairRequest,
 };
 
 use crate::{Client, Error, query::Path};
@@ -78,6 +78,22 @@ impl Client {
     /// See [`Error`].
     pub async fn resume_link(&self, link: &str) -> Result<Link, Error> {
         self.post_nothing(Path::new("links").id(link).word("resume")).await
+    }
+
+    /// `GET /v1/links/{link}/repair`: both branches of a fork.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn branches(&self, link: &str) -> Result<Branches, Error> {
+        self.get(Path::new("links").id(link).word("repair")).await
+    }
+
+    /// `POST /v1/links/{link}/repair`: chooses the branch on which a stream goes on.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn repair_link(&self, link: &str, branch: Branch) -> Result<Link, Error> {
+        self.post(Path::new("links").id(link).word("repair"), &RepairRequest { branch }).await
     }
 
     /// `POST /v1/links/{link}/end`: ends a link on this side.

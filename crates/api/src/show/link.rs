@@ -2,11 +2,12 @@
 
 use deskwire_api_types as api;
 use deskwire_engine::Partner;
-use deskwire_engine::query::{Expected, Invitation, InvitationState, Link, LinkTrouble};
+use deskwire_engine::query::{Branches, Expected, Invitation, InvitationState, Link, LinkTrouble};
 use deskwire_proto::terms::{self, Terms};
 use deskwire_proto::words::{Language, VerificationWords};
 use deskwire_store::row::{LinkEventRow, LinkState};
 
+use super::log::entry;
 use super::queue::health;
 use super::{string, time};
 
@@ -48,6 +49,23 @@ fn event(event: &LinkEventRow) -> api::LinkEvent {
         code: event.code.to_string(),
         words: event.words.to_string(),
         details: event.details.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Both branches of a fork.
+pub(crate) fn branches(link: &Link, branches: &Branches) -> api::Branches {
+    api::Branches {
+        link: link.partner.row.name.to_string(),
+        own: branches.own,
+        same: branches.same,
+        length: branches.length,
+        ours: branches.ours.iter().map(|one| entry(one, false)).collect(),
+        theirs: branches.theirs.as_ref().map(|(seq, kind, said)| api::BranchMessage {
+            seq: *seq,
+            kind: kind.to_string(),
+            time: time(*said),
+        }),
+        their_length: branches.their_length,
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) const fn direction(way: Way) -> api::Direction {
     }
 }
 
-fn entry(entry: &LogEntry, signed: bool) -> api::LogEntry {
+pub(super) fn entry(entry: &LogEntry, signed: bool) -> api::LogEntry {
     let head = &entry.head;
     let (outcome, why) = match &entry.outcome {
         Outcome::Applied => (api::LogOutcome::Applied, None),

@@ -11,7 +11,7 @@ mod verify;
 
 pub(crate) use delegation::{brief as delegation_brief, delegation};
 pub(crate) use file::file;
-pub(crate) use link::{expected, invitation, link, partner_desk};
+pub(crate) use link::{branches, expected, invitation, link, partner_desk};
 pub(crate) use log::page as log_page;
 pub(crate) use queue::item as queue_item;
 pub(crate) use thread::comment;

@@ -12,5 +12,6 @@ mod queue;
 mod quota;
 mod rebuild;
 mod recovery;
+mod repair;
 mod story;
 mod writer;

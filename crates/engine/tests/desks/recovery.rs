@@ -53,7 +53,7 @@ fn open(bytes: &[u8], to: &Desk, from: &Desk) -> Result<Page, Code> {
 }
 
 /// Fetches all pages of at most so many bytes; how many there were.
-fn fetch(restored: &mut Desk, other: &mut Desk, most: usize) -> usize {
+pub(crate) fn fetch(restored: &mut Desk, other: &mut Desk, most: usize) -> usize {
     let mut pages = 0;
     while let Some(request) = request(restored) {
         let page = other.run(AnswerRecover { link: LINK, request, most }).unwrap().unwrap();
@@ -75,7 +75,7 @@ fn recover(restored: &mut Desk, other: &mut Desk) {
 }
 
 /// Says hello and sends everything from where the reader stands.
-fn send_again(from: &mut Desk, to: &mut Desk) {
+pub(crate) fn send_again(from: &mut Desk, to: &mut Desk) {
     let session = session(from, to);
     let mut after = Some(to.stream().in_length);
     while let Some(sent) = batch(from, session, after) {
@@ -86,12 +86,12 @@ fn send_again(from: &mut Desk, to: &mut Desk) {
 }
 
 /// What both sides show of a delegation.
-fn shown(desk: &Desk, no: u64) -> (State, u64, usize) {
+pub(crate) fn shown(desk: &Desk, no: u64) -> (State, u64, usize) {
     let view = desk.delegation(no).case.view(desk.stream().in_length);
     (view.state, view.version, desk.delegation(no).case.open().len())
 }
 
-fn same_after_rebuild(desk: Desk) -> Desk {
+pub(crate) fn same_after_rebuild(desk: Desk) -> Desk {
     let live = all(&desk);
     let desk = desk.restart_with_other_rows();
     let rebuilt = all(&desk);

@@ -7,6 +7,7 @@ mod end;
 mod invitations;
 mod invite;
 mod list;
+mod repair;
 mod resume;
 mod show;
 mod terms;
@@ -24,6 +25,7 @@ verbs! {
     List => list,
     Show => show,
     Resume => resume,
+    Repair => repair,
     End => end,
     Invitations => invitations,
     Withdraw => withdraw,

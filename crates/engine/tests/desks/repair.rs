@@ -1,0 +1,157 @@
+//! Forks and clones: nothing goes on before people have looked, and then exactly what they chose.
+
+use deskwire_engine::command::act::Action;
+use deskwire_engine::command::deliver::Delivered;
+use deskwire_engine::command::link::{PauseTold, Resume};
+use deskwire_engine::command::repair::{Branch, Repair};
+use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
+use deskwire_machine::delegation::State;
+use deskwire_proto::code::Code;
+use deskwire_proto::document::Signed;
+use deskwire_store::row::{Audience, LinkState, Pause};
+use deskwire_store::table::{LEFT_RECEIVED, LEFT_SENT, LINKS, Rows};
+
+use crate::harness::{Desk, LINK, batch, because, deliver, linked, pump, session, settle};
+use crate::recovery::{fetch, same_after_rebuild, send_again, shown};
+
+fn state(desk: &Desk) -> LinkState {
+    desk.rows().get(LINKS, &LINK).unwrap().unwrap().state
+}
+
+fn hello(from: &mut Desk, to: &mut Desk) -> Result<(), Code> {
+    let hello = from.run(SayHello { link: LINK }).unwrap();
+    let hello = Signed::open(&hello, from.identity.keys().current()).unwrap();
+    let welcome = to.run(AnswerHello { link: LINK, hello }).unwrap()?;
+    let welcome = Signed::open(&welcome, to.identity.keys().current()).unwrap();
+    from.run(TakeWelcome { link: LINK, welcome }).unwrap().map(drop)
+}
+
+/// Two desks of which the first, the author, has written one page twice: the second holds "kept" and an acceptance's
+/// recall, the author something else under the same numbers.
+fn forked() -> (Desk, Desk) {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    settle(&mut shop, &mut acme);
+    let copy = shop.copy();
+    shop.comment(1, "on the reader's branch", Audience::Thread).unwrap();
+    let open = session(&mut shop, &mut acme);
+    let sent = batch(&mut shop, open, None).unwrap();
+    shop.act(1, Action::Recall(because("Not needed."))).unwrap();
+    let numbered = shop.stream().out_length;
+    let more = batch(&mut shop, open, Some(numbered)).unwrap();
+    // A copy that numbers on without asking, as no correct desk does.
+    let mut shop = shop.restore(&copy);
+    let early = session(&mut shop, &mut acme);
+    shop.comment(1, "on the author's branch", Audience::Thread).unwrap();
+    shop.comment(1, "and one more", Audience::Thread).unwrap();
+    batch(&mut shop, early, None).unwrap();
+    // Now what the other copy had sent arrives, over the session that it had opened.
+    let open = session_of_copy(&mut acme, &sent, &more, &shop);
+    assert!(open >= 2);
+    (shop, acme)
+}
+
+/// Delivers what the other copy had sent; how many messages.
+fn session_of_copy(
+    acme: &mut Desk,
+    sent: &deskwire_proto::batch::Batch,
+    more: &deskwire_proto::batch::Batch,
+    shop: &Desk,
+) -> usize {
+    for batch in [sent, more] {
+        let delivered = deliver(shop, acme, batch);
+        assert!(matches!(delivered, Delivered::Receipt(_)), "{delivered:?}");
+    }
+    sent.deliveries.len() + more.deliveries.len()
+}
+
+#[test]
+fn a_fork_stops_both_sides_and_each_side_is_told() {
+    let (mut shop, mut acme) = forked();
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::Fork));
+    assert!(matches!(state(&acme), LinkState::Paused(Pause::Fork(_))));
+    shop.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
+    assert!(matches!(state(&shop), LinkState::Paused(Pause::Told(_))));
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::LinkPaused));
+    // If the two choose differently, it is a fork again.
+    shop.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
+    acme.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::Fork));
+    assert!(matches!(state(&acme), LinkState::Paused(Pause::Fork(_))));
+    assert!(
+        shop.run(Repair { link: LINK, branch: Branch::Ours }).is_err(),
+        "nothing to repair on this side yet"
+    );
+}
+
+#[test]
+fn the_authors_branch_can_be_chosen_and_the_readers_has_no_effect_any_more() {
+    let (mut shop, mut acme) = forked();
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::Fork));
+    shop.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
+    assert_eq!(shown(&acme, 1).0, State::Recalled);
+    acme.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    shop.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
+    assert_eq!(shown(&acme, 1).0, State::Accepted, "the recall stood on the branch that was left");
+    assert!(acme.rows().list(LEFT_RECEIVED, &LINK, usize::MAX).unwrap().len() >= 2);
+    let (mut shop, mut acme) = (same_after_rebuild(shop), same_after_rebuild(acme));
+    assert_eq!(hello(&mut shop, &mut acme), Ok(()));
+    send_again(&mut shop, &mut acme);
+    settle(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert_eq!(shown(&shop, 1), shown(&acme, 1));
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(shown(&shop, 1), shown(&acme, 1));
+    same_after_rebuild(acme);
+}
+
+#[test]
+fn the_readers_branch_can_be_chosen_and_the_author_takes_it_back() {
+    let (mut shop, mut acme) = forked();
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::Fork));
+    shop.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
+    acme.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
+    shop.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    assert_eq!(shop.rows().list(LEFT_SENT, &LINK, usize::MAX).unwrap().len(), 2);
+    let mut shop = same_after_rebuild(shop);
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme, deskwire_proto::limits::BATCH_BYTES);
+    settle(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert_eq!((shown(&shop, 1).0, shown(&acme, 1).0), (State::Recalled, State::Recalled));
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn a_clone_stops_both_sides_and_the_copy_that_stays_recovers_after_a_restart() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    let copy = shop.copy();
+    // The copy on another machine, with an instance of its own, says something.
+    let disk = shop.copy();
+    let mut clone = shop.restore(&copy);
+    clone.comment(1, "from the copy", Audience::Thread).unwrap();
+    pump(&mut clone, &mut acme);
+    let length = acme.stream().in_length;
+    // The first one starts from its own disk and recovers what the copy has said, as its own.
+    let mut shop = clone.restore(&disk);
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme, deskwire_proto::limits::BATCH_BYTES);
+    settle(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_length, length);
+    // Told that two copies run, it pauses, and goes on when its operator says so.
+    shop.run(PauseTold { link: LINK, code: Code::CloneSuspected }).unwrap();
+    assert!(matches!(state(&shop), LinkState::Paused(Pause::Told(_))));
+    let mut shop = shop.restart();
+    shop.run(Resume { link: LINK }).unwrap();
+    shop.comment(1, "and on", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(acme.stream().in_length, length + 1);
+    same_after_rebuild(shop);
+}
