@@ -1,9 +1,6 @@
 //! `deskwire bench federation`: two daemons in separate processes, linked over TLS on loopback, and how fast comments
 //! come from the one to the other.
 
-mod burst;
-mod paced;
-mod pair;
 mod report;
 
 use std::{
@@ -11,14 +8,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{disk, machine::Machine, process};
+use super::{
+    burst, disk,
+    machine::Machine,
+    pace::{self, Pace, Paced},
+    pair::Pair,
+    process,
+};
 use crate::{
     context::Context,
     desks::{self, Scratch},
     failure::{self, Done, Failure},
     output::Output,
 };
-use pair::Pair;
 use report::{Disk, Memory, Report, Settings};
 
 /// Measure how fast comments come from one desk to another.
@@ -35,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(COUNTS))]
     messages: u64,
     /// Size of each, bytes.
-    #[arg(long, value_name = "BYTES", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(SIZES))]
+    #[arg(long, value_name = "BYTES", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(super::SIZES))]
     size: u64,
     /// Callers at once, each with a connection of its own.
     #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=512))]
@@ -52,9 +54,6 @@ pub(crate) struct Args {
 }
 
 const COUNTS: RangeInclusive<u64> = 1..=10_000_000;
-/// From enough to tell two comments apart to what one may hold at most (chapter 12 of the protocol).
-const SIZES: RangeInclusive<u64> = 16..=48_000;
-
 const EXAMPLES: &str = "\
 Examples:
   deskwire bench federation --messages 5000 --size 2048
@@ -83,20 +82,8 @@ async fn measure(settings: Settings, root: &Path, out: Output) -> Result<Report,
     let pair = desks::unless_interrupted(Pair::start(root)).await?;
     let folders = pair.folders();
     let before = usage(&folders)?;
-    let run = desks::unless_interrupted(runs(&pair, &settings, out)).await;
-    let (burst, paced, memory) = match run {
-        Ok(run) => run,
-        Err(failure) => {
-            if failure.code() != "interrupted" {
-                out.note(&pair.last_words());
-            }
-            // The failure that ended the run is the one to tell.
-            let _ = pair.stop().await;
-            return Err(failure);
-        }
-    };
     // Only what a daemon leaves behind in the end is certain to be on the disk.
-    pair.stop().await?;
+    let (burst, paced, memory) = pair.measured(out, async |pair| runs(pair, &settings, out).await).await?;
     let after = usage(&folders)?;
     let count = settings.messages + paced.as_ref().map_or(0, |paced| paced.messages);
     let grown = |desk: usize| after[desk].saturating_sub(before[desk]) / count;
@@ -108,18 +95,18 @@ async fn runs(
     pair: &Pair,
     settings: &Settings,
     out: Output,
-) -> Result<(burst::Burst, Option<paced::Paced>, Memory), Failure> {
+) -> Result<(burst::Burst, Option<Paced>, Memory), Failure> {
     out.note(&format!("{} comments of {} bytes go in.", settings.messages, settings.size));
-    let burst = burst::run(pair, settings).await?;
+    let burst = burst::run(pair, &[pair.writer(settings.size)], settings.load()).await?;
     let [sender, receiver] = pair.pids();
     let memory = Memory {
         sender_peak_bytes: process::peak_memory(sender)?,
         receiver_peak_bytes: process::peak_memory(receiver)?,
     };
     let paced = if settings.paced_seconds > 0 {
-        let (rate, seconds) = (settings.paced_per_second, settings.paced_seconds);
-        out.note(&format!("{rate} comments a second go in, for {seconds} s."));
-        Some(paced::run(pair, settings).await?)
+        let (per_second, seconds) = (settings.paced_per_second, settings.paced_seconds);
+        out.note(&format!("{per_second} comments a second go in, for {seconds} s."));
+        Some(pace::run(pair, Pace { per_second, seconds, size: settings.size }).await?)
     } else {
         None
     };

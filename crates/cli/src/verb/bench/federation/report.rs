@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::{super::machine::Machine, burst::Burst, paced::Paced};
+use super::super::{
+    burst::{Burst, Load},
+    machine::Machine,
+    pace::Paced,
+};
 use crate::render::{Fields, Style, bytes};
 
 /// What was asked for.
@@ -18,6 +22,13 @@ pub(super) struct Settings {
     pub(super) paced_per_second: u64,
     /// Seconds of the second run.
     pub(super) paced_seconds: u64,
+}
+
+impl Settings {
+    /// What goes in in the first run.
+    pub(super) fn load(&self) -> Load {
+        Load { messages: self.messages, producers: self.producers }
+    }
 }
 
 /// The most memory that each daemon had resident until the end of the first run, bytes.
@@ -52,7 +63,7 @@ impl Report {
         let mut text = format!("{}\n", style.dim(&self.machine.render()));
         text.push_str(&self.first(style));
         if let Some(paced) = &self.paced {
-            text.push_str(&self.second(paced, style));
+            text.push_str(&paced.render(self.settings.paced_per_second, style));
         }
         text.push_str(&format!("\n{}\n", style.bold("Memory and disk")));
         let (memory, disk) = (&self.memory, &self.disk);
@@ -113,15 +124,6 @@ impl Report {
         if burst.pauses > 0 {
             fields = fields.put("pauses", format!("the API asked {} times for one", burst.pauses));
         }
-        format!("\n{}\n{}", style.bold(&title), fields.render(style))
-    }
-
-    fn second(&self, paced: &Paced, style: Style) -> String {
-        let title = format!("{} comments, {} a second", paced.messages, self.settings.paced_per_second);
-        let fields = Fields::default()
-            .put("durable here", paced.api_ms.to_string())
-            .put("committed there", format!("{} (by its stored time)", paced.commit_ms))
-            .put("receipt here", format!("{} (asked every 2 ms)", paced.receipt_ms));
         format!("\n{}\n{}", style.bold(&title), fields.render(style))
     }
 }

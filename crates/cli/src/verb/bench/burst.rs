@@ -1,4 +1,4 @@
-//! The first run: comments as fast as the API takes them.
+//! Comments as fast as the API takes them.
 
 use std::{
     sync::{
@@ -12,13 +12,22 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::{
-    super::{process, spread::Spread},
     pair::{Pair, Writer},
-    report::Settings,
+    process,
+    spread::Spread,
 };
 use crate::failure::{self, Failure};
 
-/// What the first run gave.
+/// How much goes in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// Comments.
+    pub(super) messages: u64,
+    /// Callers at once.
+    pub(super) producers: u64,
+}
+
+/// How fast it was.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Burst {
     /// Seconds from the first call until all was committed at the receiver and all receipts were durable at the sender.
@@ -41,15 +50,16 @@ pub(super) struct Burst {
     pub(super) receiver_cpu_us_per_message: f64,
 }
 
-pub(super) async fn run(pair: &Pair, settings: &Settings) -> Result<Burst, Failure> {
+/// The callers take the writers in turn.
+pub(super) async fn run(pair: &Pair, writers: &[Writer], load: Load) -> Result<Burst, Failure> {
     let pids = pair.pids();
     let before = [process::cpu_micros(pids[0])?, process::cpu_micros(pids[1])?];
     let begun = Instant::now();
-    let (times, pauses) = produce(pair.writer(settings.size), settings).await?;
+    let (times, pauses) = produce(writers, load).await?;
     let api = begun.elapsed();
     pair.drained().await?;
     let whole = begun.elapsed();
-    let count = settings.messages as f64;
+    let count = load.messages as f64;
     let per_message = |side: usize| -> Result<f64, Failure> {
         Ok((process::cpu_micros(pids[side])? - before[side]) as f64 / count)
     };
@@ -68,12 +78,12 @@ pub(super) async fn run(pair: &Pair, settings: &Settings) -> Result<Burst, Failu
 }
 
 /// All callers at once; how long each call took, and how often one was asked for a pause.
-async fn produce(writer: Writer, settings: &Settings) -> Result<(Vec<Duration>, u64), Failure> {
+async fn produce(writers: &[Writer], load: Load) -> Result<(Vec<Duration>, u64), Failure> {
     let next = Arc::new(AtomicU64::new(0));
-    let messages = settings.messages;
+    let messages = load.messages;
     let mut producers = JoinSet::new();
-    for _ in 0..settings.producers.min(messages) {
-        let (writer, next) = (writer.clone(), Arc::clone(&next));
+    for _ in 0..load.producers.min(messages) {
+        let (writers, next) = (writers.to_vec(), Arc::clone(&next));
         producers.spawn(async move {
             let (mut times, mut pauses) = (Vec::new(), 0);
             loop {
@@ -81,6 +91,7 @@ async fn produce(writer: Writer, settings: &Settings) -> Result<(Vec<Duration>, 
                 if number >= messages {
                     return Ok::<_, Failure>((times, pauses));
                 }
+                let writer = &writers[(number % writers.len() as u64) as usize];
                 let body = writer.body(number);
                 let begun = Instant::now();
                 let paused = writer.write(body).await?;

@@ -1,4 +1,4 @@
-//! The second run: comments at a steady pace, and how long each is on its way.
+//! Comments at a steady pace, and how long each is on its way.
 
 use std::{
     collections::HashMap,
@@ -13,18 +13,32 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{super::spread::Spread, pair::Pair, report::Settings};
-use crate::failure::{self, Failure};
+use super::{pair::Pair, spread::Spread};
+use crate::{
+    failure::{self, Failure},
+    render::{Fields, Style},
+};
 
 /// Most entries that a page of a stream may have.
 const PAGE: u32 = 500;
 /// How often the sender is asked which receipts it has.
 const LOOK: Duration = Duration::from_millis(2);
-/// Where the numbers of these texts begin, away from those of the first run.
+/// Where the numbers of these texts begin, away from those of other runs.
 const FIRST: u64 = 1 << 40;
 
-/// What the second run gave.
-#[derive(Clone, Debug, Serialize)]
+/// How fast comments go in.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Pace {
+    /// Comments per second.
+    pub(super) per_second: u64,
+    /// For so many seconds.
+    pub(super) seconds: u64,
+    /// Size of each, bytes.
+    pub(super) size: u64,
+}
+
+/// How long comments took.
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Paced {
     /// Comments that were written.
     pub(super) messages: u64,
@@ -48,11 +62,11 @@ struct Written {
 /// A number of receipts that the sender was seen to have, and when.
 type Seen = (Instant, u64);
 
-pub(super) async fn run(pair: &Pair, settings: &Settings) -> Result<Paced, Failure> {
+pub(super) async fn run(pair: &Pair, pace: Pace) -> Result<Paced, Failure> {
     let length = pair.drained().await?.out.length;
-    let count = settings.paced_per_second * settings.paced_seconds;
-    let watch = tokio::spawn(watch(pair.sender().clone(), pair.link.clone(), length + count));
-    let written = write(pair, settings, count).await?;
+    let count = pace.per_second * pace.seconds;
+    let watch = tokio::spawn(watch(pair.sender().clone(), pair.names().link.clone(), length + count));
+    let written = write(pair, pace, (length, count)).await?;
     pair.drained().await?;
     let seen = watch.await.map_err(|error| failure::usage(error.to_string()))??;
     let entries = entries(pair, length + 1).await?;
@@ -60,13 +74,13 @@ pub(super) async fn run(pair: &Pair, settings: &Settings) -> Result<Paced, Failu
 }
 
 /// Writes so many comments, each at its time whatever became of those before.
-async fn write(pair: &Pair, settings: &Settings, count: u64) -> Result<Vec<Written>, Failure> {
+async fn write(pair: &Pair, pace: Pace, (length, count): (u64, u64)) -> Result<Vec<Written>, Failure> {
     let mut calls = JoinSet::new();
     let start = Instant::now();
     for number in 0..count {
-        let writer = pair.writer(settings.size);
-        let at = start + Duration::from_secs_f64(number as f64 / settings.paced_per_second as f64);
-        let body = writer.body(FIRST + number);
+        let writer = pair.writer(pace.size);
+        let at = start + Duration::from_secs_f64(number as f64 / pace.per_second as f64);
+        let body = writer.body(FIRST + length + number);
         calls.spawn(async move {
             sleep_until(at).await;
             let (clock, begun) = (clock(), Instant::now());
@@ -103,7 +117,7 @@ async fn entries(pair: &Pair, from: u64) -> Result<HashMap<String, LogEntry>, Fa
     while let Some(from) = next {
         let direction = Some(Direction::In);
         let query = LogQuery { direction, from: Some(from), limit: Some(PAGE), signed: None };
-        let page = pair.receiver().log(&pair.their_link, &query).await?;
+        let page = pair.receiver().log(&pair.names().their_link, &query).await?;
         let body = |entry: &LogEntry| entry.text.as_ref()?.get("body")?.as_str().map(str::to_owned);
         entries.extend(page.entries.into_iter().filter_map(|entry| Some((body(&entry)?, entry))));
         next = page.next;
@@ -132,6 +146,18 @@ fn figures(
         commit_ms: Spread::of(commit),
         receipt_ms: Spread::of(receipt),
     })
+}
+
+impl Paced {
+    /// For people.
+    pub(super) fn render(&self, per_second: u64, style: Style) -> String {
+        let title = format!("{} comments, {per_second} a second", self.messages);
+        let fields = Fields::default()
+            .put("durable here", self.api_ms.to_string())
+            .put("committed there", format!("{} (by its stored time)", self.commit_ms))
+            .put("receipt here", format!("{} (asked every 2 ms)", self.receipt_ms));
+        format!("\n{}\n{}", style.bold(&title), fields.render(style))
+    }
 }
 
 /// When the receipt for this number was first seen.

@@ -13,6 +13,7 @@ use deskwire_client::{Client, local::LocalDesk};
 use crate::{
     desks::{self, noise},
     failure::{self, Done, Failure},
+    output::Output,
 };
 
 /// How long a desk may take with what is on its way before something is taken to be wrong.
@@ -24,10 +25,18 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Pair {
     sender: LocalDesk,
     receiver: LocalDesk,
-    /// Number of the sender's ticket.
-    ticket: String,
+    names: Names,
+}
+
+/// What lies between the two, and where they lie themselves.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    /// Folders of the sender and the receiver.
+    pub(super) folders: [PathBuf; 2],
+    /// Number of the sender's ticket; its first, unless it had some before.
+    pub(super) ticket: String,
     /// Id of the delegation.
-    delegation: String,
+    pub(super) delegation: String,
     /// Name of the link at the sender.
     pub(super) link: String,
     /// Name of the link at the receiver.
@@ -42,16 +51,16 @@ impl Pair {
             desks::start(root, "sender", "Sending Desk", one),
             desks::start(root, "receiver", "Receiving Desk", two),
         )?;
+        Self::between(sender, receiver).await
+    }
+
+    /// Links two desks that run, and hands a ticket over.
+    pub(super) async fn between(sender: LocalDesk, receiver: LocalDesk) -> Result<Self, Failure> {
         let (from, to) = (sender.client(), receiver.client());
         let link = desks::introduce(from, to, TermsOffer::default()).await?;
         desks::approve(from, to, &link).await?;
         desks::verify(from, to, &link).await?;
-        let ticket = NewTicket { title: "Measured".into(), ..Default::default() };
-        let ticket = from.new_ticket(&ticket).await?.number;
-        let request = DelegateRequest { link: link.at_inviter.clone(), ..Default::default() };
-        let delegation = from.delegate(&ticket, &request).await?.id;
-        desks::offer_arrives(to, &delegation).await?;
-        to.accept(&delegation, &AcceptOffer::default()).await?;
+        let (ticket, delegation) = hand_over(from, to, &link.at_inviter).await?;
         desks::delegation_becomes(from, &delegation, "The acceptance", |delegation| {
             delegation.state == DelegationState::Accepted
         })
@@ -59,7 +68,40 @@ impl Pair {
         for client in [from, to] {
             desks::nothing_waits(client).await?;
         }
-        Ok(Self { ticket, delegation, link: link.at_inviter, their_link: link.at_accepter, sender, receiver })
+        let folders = [sender.folder().to_owned(), receiver.folder().to_owned()];
+        let (link, their_link) = (link.at_inviter, link.at_accepter);
+        Ok(Self { names: Names { folders, ticket, delegation, link, their_link }, sender, receiver })
+    }
+
+    /// Starts two desks again, the receiver first, so that the sender meets it at once.
+    pub(super) async fn again(names: Names) -> Result<Self, Failure> {
+        let program = desks::program()?;
+        let receiver = LocalDesk::start(&program, &names.folders[1], &[]).await?;
+        let sender = LocalDesk::start(&program, &names.folders[0], &[]).await?;
+        Ok(Self { sender, receiver, names })
+    }
+
+    /// What lies between the two.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// How long each took from its start until it took work.
+    pub(super) fn took(&self) -> [Duration; 2] {
+        [self.sender.took(), self.receiver.took()]
+    }
+
+    /// One more ticket that the receiver has accepted: a caller who writes on it.
+    pub(super) async fn more(&self, size: u64) -> Result<Writer, Failure> {
+        let (ticket, delegation) = hand_over(self.sender(), self.receiver(), &self.names.link).await?;
+        Ok(Writer { ticket, delegation, ..self.writer(size) })
+    }
+
+    /// Ends both with `SIGKILL`.
+    pub(super) async fn kill(mut self) -> Names {
+        self.sender.kill().await;
+        self.receiver.kill().await;
+        self.names
     }
 
     pub(super) fn sender(&self) -> &Client {
@@ -75,12 +117,29 @@ impl Pair {
     }
 
     pub(super) fn folders(&self) -> [PathBuf; 2] {
-        [self.sender.folder().to_owned(), self.receiver.folder().to_owned()]
+        self.names.folders.clone()
     }
 
     /// Ends both.
     pub(super) async fn stop(self) -> Done {
         desks::stop_all([self.sender, self.receiver]).await
+    }
+
+    /// Measures, ends both, and shows their last words where that failed.
+    pub(super) async fn measured<T>(
+        self,
+        out: Output,
+        measure: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let measured = desks::unless_interrupted(measure(&self)).await;
+        if let Err(failure) = &measured
+            && failure.code() != "interrupted"
+        {
+            out.note(&self.last_words());
+        }
+        let stopped = self.stop().await;
+        // The failure that ended the run is the one to tell.
+        measured.and_then(|measured| stopped.map(|()| measured))
     }
 
     /// The last lines of both logs.
@@ -97,8 +156,8 @@ impl Pair {
     pub(super) fn writer(&self, size: u64) -> Writer {
         Writer {
             client: self.sender().clone(),
-            ticket: self.ticket.clone(),
-            delegation: self.delegation.clone(),
+            ticket: self.names.ticket.clone(),
+            delegation: self.names.delegation.clone(),
             size: usize::try_from(size).unwrap_or(usize::MAX),
         }
     }
@@ -108,10 +167,10 @@ impl Pair {
     pub(super) async fn drained(&self) -> Result<Link, Failure> {
         let mut best = (0, tokio::time::Instant::now());
         loop {
-            let link = self.sender().link(&self.link).await?;
+            let link = self.sender().link(&self.names.link).await?;
             let out = link.out;
             if out.waiting == 0 && out.unacknowledged == 0 && out.acknowledged == out.length {
-                let taken = self.receiver().link(&self.their_link).await?.incoming.length;
+                let taken = self.receiver().link(&self.names.their_link).await?.incoming.length;
                 return if taken == out.length { Ok(link) } else { Err(lost(out.length, taken)) };
             }
             if out.acknowledged > best.0 {
@@ -154,6 +213,17 @@ impl Writer {
         }
         unreachable!("the attempts end with an answer or a failure")
     }
+}
+
+/// A new ticket of the sender, accepted by the receiver: its number, and the delegation's id.
+async fn hand_over(from: &Client, to: &Client, link: &str) -> Result<(String, String), Failure> {
+    let ticket = NewTicket { title: "Measured".into(), ..Default::default() };
+    let ticket = from.new_ticket(&ticket).await?.number;
+    let request = DelegateRequest { link: link.to_owned(), ..Default::default() };
+    let delegation = from.delegate(&ticket, &request).await?.id;
+    desks::offer_arrives(to, &delegation).await?;
+    to.accept(&delegation, &AcceptOffer::default()).await?;
+    Ok((ticket, delegation))
 }
 
 fn lost(sent: u64, taken: u64) -> Failure {

@@ -1,0 +1,286 @@
+//! `deskwire bench file`: how fast a large file comes from one desk to another, beside a plain copy over the same TLS.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use deskwire_api_types::{FileQuery, FileState, ThreadEntry};
+use deskwire_client::Client;
+use deskwire_http::tls::{SelfSigned, ServerTls, observing_client};
+use serde::Serialize;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector, rustls::pki_types::ServerName};
+
+use super::{machine::Machine, pair::Pair, process};
+use crate::{
+    context::Context,
+    desks::{self, Scratch, noise},
+    failure::{self, Done, Failure},
+    output::Output,
+    parse,
+    render::{Fields, Style, bytes},
+};
+
+/// Bytes that the plain copy reads and writes at once.
+const PIECE: usize = 256 << 10;
+/// How often the receiver is asked for the file, and for how long at most.
+const LOOK: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Measure how fast a large file comes from one desk to another.
+///
+/// First the file is copied from one file to another through a TLS connection on loopback, with no more around it, and
+/// synced. Then it is attached to a ticket that the other desk has, and the run ends when the other desk has fetched,
+/// checked and synced it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Size of the file, such as 256MiB.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse::size)]
+    size: u64,
+    /// Folder for the desks and the file, which must be missing or empty; one among the temporary files when absent.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  deskwire bench file
+  deskwire bench file --size 256MiB --json";
+
+/// The document of `deskwire bench file --json`.
+#[derive(Debug, Serialize)]
+struct Report {
+    machine: Machine,
+    size: u64,
+    /// Seconds of the plain copy, and its bytes per second.
+    copy_seconds: f64,
+    copy_bytes_per_second: f64,
+    /// Seconds until the file was attached: sent to the sender's API, hashed and synced there.
+    attach_seconds: f64,
+    /// Seconds from then until the receiver had it, and bytes per second.
+    fetch_seconds: f64,
+    fetch_bytes_per_second: f64,
+    /// How fast that is, compared with the plain copy.
+    ratio: f64,
+    /// By how much the most memory that each had resident lies above what it had before.
+    sender_extra_bytes: u64,
+    receiver_extra_bytes: u64,
+    /// CPU time of both daemons while the file was fetched, seconds.
+    fetch_cpu_seconds: f64,
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Done {
+        let scratch = Scratch::new(self.dir.as_deref(), "deskwire-bench-")?;
+        let root = scratch.path();
+        let machine = Machine::look(root).map_err(|error| local(root, &error))?;
+        let report = desks::block_on(self.measure(root, machine, context.out))?;
+        context.out.document(&report, |style| report.render(style))
+    }
+
+    async fn measure(&self, root: &Path, machine: Machine, out: Output) -> Result<Report, Failure> {
+        let (source, copy) = (root.join("source"), root.join("copy"));
+        out.note("The file is made.");
+        make(&source, self.size).map_err(|error| local(&source, &error))?;
+        out.note("It is copied through a plain TLS connection.");
+        let copied = desks::unless_interrupted(async {
+            plain(&source, &copy).await.map_err(|error| failure::local("the plain copy", &error))
+        });
+        let copy_seconds = copied.await?.as_secs_f64();
+        std::fs::remove_file(&copy).map_err(|error| local(&copy, &error))?;
+        let pair = desks::unless_interrupted(Pair::start(root)).await?;
+        out.note("It is attached and fetched.");
+        pair.measured(out, async |pair| {
+            let before = memory(pair)?;
+            let begun = Instant::now();
+            attach(pair, &source).await?;
+            let attached = begun.elapsed();
+            let cpu = cpu(pair)?;
+            arrives(pair.receiver(), self.size).await?;
+            let fetch_seconds = (begun.elapsed() - attached).as_secs_f64();
+            let extra =
+                |side: usize| Ok(process::peak_memory(pair.pids()[side])?.saturating_sub(before[side]));
+            let rate = |seconds: f64| self.size as f64 / seconds;
+            Ok::<_, Failure>(Report {
+                machine,
+                size: self.size,
+                copy_seconds,
+                copy_bytes_per_second: rate(copy_seconds),
+                attach_seconds: attached.as_secs_f64(),
+                fetch_seconds,
+                fetch_bytes_per_second: rate(fetch_seconds),
+                ratio: copy_seconds / fetch_seconds,
+                sender_extra_bytes: extra(0)?,
+                receiver_extra_bytes: extra(1)?,
+                fetch_cpu_seconds: (self::cpu(pair)? - cpu) as f64 / 1e6,
+            })
+        })
+        .await
+    }
+}
+
+fn memory(pair: &Pair) -> Result<[u64; 2], Failure> {
+    let [sender, receiver] = pair.pids();
+    Ok([process::memory(sender)?, process::memory(receiver)?])
+}
+
+fn cpu(pair: &Pair) -> Result<u64, Failure> {
+    let [sender, receiver] = pair.pids();
+    Ok(process::cpu_micros(sender)? + process::cpu_micros(receiver)?)
+}
+
+async fn attach(pair: &Pair, source: &Path) -> Result<(), Failure> {
+    let names = pair.names();
+    let audience = Some(format!("delegations:{}", names.delegation));
+    let query = FileQuery { name: "measured.bin".into(), media: None, audience };
+    pair.sender().attach(&names.ticket, &query, source).await.map(drop)
+}
+
+/// Waits until the one file of the receiver's one ticket is there.
+async fn arrives(receiver: &Client, size: u64) -> Result<(), Failure> {
+    let ticket = receiver.tickets(&Default::default()).await?.tickets.into_iter().next();
+    let ticket = ticket.map(|ticket| ticket.number).unwrap_or_default();
+    let begun = Instant::now();
+    let mut known = None;
+    loop {
+        if known.is_none() {
+            let thread = receiver.ticket(&ticket).await?.thread;
+            known = thread.into_iter().find_map(|entry| match entry {
+                ThreadEntry::File(file) if file.size == size => Some(file.id),
+                ThreadEntry::File(_) | ThreadEntry::Comment(_) | ThreadEntry::Event(_) => None,
+            });
+        }
+        if let Some(id) = &known {
+            let file = receiver.file(id).await?;
+            match file.state {
+                FileState::Here => return Ok(()),
+                FileState::Failed => return Err(not_there(&format!("{:?}", file.trouble))),
+                FileState::Fetching => {}
+            }
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(not_there("it took too long"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn not_there(why: &str) -> Failure {
+    let detail = format!("The file did not arrive: {why}.");
+    failure::refused(
+        "bench-stuck",
+        "The file does not arrive",
+        detail,
+        "Look at the last lines of the desks above.",
+    )
+}
+
+/// A file like no other of its size.
+fn make(path: &Path, size: u64) -> io::Result<()> {
+    let mut file = std::fs::File::create(path)?;
+    let mut left = size;
+    while left > 0 {
+        let piece = left.min(1 << 20);
+        file.write_all(&noise::bytes(left, piece as usize))?;
+        left -= piece;
+    }
+    file.sync_all()
+}
+
+/// Copies a file through TLS as it is between desks, each end on a thread of its own; how long until all was synced.
+async fn plain(source: &Path, copy: &Path) -> io::Result<Duration> {
+    let made = SelfSigned::generate(&["localhost".to_owned()]).map_err(io::Error::other)?;
+    let identity = made.identity().map_err(io::Error::other)?;
+    let acceptor = TlsAcceptor::from(ServerTls::new(&identity).config());
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let (source, copy) = (source.to_owned(), copy.to_owned());
+    let begun = Instant::now();
+    let giving = on_a_thread(async move {
+        let (stream, _) = TcpListener::from_std(listener)?.accept().await?;
+        stream.set_nodelay(true)?;
+        let mut stream = acceptor.accept(stream).await?;
+        pour(&mut std::fs::File::open(&source)?, &mut stream).await?;
+        stream.shutdown().await
+    });
+    let taking = on_a_thread(async move {
+        let connector = TlsConnector::from(Arc::new(observing_client().0));
+        let stream = TcpStream::connect(address).await?;
+        let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+        let mut stream = connector.connect(name, stream).await?;
+        let mut file = std::fs::File::create(&copy)?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            match stream.read(&mut piece).await? {
+                0 => return file.sync_all(),
+                read => file.write_all(&piece[..read])?,
+            }
+        }
+    });
+    giving.await.map_err(io::Error::other)??;
+    taking.await.map_err(io::Error::other)??;
+    Ok(begun.elapsed())
+}
+
+/// Reads a file and sends it, piece by piece.
+async fn pour(file: &mut std::fs::File, to: &mut (impl AsyncWriteExt + Unpin)) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(()),
+            read => to.write_all(&piece[..read]).await?,
+        }
+    }
+}
+
+/// Runs on a thread with nothing else to do, which may therefore wait for a disk.
+fn on_a_thread<T: Send + 'static>(
+    work: impl Future<Output = io::Result<T>> + Send + 'static,
+) -> JoinHandle<io::Result<T>> {
+    tokio::task::spawn_blocking(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    })
+}
+
+impl Report {
+    fn render(&self, style: Style) -> String {
+        let speed = |rate: f64| format!("{}/s", bytes(rate as u64));
+        let fields = Fields::default()
+            .put("plain copy", format!("{} in {:.2} s", speed(self.copy_bytes_per_second), self.copy_seconds))
+            .put("attached", format!("in {:.2} s", self.attach_seconds))
+            .put(
+                "fetched",
+                format!(
+                    "{} in {:.2} s, {} of the plain copy",
+                    speed(self.fetch_bytes_per_second),
+                    self.fetch_seconds,
+                    style.bold(&format!("{:.0} %", self.ratio * 100.0))
+                ),
+            )
+            .put("CPU meanwhile", format!("{:.2} s", self.fetch_cpu_seconds))
+            .put(
+                "extra memory",
+                format!(
+                    "sender {}, receiver {}",
+                    bytes(self.sender_extra_bytes),
+                    bytes(self.receiver_extra_bytes)
+                ),
+            );
+        let title = format!("A file of {}", bytes(self.size));
+        format!("{}\n\n{}\n{}", style.dim(&self.machine.render()), style.bold(&title), fields.render(style))
+    }
+}
+
+fn local(path: &Path, error: &io::Error) -> Failure {
+    failure::local(&path.display().to_string(), error)
+}
