@@ -16,6 +16,7 @@ mod file;
 mod guard;
 mod idempotency;
 mod invitation;
+mod key;
 mod link;
 mod log;
 pub mod metrics;

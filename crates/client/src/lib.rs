@@ -9,6 +9,7 @@ mod delegation;
 mod desk;
 mod error;
 mod file;
+mod key;
 mod link;
 pub mod local;
 mod query;

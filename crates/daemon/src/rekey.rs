@@ -29,13 +29,15 @@ use crate::init::{SavedWords, random};
 use crate::material::key_log;
 use crate::{Recovery, signing_key};
 
-/// Which of this desk's own messages are vouched for after a theft.
+/// Which of this desk's own messages are vouched for when its key changes.
 #[derive(Debug, Clone, Default)]
 pub struct Theft {
     /// When the key was stolen, at the earliest: nothing said since then is vouched for.
     pub since: Option<Timestamp>,
     /// For single links, by local name or id: the number of the last message that is vouched for.
     pub after: Vec<(String, u64)>,
+    /// The desk was restored from a backup and has not run since: what partners hold beyond it is its own.
+    pub restored: bool,
 }
 
 impl Theft {
@@ -102,7 +104,11 @@ impl Stopped {
         })?;
         let core = match last_said(folder)? {
             Some(descriptor) => {
-                let secret = signing_key::load(&folder.signing_key())?;
+                // Nothing is signed here, and the key in use may be what was lost.
+                let secret = match signing_key::load(&folder.signing_key()) {
+                    Ok(secret) => secret,
+                    Err(_) => SecretKey::from_seed(&*random()?),
+                };
                 let prefix = config.desk.prefix.as_str().to_owned();
                 let identity = Arc::new(Identity::resume(log.clone(), secret, descriptor, prefix));
                 let now = deskwire_engine::port::Clock::now(&SystemClock);
@@ -183,9 +189,11 @@ impl Stopped {
         let (places, _) = self.doubtful(theft)?;
         let Prepared { log, secret, recovery } = prepared;
         if let Some(core) = &mut self.core {
-            if !theft.is_none() {
+            // Without its old key this is a desk from a backup.
+            let restored = theft.restored || !self.folder.signing_key().exists();
+            if restored || !theft.is_none() {
                 let key = secret.public().commitment();
-                run(core, PlanKey { key, places })?;
+                run(core, PlanKey { key, places, restored })?;
             }
             // Whoever holds the store keeps every daemon out until the files are there.
             write(&self.folder, &log, &secret)?;

@@ -1,5 +1,9 @@
 //! The key log: who a desk is, through every change of its key. proto-spec, section 2.3.
 
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -195,6 +199,27 @@ impl KeyLog {
     }
 }
 
+/// How a key log begins where it is carried as text.
+const TEXT: &str = "deskwire-keylog:";
+
+impl fmt::Display for KeyLog {
+    /// As text: its deterministic CBOR in base64url without padding.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{TEXT}{}", BASE64URL_NOPAD.encode(&self.encode()))
+    }
+}
+
+impl FromStr for KeyLog {
+    type Err = Code;
+
+    /// Forgives white space around and inside.
+    fn from_str(text: &str) -> Result<Self, Code> {
+        let text: String = text.split_whitespace().collect();
+        let data = text.strip_prefix(TEXT).ok_or(Code::BadKeyLog)?;
+        Self::decode(&BASE64URL_NOPAD.decode(data.as_bytes()).map_err(|_| Code::BadKeyLog)?)
+    }
+}
+
 fn event<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Code> {
     cbor::decode(payload, Bounds::MESSAGE).map_err(|error| match error {
         cbor::CborError::Strict(_) => Code::NotDeterministic,
@@ -221,6 +246,9 @@ mod tests {
         assert_eq!(read.desk(), log.desk());
         assert_eq!(read.current(), &key(2).public());
         assert!(read.continues(&log) && !log.continues(&read));
+        let text = rotated.to_string();
+        assert_eq!(format!(" {}\n{} ", &text[..40], &text[40..]).parse(), Ok(rotated));
+        assert!(text[..60].parse::<KeyLog>().is_err() && "https://x".parse::<KeyLog>().is_err());
     }
 
     #[test]

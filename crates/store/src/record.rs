@@ -125,7 +125,8 @@ pub enum Record {
     /// This desk runs with these keys and this descriptor from now on.
     OwnKeys { keys: Hash, count: u64, descriptor: Hash, version: Timestamp, at: Timestamp },
     /// The operator chose how far our streams are ours when this key comes into use, by links.
-    KeyPlanned { key: Hash, places: Vec<(LinkNo, u64)>, at: Timestamp },
+    /// With `restored` whatever partners hold beyond our streams is ours: it was lost here.
+    KeyPlanned { key: Hash, places: Vec<(LinkNo, u64)>, restored: bool, at: Timestamp },
     /// Our key has changed: where the newest one begins in our stream, once that can be told.
     OwnKeyPlaced { no: LinkNo, change: KeyChange, at: Timestamp },
     /// The partner told where its newest key begins in its stream; `seen` is that of the message there.

@@ -62,24 +62,25 @@ fn changed(
     keys: Hash,
 ) -> Result<(), Refusal> {
     let current = step.identity.keys().current().commitment();
-    let chosen = match planned {
+    let (chosen, restored) = match planned {
         Some((key, at)) if *key == current => match step.read(*at)? {
-            Record::KeyPlanned { places, .. } => places,
+            Record::KeyPlanned { places, restored, .. } => (places, restored),
             _ => return Err(find::broken("a planned key that is another record")),
         },
-        Some(_) | None => Vec::new(),
+        Some(_) | None => (Vec::new(), false),
     };
     for (no, link) in step.rows().list(LINKS, &(), usize::MAX)? {
         if link.state == LinkState::Closed {
             continue;
         }
         let stream = find::stream(step, no)?;
-        let most = chosen.iter().find(|(link, _)| *link == no).map_or(stream.out_length, |(_, most)| *most);
-        let most = most.min(stream.out_length);
-        let change = KeyChange { keys, place: None, most, confirmed: false };
+        let vouched = chosen.iter().find(|(link, _)| *link == no).map(|(_, most)| *most);
+        let whole = if restored { u64::MAX } else { stream.out_length };
+        let most = vouched.unwrap_or(whole);
+        let change = KeyChange { keys, place: None, most, confirmed: restored };
         step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
         // Where receipts cover all of it, the partner's history is known to be ours.
-        if stream.acked >= stream.out_length {
+        if stream.acked >= stream.out_length && !restored {
             decide(step, no, &link, Known { agreed: stream.out_length, held: stream.out_length })?;
         }
     }
@@ -129,7 +130,8 @@ pub(super) fn welcomed(
     void_foreign_receipts(step, no, link, welcome)?;
     step.memory.fetching.remove(&no);
     let stream = find::stream(step, no)?;
-    let Some(change) = stream.out_change.filter(|change| !change.confirmed) else {
+    let open = |change: &KeyChange| !change.confirmed || change.place.is_none();
+    let Some(change) = stream.out_change.filter(open) else {
         return Ok(Meaning::Plain);
     };
     let held = welcome.length;
@@ -146,6 +148,8 @@ pub(super) fn welcomed(
             Ok(Meaning::Plain)
         }
         (Some(_), false) if !beyond => Ok(Meaning::Plain),
+        // It was said by this desk before it was restored, and comes back like everything else that was lost.
+        (_, false) if change.confirmed => Ok(Meaning::Plain),
         (place, false) => {
             let known = if place.is_some() { stream.out_length } else { stream.acked };
             step.memory.fetching.insert(no, (welcome.nonce, known + 1));

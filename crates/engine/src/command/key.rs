@@ -183,6 +183,8 @@ pub struct PlanKey {
     pub key: Hash,
     /// The last message of each stream that is ours; of streams that are not named, all.
     pub places: Vec<(LinkNo, u64)>,
+    /// The desk was restored: what partners hold beyond its streams was said by it and lost.
+    pub restored: bool,
 }
 
 impl Command for PlanKey {
@@ -207,7 +209,8 @@ impl Command for PlanKey {
                 ));
             }
         }
-        step.record(&Record::KeyPlanned { key: self.key, places: self.places, at: step.now }, None).map(drop)
+        let Self { key, places, restored } = self;
+        step.record(&Record::KeyPlanned { key, places, restored, at: step.now }, None).map(drop)
     }
 }
 

@@ -319,7 +319,7 @@ fn the_owner_says_how_far_its_stream_is_its_own_and_the_rest_has_no_effect_anywh
     shop.delegate(second).unwrap();
     next(&mut shop, opened, None).unwrap();
     assert_eq!(state(&acme, 1), State::Recalled);
-    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)] };
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
     shop.run(plan).unwrap();
 
     let mut shop = rotate(shop, 1);
@@ -443,6 +443,44 @@ fn a_new_address_name_and_tls_key_reach_the_partner_and_an_older_one_is_ignored(
 }
 
 #[test]
+fn a_desk_restored_without_its_key_gets_back_what_it_had_said_under_the_old_one() {
+    let (mut shop, mut acme) = working();
+    let copy = shop.copy();
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    shop.comment(1, "And it beeps.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    settle(&mut shop, &mut acme);
+    let (length, head) = (shop.stream().out_length, shop.stream().out_head);
+
+    let mut shop = shop.restore(&copy);
+    shop.run(PlanKey { key: key(1, 0).public().commitment(), places: Vec::new(), restored: true }).unwrap();
+    let mut shop = rotate(shop, 1);
+    // What was said is fetched, then what was heard comes again, then the place can be told.
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme);
+    resend(&mut acme, &mut shop);
+    assert_eq!((shop.stream().out_length, shop.stream().out_head), (length, head));
+    shop.act(1, Action::Confirm).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!(heard(&acme).1, 0, "nothing of it is disowned");
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Confirmed, State::Confirmed));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Says hello and sends everything from where the reader stands.
+fn resend(from: &mut Desk, to: &mut Desk) {
+    let opened = open(from, to);
+    let mut after = Some(opened.held);
+    while let Some(batch) = next(from, opened, after) {
+        let Delivered::Receipt(receipt) = deliver(from, to, &batch).unwrap() else { panic!("a receipt") };
+        take_receipt(from, to, &receipt).unwrap();
+        after = Some(after.unwrap() + batch.deliveries.len() as u64);
+    }
+}
+
+#[test]
 fn keys_from_before_a_change_do_not_start_the_desk() {
     let (shop, _) = working();
     let old = face(&shop);
@@ -458,6 +496,6 @@ fn keys_from_before_a_change_do_not_start_the_desk() {
 fn a_link_number_that_is_not_there_is_no_plan() {
     let (mut shop, _) = working();
     let key = key(1, 0).public().commitment();
-    assert!(shop.run(PlanKey { key, places: vec![(LINK, 9_999)] }).is_err());
-    assert!(shop.run(PlanKey { key, places: vec![(LinkNo(77), 1)] }).is_err());
+    assert!(shop.run(PlanKey { key, places: vec![(LINK, 9_999)], restored: false }).is_err());
+    assert!(shop.run(PlanKey { key, places: vec![(LinkNo(77), 1)], restored: false }).is_err());
 }

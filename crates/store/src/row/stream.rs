@@ -101,7 +101,8 @@ pub struct KeyChange {
     pub place: Option<Cut>,
     /// In our own stream: how far it is ours at most, as our operator says.
     pub most: u64,
-    /// In our own stream: whether the partner has shown that it holds nothing else.
+    /// In our own stream: whether everything that the partner holds is ours, because it has shown so, or because this
+    /// desk was restored and lost it.
     pub confirmed: bool,
 }
 

@@ -180,12 +180,13 @@ impl AnswerRecover {
     /// The last page: our operator is told, and our own stream is sent again from where the partner stands.
     fn told(&self, step: &mut Step<'_>, link: &LinkRow, stream: &StreamRow) -> Result<(), Refusal> {
         let no = self.link;
+        step.memory.sessions.remove(&no);
+        step.wake(no);
         let first = self.request.body().from_seq.get();
         if stream.in_change.is_some_and(|change| change.place.is_none_or(|place| first > place.0)) {
-            // It lost nothing: it looks at what somebody else said under its old key. proto-spec, section 5.8.
+            // It may have lost nothing, and look at what somebody else said under its old key. proto-spec, section 5.8.
             return Ok(());
         }
-        step.memory.sessions.remove(&no);
         let words = format!(
             "{} was restored from an older state and asked for what it had lost. This desk handed it back: the stream \
              of {} stands at message {}.",
