@@ -14,4 +14,5 @@ mod rebuild;
 mod recovery;
 mod repair;
 mod story;
+mod unknown;
 mod writer;
