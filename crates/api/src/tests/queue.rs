@@ -58,7 +58,6 @@ async fn what_waits_is_shown_as_late_then_as_given_up_and_is_sent_again_from_the
 
     let done = acme.post("/v1/queue/retry", json!({"item": item})).await;
     assert_eq!((&done["count"], &done["items"][0]["kind"]), (&json!(1), &json!("comment.add")));
-    assert_eq!(acme.get("/healthz").await, json!({"status": "ok"}), "what goes needs nobody");
     talk(&acme, &kassa).await;
     assert_eq!(delivery(&acme).await["state"], "delivered");
     assert_eq!(items(&acme, "").await, Vec::<Value>::new());

@@ -44,7 +44,7 @@ pub(crate) fn list(list: &InvitationList, style: Style) -> String {
 }
 
 /// The text as a QR code in half blocks, light on dark; nothing when it is too long for one.
-fn qr(text: &str) -> String {
+pub(crate) fn qr(text: &str) -> String {
     let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else { return String::new() };
     // On a dark terminal the blocks are what shines: they have to be the light modules.
     let picture = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();

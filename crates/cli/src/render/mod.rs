@@ -17,7 +17,7 @@ mod words;
 pub(crate) use branches::show as branches;
 pub(crate) use delegation::{brief as delegation_brief, list as delegation_list, show as delegation};
 pub(crate) use file::show as file;
-pub(crate) use invitation::{list as invitation_list, show as invitation};
+pub(crate) use invitation::{list as invitation_list, qr, show as invitation};
 pub(crate) use layout::{Fields, Table, indent};
 pub(crate) use link::{list as link_list, show as link, words_to_compare};
 pub(crate) use log::show as log;

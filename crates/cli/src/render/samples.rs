@@ -45,7 +45,18 @@ pub(crate) fn link() -> Link {
         partner_fetches: false,
         last_asked: None,
         fetches: false,
-        health: None,
+        health: Some(LinkHealth {
+            state: HealthState::Late,
+            parked: 2,
+            oldest: Some(noon()),
+            not_delivered_since: Some(noon()),
+            oldest_parked: Some(noon()),
+            failures: 7,
+            clock_ahead_ms: Some(600_000),
+            clock: Some("10 minutes ahead".into()),
+            partner_started: Some(noon()),
+            partner_instances: 3,
+        }),
         events: Vec::new(),
     }
 }

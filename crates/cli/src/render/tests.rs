@@ -87,6 +87,16 @@ fn a_link_that_nobody_compared_shows_the_words_and_the_next_step() {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(text.contains("1 waiting, 2 not acknowledged yet"), "{text}");
+    for part in [
+        "health              late\n",
+        "oldest to send      not delivered since 2026-07-01 09:30Z\n",
+        "send again with `deskwire queue retry --link kassa --parked`\n",
+        "failed              7 tries in a row\n",
+        "clock               the partner's is 10 minutes ahead of ours: set the wrong one\n",
+        "partner runs since  2026-07-01 09:30Z\n",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
     link.verified = true;
     assert!(!super::link(&link, PLAIN()).contains("apple"));
     link.state = LinkState::WaitingApproval;
@@ -101,8 +111,8 @@ fn a_list_of_links_says_below_what_is_wrong() {
     let text = link_list(&LinkList { links: vec![link] }, PLAIN());
     assert_eq!(
         text,
-        "NAME   PARTNER     STATE   WORDS         TO SEND  LAST CONTACT\n\
-         kassa  Kassa GmbH  active  not compared  3        2026-07-01 09:30Z\n\
+        "NAME   PARTNER     STATE   HEALTH  WORDS         TO SEND  LAST CONTACT\n\
+         kassa  Kassa GmbH  active  late    not compared  3        2026-07-01 09:30Z\n\
          ! kassa: It shows another key. (tls-key-wrong)\n"
     );
 }
