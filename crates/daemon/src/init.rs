@@ -1,10 +1,10 @@
 //! Making a desk: its keys, its settings, its token, all there at once or not at all.
 
-mod workplace;
+pub(crate) mod workplace;
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use deskwire_proto::text::Label;
 use deskwire_proto::words::Mnemonic;
 use zeroize::Zeroizing;
 
-use crate::config::{Config, List, Prefix, SECTIONS, Sources, Value, Written, render};
+use crate::config::{Config, List, Listen, Prefix, SECTIONS, Sources, Value, Written, render};
 use crate::error::StartError;
 use crate::folder::{Folder, parent, sync_folder, write_new};
 use crate::{face, prefix, signing_key, token};
@@ -33,7 +33,7 @@ pub struct NewDesk {
     /// What stands before its ticket numbers; derived from the name when absent.
     pub prefix: Option<Prefix>,
     /// Where partners are listened to; every interface, port 8441, when absent.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Listen>,
     /// Its public addresses, when the one listened on is not what partners reach.
     pub endpoints: List<Endpoint, 4>,
     /// For whom the first token of the API speaks.
@@ -75,7 +75,7 @@ pub fn init(new: &NewDesk) -> Result<Made, StartError> {
     let text = settings(new);
     let config = Config::load(&Sources::of_file(folder.config(), text.as_str()))?;
     let saved = match &new.recovery_file {
-        Some(path) => Some(SavedWords::write(path, &folder, &keys)?),
+        Some(path) => Some(SavedWords::write(path, &folder, &keys.recovery_words(), keys.log.desk())?),
         None => None,
     };
     let place = Workplace::begin(&folder)?;
@@ -109,7 +109,7 @@ impl Keys {
     }
 }
 
-fn random() -> Result<Zeroizing<[u8; 32]>, StartError> {
+pub(crate) fn random() -> Result<Zeroizing<[u8; 32]>, StartError> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *bytes).map_err(|error| {
         let words = format!("The system gives no random numbers: {error}.");
@@ -125,7 +125,7 @@ fn settings(new: &NewDesk) -> String {
     let mut written = vec![plain("desk.name", new.name.literal()), plain("desk.prefix", prefix.literal())];
     if let Some(listen) = new.listen {
         written.push(plain("peer.listen", listen.literal()));
-        if let Some(range) = own_range(listen.ip()) {
+        if let Some(range) = listen.0.and_then(|listen| own_range(listen.ip())) {
             let note = "Written because this desk listens on loopback: its partners are on this machine too.";
             written.push(Written { name: "peer.allow_ranges", literal: range.into(), note: Some(note) });
         }
@@ -170,30 +170,35 @@ fn fill(desk: &Folder, keys: &Keys, config: &Config, text: &str, person: &Label)
 }
 
 /// The hosts under which partners will reach the desk, as far as they are known.
-fn certificate_names(config: &Config) -> Vec<String> {
+pub(crate) fn certificate_names(config: &Config) -> Vec<String> {
     let hosts = face::announced(config, config.peer.listen);
     hosts.iter().map(face::host_text).collect()
 }
 
 /// The recovery words in a file that goes away again unless the desk is made.
-struct SavedWords {
+pub(crate) struct SavedWords {
     path: PathBuf,
     kept: bool,
 }
 
 impl SavedWords {
-    fn write(path: &Path, desk: &Folder, keys: &Keys) -> Result<Self, StartError> {
+    pub(crate) fn write(
+        path: &Path,
+        desk: &Folder,
+        words: &Mnemonic,
+        id: DeskId,
+    ) -> Result<Self, StartError> {
         if absolute(path)?.starts_with(absolute(desk.root())?) {
             let words = format!("{} would lie in the desk's own folder.", path.display());
             let next = "Whoever steals the folder must not get the recovery key with it: name a file elsewhere, such \
                         as on a stick that goes into the safe.";
             return Err(StartError::new("recovery-file-inside", words, next));
         }
-        let phrase = keys.recovery_words().phrase();
+        let phrase = words.phrase();
         let text = Zeroizing::new(format!(
             "# Recovery key of the Deskwire desk {}.\n\
              # With these 24 words its owner replaces a signing key that was lost or stolen. Keep them offline.\n{}\n",
-            keys.log.desk(),
+            id,
             phrase.as_str()
         ));
         write_new(path, text.as_bytes(), 0o600).map_err(|error| match error.kind() {
@@ -210,7 +215,7 @@ impl SavedWords {
         Ok(saved)
     }
 
-    fn keep(mut self) -> PathBuf {
+    pub(crate) fn keep(mut self) -> PathBuf {
         self.kept = true;
         std::mem::take(&mut self.path)
     }

@@ -29,5 +29,6 @@ pub use folder::Folder;
 pub use offline::{Checked, Found, From, Rebuilt, Salvage, check, plan_salvage, rebuild, salvage};
 pub use init::{Made, NewDesk, Recovery, init};
 pub use restore::{NewRestore, Restored, check_backup, restore};
+pub use deskwire_engine::command::key::Doubtful;
 pub use rekey::{Prepared, Rotated, Stopped, Theft, own_key_log, rotate_offline};
 pub use serve::{load, serve};

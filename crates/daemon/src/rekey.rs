@@ -280,7 +280,11 @@ fn run<C: Command>(core: &mut Core, command: C) -> Result<C::Reply, StartError> 
     let now = deskwire_engine::port::Clock::now(&SystemClock);
     let reply = core.step(now, command)?;
     core.commit().map_err(|error| {
-        StartError::new("store-failed", format!("The store failed: {error}."), "Nothing has changed. Check the disk.")
+        StartError::new(
+            "store-failed",
+            format!("The store failed: {error}."),
+            "Nothing has changed. Check the disk.",
+        )
     })?;
     Ok(reply)
 }

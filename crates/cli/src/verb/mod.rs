@@ -11,6 +11,7 @@ mod demo;
 mod file;
 mod id;
 mod init;
+mod key;
 mod link;
 mod log;
 mod man;
@@ -57,6 +58,7 @@ verbs! {
     Check => check,
     Rebuild => rebuild,
     Id => id,
+    Key => key,
     Demo => demo,
     Bench => bench,
     Completion => completion,

@@ -57,7 +57,10 @@ fn the_words_bring_the_next_key_into_use_and_new_words_follow() {
     let (after, secret) = keys(&desk.folder);
     assert!(after.continues(&before) && after.events().len() == 2);
     assert_eq!(rotated.desk, before.desk());
-    assert_eq!((secret.public(), *after.current()), (SecretKey::from_seed(desk.words.secret()).public(), secret.public()));
+    assert_eq!(
+        (secret.public(), *after.current()),
+        (SecretKey::from_seed(desk.words.secret()).public(), secret.public())
+    );
     assert_ne!(secret.public(), old.public());
     // The old words are spent; the new ones go on.
     let held = hold(&desk.folder);
