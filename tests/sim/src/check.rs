@@ -1,6 +1,6 @@
 //! What must hold: after each step, after each start of a desk, and once everything has come to rest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
 use deskwire_proto::envelope::read_head;
@@ -32,7 +32,11 @@ struct Journal {
     received: BTreeMap<(LinkNo, u64), Hash>,
     /// Links with a session since the last start.
     sessions: BTreeSet<LinkNo>,
+    /// Which action an item came of.
+    made: BTreeMap<(LinkNo, u64), usize>,
     heads: BTreeMap<LinkNo, Hash>,
+    /// The last records of streams, for whoever has to understand what is wrong.
+    last: VecDeque<String>,
     wrong: Option<String>,
 }
 
@@ -43,6 +47,7 @@ impl Journal {
         let replayed = core.journal().replay(None, &mut |step| {
             if let Replayed::Entry(_, entry) = step {
                 match Record::read(&entry) {
+                    Ok(_) if journal.wrong.is_some() => {}
                     Ok(record) => journal.take(&record, entry.text.bytes().unwrap_or_default()),
                     Err(error) => journal.wrong = Some(error.to_string()),
                 }
@@ -51,12 +56,31 @@ impl Journal {
         });
         replayed.map_err(|error| error.to_string())?;
         match journal.wrong.take() {
-            Some(wrong) => Err(wrong),
+            Some(wrong) => Err(format!("{wrong}; before: {}", Vec::from(journal.last).join(", "))),
             None => Ok(journal),
         }
     }
 
+    fn remember(&mut self, what: String) {
+        if self.last.len() == 20 {
+            self.last.pop_front();
+        }
+        self.last.push_back(what);
+    }
+
     fn take(&mut self, record: &Record, text: &[u8]) {
+        match record {
+            Record::ItemMade(made) => self.remember(format!("item {} of link {}", made.order, made.no)),
+            Record::Numbered { no, order, seq, .. } => {
+                self.remember(format!("item {order} of link {no} is {seq}"));
+            }
+            Record::Struck { no, order } => self.remember(format!("item {order} of link {no} is struck")),
+            Record::Dropped { no, order, .. } => self.remember(format!("item {order} of link {no} is dropped")),
+            Record::PageTaken { no, .. } => self.remember(format!("page of link {no}")),
+            Record::SetAside(aside) => self.remember(format!("set aside {aside:?}")),
+            Record::Started { .. } => self.remember("start".to_owned()),
+            _ => {}
+        }
         match record {
             Record::Started { .. } => self.sessions.clear(),
             Record::Welcomed { no, .. } => {
@@ -74,7 +98,22 @@ impl Journal {
                 self.waiting.insert((made.no, made.order.0));
                 if let Some(token) = token_in(text) {
                     *self.items.entry((token, made.no)).or_default() += 1;
+                    self.made.insert((made.no, made.order.0), token);
                 }
+            }
+            Record::Struck { no, order } => {
+                self.waiting.remove(&(*no, order.0));
+                if let Some(token) = self.made.remove(&(*no, order.0)) {
+                    *self.items.entry((token, *no)).or_default() -= 1;
+                }
+            }
+            Record::Released { no, order, to, .. } => {
+                self.waiting.remove(&(*no, order.0));
+                self.waiting.insert((*no, to.0));
+            }
+            Record::PageTaken { no, .. } => {
+                // What comes back was numbered in a session long ago.
+                self.sessions.insert(*no);
             }
             Record::Dropped { no, order, .. } => {
                 self.waiting.remove(&(*no, order.0));
@@ -207,7 +246,7 @@ impl World {
             let state = self.desks[desk].link(self.links[link].numbers[side]).map(|row| row.state);
             !matches!(state, Some(LinkState::Active))
         };
-        self.model.is_odd(link) && (stands(0) || stands(1))
+        !self.model.mends_itself(link) && (stands(0) || stands(1))
     }
 }
 

@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use deskwire_engine::command::link::{Contact, DeliveryFailed, Resume, TakeDescriptor};
+use deskwire_engine::command::link::{Contact, DeliveryFailed, PauseTold, Resume, TakeDescriptor};
 use deskwire_engine::command::receipt::TakeReceipt;
+use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{Opened, SayHello, TakeWelcome};
 use deskwire_engine::{Fault, Refusal};
 use deskwire_machine::retry::Failure;
 use deskwire_proto::code::{Class, Code};
+use deskwire_proto::envelope::Stream;
 use deskwire_proto::id::SessionId;
 use deskwire_proto::receipt::Receipt;
 use deskwire_proto::session::Welcome;
@@ -23,6 +25,7 @@ use crate::world::World;
 
 const FLIGHTS: usize = 4;
 const RESYNCS: u32 = 3;
+const LOSSES: u32 = 3;
 const LONGEST: u64 = 3_600_000;
 const OWN_FAILURE: u64 = 30_000;
 const DAY: u64 = 86_400_000;
@@ -36,6 +39,7 @@ pub(crate) struct Courier {
     timer: u64,
     session: Option<Opened>,
     resyncs: u32,
+    losses: u32,
     knock: Option<u64>,
     sky: Option<Sky>,
     /// Which sky an answer belongs to.
@@ -176,7 +180,7 @@ impl World {
         let Some(stream) = self.desks[desk].stream(no) else { return };
         let has_work = stream.waiting > 0 || stream.out_length > stream.acked;
         let courier = self.courier(desk, link);
-        courier.resyncs = 0;
+        (courier.resyncs, courier.losses) = (0, 0);
         if partner.row.trouble.is_some() && !has_work {
             courier.session = None;
         }
@@ -218,6 +222,9 @@ impl World {
     fn welcomed(&mut self, desk: usize, link: usize, knock: bool, answer: Result<Vec<u8>, Trouble>) {
         let bytes = match answer {
             Ok(bytes) => bytes,
+            Err(trouble) if self.told(desk, link, &trouble) => {
+                return self.hello_failed(desk, link, knock, Setback::Halted);
+            }
             Err(trouble) => return self.hello_failed(desk, link, knock, Setback::Peer(trouble)),
         };
         let Some(partner) = self.known(desk, link) else { return };
@@ -232,7 +239,8 @@ impl World {
         }
         self.call(desk, TakeWelcome { link: no, welcome: signed }, move |world, taken| match taken {
             Ok(Ok(opened)) => world.opened(desk, link, knock, opened),
-            Ok(Err(Code::RecoveryNeeded)) => world.hello_failed(desk, link, knock, Setback::Halted),
+            Ok(Err(Code::RecoveryNeeded)) => world.recover(desk, link, knock),
+            Ok(Err(Code::Fork)) => world.hello_failed(desk, link, knock, Setback::Halted),
             Ok(Err(_)) => {
                 let trouble = Trouble::silent("answer-unverified");
                 world.hello_failed(desk, link, knock, Setback::Peer(trouble));
@@ -242,7 +250,6 @@ impl World {
     }
 
     fn opened(&mut self, desk: usize, link: usize, knock: bool, opened: Opened) {
-        self.contact(desk, link);
         self.courier(desk, link).session = Some(opened);
         if !knock {
             return self.push(desk, link, opened);
@@ -250,6 +257,65 @@ impl World {
         let no = self.number(desk, link);
         self.model.reached(desk, link);
         self.call(desk, Resume { link: no }, move |world, _| world.rest(desk, link, Wait::For(0)));
+    }
+
+    /// What this desk has lost comes back, page by page; then the hello is said again.
+    fn recover(&mut self, desk: usize, link: usize, knock: bool) {
+        let courier = self.courier(desk, link);
+        courier.losses += 1;
+        if courier.losses > LOSSES {
+            let trouble = Trouble::silent("recovery-needed");
+            return self.hello_failed(desk, link, knock, Setback::Peer(trouble));
+        }
+        self.report.count("recoveries");
+        self.next_page(desk, link, knock);
+    }
+
+    fn next_page(&mut self, desk: usize, link: usize, knock: bool) {
+        let no = self.number(desk, link);
+        let time = Timestamp(self.desks[desk].clock.at(self.now));
+        self.call(desk, AskPage { link: no, time }, move |world, asked| match asked {
+            Ok(None) => world.hello(desk, link, knock),
+            Ok(Some(request)) => {
+                world.note(|| format!("desk{desk} asks for what it lost on link {link}"));
+                world.request(desk, link, (Path::Recover, request), move |world, answer| match answer {
+                    Ok(page) => world.take_page(desk, link, knock, &page),
+                    Err(trouble) => world.hello_failed(desk, link, knock, Setback::Peer(trouble)),
+                });
+            }
+            Err(refusal) => world.hello_failed(desk, link, knock, refusal.into()),
+        });
+    }
+
+    fn take_page(&mut self, desk: usize, link: usize, knock: bool, page: &[u8]) {
+        let Some(partner) = self.known(desk, link) else { return };
+        let identity = self.desks[desk].face();
+        let stream = Stream { link: partner.row.link, from: partner.us, to: partner.row.partner };
+        let page = Page::open(page, &identity, &stream, partner.descriptor.keys());
+        let no = self.number(desk, link);
+        self.call(desk, TakePage { link: no, page }, move |world, taken| match taken {
+            Ok(Taken::More) => world.next_page(desk, link, knock),
+            Ok(Taken::Complete) => world.hello(desk, link, knock),
+            Ok(Taken::Refused(code)) => {
+                world.note(|| format!("desk{desk} refuses what came back on link {link}: {code}"));
+                world.hello_failed(desk, link, knock, Setback::Halted);
+            }
+            Err(refusal) => world.hello_failed(desk, link, knock, refusal.into()),
+        });
+    }
+
+    /// A partner that stops the link is no partner that refuses this desk: this side pauses as well.
+    fn told(&mut self, desk: usize, link: usize, trouble: &Trouble) -> bool {
+        let stops = [Code::Fork, Code::BadPrev, Code::CloneSuspected];
+        let Some(code) = trouble.wire.filter(|code| stops.contains(code)) else { return false };
+        let no = self.number(desk, link);
+        self.report.count("links paused as told");
+        self.note(|| format!("desk{desk} pauses link {link} as told: {code}"));
+        if !self.model.is_odd(link) {
+            self.violate(format!("desk{desk} is told {code} on link {link}, for no reason"));
+        }
+        self.call(desk, PauseTold { link: no, code }, |_, _| {});
+        true
     }
 
     /// The partner has answered: the trouble is over.
@@ -337,6 +403,7 @@ impl World {
             },
             Err(trouble) => match trouble.wire.map(Code::class) {
                 Some(Class::Resync) => Setback::Resync(trouble),
+                _ if self.told(desk, link, &trouble) => Setback::Halted,
                 Some(Class::Final | Class::Retry) | None => Setback::Peer(trouble),
             },
         };
@@ -406,6 +473,7 @@ impl World {
             return self.fill(desk, link);
         }
         courier.session = Some(Opened { held: u64::MAX, ..sky.opened });
+        self.contact(desk, link);
         self.outcome(desk, link, Ok(()));
     }
 
@@ -447,7 +515,11 @@ impl World {
                 let second = u64::try_from(Duration::from_secs(1).as_millis()).unwrap_or(1_000);
                 world.rest(desk, link, Wait::For(second));
             }
-            Err(_) => world.rest(desk, link, Wait::For(OWN_FAILURE)),
+            Err(_) => {
+                // Not counted: the disk is full.
+                world.model.reached(desk, link);
+                world.rest(desk, link, Wait::For(OWN_FAILURE));
+            }
         });
     }
 

@@ -122,6 +122,7 @@ impl Desk {
         copy.store = copy_of(&self.store, self.store_seed);
         copy.clock = self.clock;
         copy.version = self.version;
+        copy.identity = self.identity.clone();
         copy.entropy = self.entropy ^ (1 << 60);
         copy
     }

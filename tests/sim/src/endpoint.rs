@@ -3,6 +3,7 @@
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::file::BlobHere;
 use deskwire_engine::command::link::{Contact, Resume, TakeDescriptor};
+use deskwire_engine::command::recover::AnswerRecover;
 use deskwire_engine::command::session::AnswerHello;
 use deskwire_engine::{Fault, Refusal};
 use deskwire_proto::batch::{Batch, BatchHead};
@@ -11,7 +12,8 @@ use deskwire_proto::cose::Sign1;
 use deskwire_proto::delivery::Delivery;
 use deskwire_proto::envelope::{self, Composed, Place, Stream, Verified};
 use deskwire_proto::id::Hash;
-use deskwire_proto::limits::AHEAD_WAIT;
+use deskwire_proto::limits::{AHEAD_WAIT, BATCH_BYTES};
+use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::Hello;
 use deskwire_store::BlobId;
 use deskwire_store::row::{FileState, LinkState};
@@ -55,14 +57,24 @@ impl World {
         });
     }
 
+    pub(crate) fn take_recover(&mut self, desk: usize, arrived: Arrived) {
+        let Some(partner) = self.known(desk, arrived.link) else { return };
+        let opened = verify::open::<RecoverRequest>(&arrived.body, &partner)
+            .and_then(|opened| closed(&partner.row.state).map_or(Ok(opened), Err));
+        let request = match opened {
+            Ok(opened) => opened.signed,
+            Err(code) => return self.reply(desk, &arrived, Err(code)),
+        };
+        let command = AnswerRecover { link: self.number(desk, arrived.link), request, most: BATCH_BYTES };
+        self.call(desk, command, move |world, answer| {
+            let answer = answer.unwrap_or_else(|refusal| Err(code_of(&refusal)));
+            world.reply(desk, &arrived, answer);
+        });
+    }
+
     pub(crate) fn take_batch(&mut self, desk: usize, arrived: Arrived) {
         let Some(partner) = self.known(desk, arrived.link) else { return };
-        let refused = match &partner.row.state {
-            LinkState::WaitingApproval | LinkState::WaitingPartner => Some(Code::LinkWaiting),
-            LinkState::Active | LinkState::Quarantined(_) => None,
-            LinkState::Paused(_) => Some(Code::LinkPaused),
-            LinkState::Closed => Some(Code::LinkClosed),
-        };
+        let refused = closed(&partner.row.state);
         let batch = match refused.map_or_else(|| Batch::decode(&arrived.body), Err) {
             Ok(batch) => batch,
             Err(code) => return self.reply(desk, &arrived, Err(code)),
@@ -261,6 +273,15 @@ impl World {
             (read == whole.len()).then_some(whole)
         });
         self.reply(desk, &arrived, bytes.ok_or(Code::BlobUnknown));
+    }
+}
+
+const fn closed(state: &LinkState) -> Option<Code> {
+    match state {
+        LinkState::WaitingApproval | LinkState::WaitingPartner => Some(Code::LinkWaiting),
+        LinkState::Active | LinkState::Quarantined(_) => None,
+        LinkState::Paused(_) => Some(Code::LinkPaused),
+        LinkState::Closed => Some(Code::LinkClosed),
     }
 }
 

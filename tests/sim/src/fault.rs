@@ -1,5 +1,7 @@
 //! What goes wrong: with the network, the clocks, the disks and the processes.
 
+use std::collections::BTreeSet;
+
 use deskwire_store::memory::MemoryStore;
 
 use crate::desk::{self, Clock};
@@ -14,8 +16,8 @@ const YEAR: u64 = 365 * 24 * HOUR;
 pub(crate) struct Backup {
     pub(crate) who: usize,
     pub(crate) files: Vec<(String, Vec<u8>)>,
-    /// How many actions there were.
-    pub(crate) tokens: usize,
+    /// The actions that it holds.
+    pub(crate) held: BTreeSet<usize>,
 }
 
 impl World {
@@ -151,8 +153,8 @@ impl World {
     fn back_up(&mut self, desk: usize) {
         self.report.count("backups");
         let files = desk::files(&self.desks[desk].store);
-        let tokens = self.model.tokens.len();
-        self.backups.push(Backup { who: desk, files, tokens });
+        let held = self.model.done(desk);
+        self.backups.push(Backup { who: desk, files, held });
     }
 
     /// A desk goes on from an older copy of its disk.
@@ -173,10 +175,17 @@ impl World {
         self.desks[desk].store.disk().set_capacity(None);
         desk::put_files(&self.desks[desk].store, &self.backups[place].files);
         self.desks[desk].forget();
-        let tokens = self.backups[place].tokens;
+        let held = self.backups[place].held.clone();
         let links = self.links_of(desk);
-        self.model.restored(desk, &links, tokens);
-        self.start_later(desk, 1_000);
+        // A receipt that its partner does not hold has told nobody anything.
+        for link in &links {
+            let partner = self.partner(desk, *link);
+            let stream = self.desks[partner].stream(self.number(partner, *link));
+            self.model.told_to_nobody(desk, *link, stream.map_or(0, |stream| stream.acked));
+        }
+        self.model.restored(desk, &links, &held);
+        // Nothing of what it said before is on its way any more when it starts.
+        self.start_later(desk, 90_000);
     }
 
     /// A copy of a desk runs beside it for a while, and asks the partners as if it were the desk.
@@ -188,7 +197,7 @@ impl World {
         self.note(|| format!("a copy of desk{desk} starts"));
         let mut copy = self.desks[desk].copy();
         let links = self.links_of(desk);
-        self.model.restored(desk, &links, self.model.tokens.len());
+        self.model.copied(desk, &links);
         if let Err(why) = copy.start(self.now) {
             return self.violate(format!("a copy of desk{desk} does not start: {why}"));
         }

@@ -63,30 +63,84 @@ pub struct Model {
     /// The hash of every message that crossed, by link, author and number.
     wire: BTreeMap<(usize, usize, u64), Hash>,
     failures: BTreeMap<(usize, usize), usize>,
-    odd: BTreeSet<usize>,
+    odd: BTreeMap<usize, Odd>,
+}
+
+/// What happened to the desks of a link that does not happen to all.
+#[derive(Debug, Default)]
+struct Odd {
+    restored: BTreeSet<usize>,
+    copied: bool,
 }
 
 impl Model {
     /// Whether a desk at this link was restored from an old backup, or ran twice.
     #[must_use]
     pub fn is_odd(&self, link: usize) -> bool {
-        self.odd.contains(&link)
+        self.odd.contains_key(&link)
     }
 
-    /// A desk at these links lost what it had done after a backup: the tokens given are forgiven to it.
-    pub fn restored(&mut self, who: usize, links: &[usize], first: usize) {
-        self.odd.extend(links);
-        for token in self.tokens.iter_mut().filter(|token| token.desk == who) {
-            if matches!(token.fate, TokenFate::Done(..)) {
+    /// Whether nothing but one old backup of one side stands between the two desks: then they mend it by themselves.
+    #[must_use]
+    pub fn mends_itself(&self, link: usize) -> bool {
+        self.odd.get(&link).is_none_or(|odd| !odd.copied && odd.restored.len() == 1)
+    }
+
+    /// A copy of a desk at these links ran beside it.
+    pub fn copied(&mut self, who: usize, links: &[usize]) {
+        for link in links {
+            self.odd.entry(*link).or_default().copied = true;
+            self.forget(who, *link);
+        }
+        self.forgive(who, &BTreeSet::new());
+    }
+
+    /// A desk at these links went on from a backup that holds these actions.
+    pub fn restored(&mut self, who: usize, links: &[usize], held: &BTreeSet<usize>) {
+        for link in links {
+            let odd = self.odd.entry(*link).or_default();
+            odd.restored.insert(who);
+            if odd.restored.len() > 1 {
+                // What neither holds any more is gone, and its numbers are used again.
+                let others: Vec<usize> = odd.restored.iter().copied().collect();
+                others.iter().for_each(|other| self.forget(*other, *link));
+            }
+            if let Some(told) = self.receipts.get_mut(&(*link, who)) {
+                told.upto = 0;
+            }
+            // What was sent and never arrived is as good as not said.
+            self.wire.retain(|(other, author, _), _| other != link || *author != who);
+        }
+        self.ended(who);
+        self.forgive(who, held);
+    }
+
+    /// Of what a reader told nothing is left behind this message.
+    pub fn told_to_nobody(&mut self, reader: usize, link: usize, behind: u64) {
+        if let Some(told) = self.receipts.get_mut(&(link, reader)) {
+            told.outcomes.retain(|seq, _| *seq <= behind);
+            told.hashes.retain(|seq, _| *seq <= behind);
+        }
+    }
+
+    fn forget(&mut self, who: usize, link: usize) {
+        self.receipts.remove(&(link, who));
+        self.wire.retain(|(other, author, _), _| *other != link || *author != who);
+    }
+
+    fn forgive(&mut self, who: usize, held: &BTreeSet<usize>) {
+        for (number, token) in self.tokens.iter_mut().enumerate().filter(|(_, token)| token.desk == who) {
+            if matches!(token.fate, TokenFate::Done(..)) && !held.contains(&number) {
                 token.fate = TokenFate::Forgiven;
             }
         }
-        let _ = first;
-        for link in links {
-            self.receipts.remove(&(*link, who));
-            self.failures.retain(|(_, other), _| other != link);
-            self.wire.retain(|(other, author, _), _| other != link || *author != who);
-        }
+    }
+
+    /// The actions of a desk that were answered.
+    #[must_use]
+    pub fn done(&self, who: usize) -> BTreeSet<usize> {
+        let done = |token: &Token| token.desk == who && matches!(token.fate, TokenFate::Done(..));
+        self.tokens.iter().enumerate().filter(|(_, token)| done(token)).map(|(number, _)| number).collect()
     }
 
     /// A batch crosses: no two messages of a stream have one number.

@@ -14,6 +14,8 @@ pub enum Path {
     Hello,
     /// `POST /deskwire/1/batch`.
     Batch,
+    /// `POST /deskwire/1/recover`.
+    Recover,
     /// The bytes of a file, by hash.
     Blob,
 }
@@ -142,6 +144,7 @@ impl World {
         match arrived.path {
             Path::Hello => self.take_hello(desk, arrived),
             Path::Batch => self.take_batch(desk, arrived),
+            Path::Recover => self.take_recover(desk, arrived),
             Path::Blob => self.give_blob(desk, arrived),
         }
     }
@@ -200,7 +203,7 @@ impl World {
         let seen = match (path, answer) {
             (Path::Batch, false) => self.model.sent(link, at, bytes),
             (Path::Batch, true) => self.model.told(link, at, bytes),
-            (Path::Hello | Path::Blob, _) => Ok(()),
+            (Path::Hello | Path::Recover | Path::Blob, _) => Ok(()),
         };
         if let Err(what) = seen {
             self.violate(what);

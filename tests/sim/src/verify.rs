@@ -10,6 +10,7 @@ use deskwire_proto::id::{DeskId, KeyId, LinkId};
 use deskwire_proto::key::PublicKey;
 use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::receipt::Receipt;
+use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::{Hello, Welcome};
 use deskwire_store::row::LinkRow;
 
@@ -49,6 +50,16 @@ impl OfLink for Welcome {
 
     fn descriptor(&self) -> Option<&[u8]> {
         self.descriptor.as_ref().map(|bytes| bytes.as_slice())
+    }
+}
+
+impl OfLink for RecoverRequest {
+    fn place(&self) -> (LinkId, DeskId, DeskId) {
+        (self.link, self.from, self.to)
+    }
+
+    fn descriptor(&self) -> Option<&[u8]> {
+        None
     }
 }
 
