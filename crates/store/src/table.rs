@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use deskwire_proto::id::{DelegationId, DeskId, Hash, ItemId, LinkId};
+use deskwire_proto::id::{DelegationId, DeskId, Hash, InstanceId, ItemId, LinkId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -61,6 +61,8 @@ tables! {
     HELLOS = b'H', (LinkNo, Hash) => ();
     /// How many delegations of a link are open, and how many in all.
     OPEN_DELEGATIONS = b'n', LinkNo => OpenRow;
+    /// Instances of a partner that a later one has replaced.
+    RETIRED = b'I', (LinkNo, InstanceId) => ();
     /// Items accepted and not yet numbered.
     WAITING = b'w', (LinkNo, Order) => WaitingRow;
     /// Items that were taken out of the queue until somebody sends them again.
@@ -196,7 +198,7 @@ macro_rules! id_keys {
     };
 }
 
-id_keys! { Hash DeskId LinkId DelegationId ItemId }
+id_keys! { Hash DeskId LinkId DelegationId ItemId InstanceId }
 
 impl Key for () {
     fn write(&self, _: &mut Vec<u8>) {}

@@ -13,7 +13,7 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{Received, Record};
 use deskwire_store::row::{LinkRow, LinkState, Pause, ReceivedRow, StreamRow};
-use deskwire_store::table::{LEFT_RECEIVED, RECEIVED, Rows};
+use deskwire_store::table::{LEFT_RECEIVED, RECEIVED, RETIRED, Rows};
 
 use super::consume::{Consumed, Context, consume, seen};
 use super::{change, find, key, recover};
@@ -124,7 +124,7 @@ fn session(
     if pending.short {
         return Ok(Err(Code::RecoveryNeeded));
     }
-    if stream.retired.contains(&pending.instance) {
+    if step.rows().get(RETIRED, &(no, pending.instance))?.is_some() {
         step.record(&Record::CloneFound { no, instance: pending.instance, at }, None)?;
         let partner = find::link(step, no)?.partner_name;
         let words = format!(

@@ -8,7 +8,10 @@ use deskwire_proto::text::Words;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::ItemMade;
 use deskwire_store::row::{InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
-use deskwire_store::table::{ANNOUNCED, GRANTS, HELLOS, RECEIPTS, RowsMut, SENT, STREAMS, THREADS, WAITING};
+use deskwire_store::table::{
+    ANNOUNCED, GRANTS, HELLOS, RECEIPTS, RETIRED as RETIRED_INSTANCES, RowsMut, SENT, STREAMS, THREADS,
+    WAITING,
+};
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{self, Entering};
@@ -54,7 +57,14 @@ pub(super) fn welcomed(
 
 /// A welcomed session brought its first batch.
 pub(super) fn session_taken(rows: &mut Overlay, no: LinkNo, session: SessionId) -> Result<()> {
-    with(rows, no, |row| take_session(row, session))
+    let mut row = need(rows, STREAMS, &no)?;
+    let former = row.session.as_ref().map(|former| former.instance);
+    take_session(&mut row, session);
+    let replaced = former.filter(|former| row.session.as_ref().is_some_and(|now| now.instance != *former));
+    if let Some(instance) = replaced {
+        rows.put(RETIRED_INSTANCES, &(no, instance), &())?;
+    }
+    rows.put(STREAMS, &no, &row)
 }
 
 /// We gave a receipt; up to `base` the partner had told that it has receipts already.
@@ -127,8 +137,14 @@ pub(super) fn numbered(
 ) -> Result<()> {
     let waiting = need(rows, WAITING, &(no, order))?;
     rows.delete(WAITING, &(no, order));
-    let sent =
-        SentRow { signed: at, item: waiting.entry, order, event: waiting.event, thread: waiting.thread, aside: None };
+    let sent = SentRow {
+        signed: at,
+        item: waiting.entry,
+        order,
+        event: waiting.event,
+        thread: waiting.thread,
+        aside: None,
+    };
     rows.put(SENT, &(no, seq), &sent)?;
     if let Some(file) = waiting.file {
         rows.put(ANNOUNCED, &(no, seq), &file)?;

@@ -197,7 +197,7 @@ impl LinkTrouble {
 
 fn whole(reader: &Reader, partner: Arc<Partner>) -> Result<Link, Refusal> {
     let stream = reader.stream(partner.no)?;
-    let trouble = trouble(&partner);
+    let trouble = trouble(&partner).or_else(|| recovering(&partner, &stream));
     let health = health::health(reader, &partner, &stream)?;
     let tried = match &partner.row.state {
         LinkState::Active => stream.waiting > 0 || stream.acked < stream.out_length,
@@ -220,6 +220,27 @@ fn whole(reader: &Reader, partner: Arc<Partner>) -> Result<Link, Refusal> {
     })
 }
 
+/// What was lost here is on its way back.
+fn recovering(partner: &Partner, stream: &StreamRow) -> Option<LinkTrouble> {
+    let recovery = stream.recovery.as_ref()?;
+    let name = &partner.row.partner_name;
+    let words = if recovery.complete {
+        format!(
+            "This desk was restored from an older state. Its own messages are here again, {} of {} of {name} too; nothing \
+             new is sent before all are.",
+            stream.in_length, recovery.upto
+        )
+    } else {
+        format!(
+            "This desk was restored from an older state and fetches its own messages back from {name}: {} of {} are here. \
+             Nothing new is sent before all are.",
+            stream.out_length,
+            recovery.length.max(stream.out_length)
+        )
+    };
+    Some(LinkTrouble::new("recovering", &words))
+}
+
 fn trouble(partner: &Partner) -> Option<LinkTrouble> {
     let name = &partner.row.partner_name;
     let paused = match &partner.row.state {
@@ -227,7 +248,7 @@ fn trouble(partner: &Partner) -> Option<LinkTrouble> {
             "fork",
             format!(
                 "{name} has signed two different messages with one number. Both are kept, and nothing is taken or \
-                 sent any more: ask its operator what happened, and link anew when that is settled."
+                 sent any more: look at both with `deskwire link repair`, speak with its operator, and choose the same one."
             ),
         )),
         LinkState::Paused(Pause::Recovery) => Some((
@@ -241,7 +262,7 @@ fn trouble(partner: &Partner) -> Option<LinkTrouble> {
             "clone-suspected",
             format!(
                 "Two copies of the desk of {name} seem to run, and nothing is taken or sent any more: ask its operator \
-                 to stop one of them, and link anew."
+                 to stop one of them, then go on with `deskwire link resume`."
             ),
         )),
         LinkState::Paused(Pause::Told(why) | Pause::BadPage(why)) | LinkState::Quarantined(why) => {
