@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use deskwire_engine::Engine;
 use deskwire_engine::command::keep::{FetchAgain, TellFindings};
 use deskwire_engine::custody::{Custody, Finding};
-use deskwire_store::Error;
+use deskwire_store::local::FileNo;
+use deskwire_store::{BlobId, Error};
 use tokio::runtime::Handle;
 
 use crate::config::Store;
@@ -77,12 +78,16 @@ impl Keeper {
         // Where it is not granted the pace is slow all the same.
         let _ = rustix::process::setpriority_process(None, NICE);
         let mut scrub_at = Instant::now() + FIRST_SCRUB;
+        let mut orphans = Vec::new();
         self.tell(self.custody.corrected());
         while !self.waits(LOOK) {
             self.tell(self.custody.corrected());
             self.snapshot();
-            if self.rate > 0 && Instant::now() >= scrub_at {
-                self.scrub();
+            if Instant::now() >= scrub_at {
+                if self.rate > 0 {
+                    self.scrub();
+                }
+                self.sweep(&mut orphans);
                 scrub_at = Instant::now() + NEXT_SCRUB;
             }
         }
@@ -124,6 +129,29 @@ impl Keeper {
         }
     }
 
+    /// Gives up what nobody asks for any more; files only if they were nobody's the last time too.
+    fn sweep(&self, orphans: &mut Vec<BlobId>) {
+        let swept = (|| -> Result<(), Box<dyn std::error::Error>> {
+            loop {
+                let sweep = self.custody.sweepable(self.engine.now())?;
+                if sweep.is_empty() || self.waits(Duration::ZERO) {
+                    break;
+                }
+                self.runtime.block_on(self.engine.call(sweep))?;
+            }
+            let now = self.custody.orphans()?;
+            for id in orphans.iter().filter(|id| now.contains(id)) {
+                self.custody.discard_blob(id)?;
+                tracing::info!(blob = %id, "a file that belongs to no ticket was deleted");
+            }
+            *orphans = now;
+            Ok(())
+        })();
+        if let Err(error) = swept {
+            tracing::warn!(%error, "what nobody asks for any more could not be given up");
+        }
+    }
+
     /// Tells the operator, and has damaged files fetched again.
     fn tell(&self, findings: Vec<Finding>) {
         if findings.is_empty() {
@@ -142,11 +170,7 @@ impl Keeper {
         }
     }
 
-    fn fetch_again(
-        &self,
-        id: &deskwire_store::BlobId,
-        files: &[(deskwire_store::local::FileNo, bool)],
-    ) -> Result<(), Box<dyn std::error::Error>> {
+    fn fetch_again(&self, id: &BlobId, files: &[(FileNo, bool)]) -> Result<(), Box<dyn std::error::Error>> {
         let lost: Vec<_> = files.iter().filter(|(_, partner)| *partner).map(|(file, _)| *file).collect();
         if lost.is_empty() {
             return Ok(());

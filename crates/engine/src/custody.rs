@@ -2,6 +2,7 @@
 
 mod scrub;
 mod snapshot;
+mod sweep;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

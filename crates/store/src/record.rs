@@ -170,6 +170,8 @@ pub enum Record {
     KeyLogTaken { no: LinkNo, log: ByteBuf, at: Timestamp },
     /// The bytes of a partner's file are gone or damaged here, and are fetched again.
     BlobLost { file: FileNo, at: Timestamp },
+    /// Rows that nobody asks for any more were given up: answers by their keys, linking exchanges by their answers.
+    Swept { keyed: Vec<Hash>, exchanges: Vec<Hash> },
 }
 
 /// How a message of ours that came back takes effect.

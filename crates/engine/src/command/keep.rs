@@ -1,10 +1,12 @@
 //! What the care of the store has found: told to the operator, and fetched again where a partner has it.
 
+use deskwire_proto::id::Hash;
 use deskwire_proto::text::{Code, Line};
+use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::record::Record;
 use deskwire_store::row::{Author, FileState, LinkEventRow};
-use deskwire_store::table::{FILES, Rows};
+use deskwire_store::table::{EXCHANGES, FILES, KEYED, Rows};
 
 use crate::custody::Finding;
 use crate::port::Effect;
@@ -15,6 +17,9 @@ pub const WHOLE_DESK: LinkNo = LinkNo(0);
 
 /// Most that one pass tells one by one.
 const TOLD: usize = 12;
+
+/// How long answers and exchanges are kept for whoever repeats a call, milliseconds: 30 days.
+pub(crate) const KEPT_FOR: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// Tells what was found.
 #[derive(Debug, Clone)]
@@ -52,6 +57,54 @@ impl Command for FetchAgain {
         if let (FileState::Here, Author::Partner(link)) = (&row.state, row.author) {
             step.record(&Record::BlobLost { file: self.0, at: step.now }, None)?;
             step.after(Effect::Fetch(link));
+        }
+        Ok(())
+    }
+}
+
+/// Gives up rows that nobody asks for any more, as [`Custody::sweepable`](crate::custody::Custody::sweepable) found them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sweep {
+    /// Answers to changing calls, by their keys.
+    pub keyed: Vec<Hash>,
+    /// Linking exchanges, by the hashes of their answers.
+    pub exchanges: Vec<Hash>,
+}
+
+impl Sweep {
+    /// Whether there is nothing to give up.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keyed.is_empty() && self.exchanges.is_empty()
+    }
+}
+
+impl Command for Sweep {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let Self { mut keyed, mut exchanges } = self;
+        let now = step.now;
+        // A key may have been used again meanwhile.
+        let old = |at: Timestamp| now.since(at) > KEPT_FOR;
+        let mut failure = Ok(());
+        keyed.retain(|key| match step.rows().get(KEYED, key) {
+            Ok(row) => row.is_some_and(|row| old(row.at)),
+            Err(error) => {
+                failure = Err(error);
+                false
+            }
+        });
+        exchanges.retain(|answer| match step.rows().get(EXCHANGES, answer) {
+            Ok(row) => row.is_some_and(|row| old(row.at)),
+            Err(error) => {
+                failure = Err(error);
+                false
+            }
+        });
+        failure?;
+        if !keyed.is_empty() || !exchanges.is_empty() {
+            step.record(&Record::Swept { keyed, exchanges }, None)?;
         }
         Ok(())
     }

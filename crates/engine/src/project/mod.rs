@@ -14,7 +14,7 @@ mod ticket;
 
 use deskwire_store::record::Record;
 use deskwire_store::row::{CounterRow, FileState, KeyedRow, LinkState, OwnKeysRow, Pause, ThreadKind};
-use deskwire_store::table::{ANNOUNCED, COUNTERS, INVITATIONS, KEYED, OWN_KEYS, Key, RowsMut, Table};
+use deskwire_store::table::{ANNOUNCED, COUNTERS, EXCHANGES, INVITATIONS, KEYED, OWN_KEYS, Key, RowsMut, Table};
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -80,6 +80,11 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         }
         Record::FileMade(made) => ticket::file(rows, at, made),
         Record::BlobHere { file, .. } => ticket::arrived(rows, *file, FileState::Here),
+        Record::Swept { keyed, exchanges } => {
+            keyed.iter().for_each(|key| rows.delete(KEYED, key));
+            exchanges.iter().for_each(|answer| rows.delete(EXCHANGES, answer));
+            Ok(())
+        }
         Record::BlobLost { file, .. } => ticket::lost(rows, *file),
         Record::BlobFailed { file, why, .. } => ticket::arrived(rows, *file, FileState::Failed(why.clone())),
         Record::Delegated { delegation, no, id, ticket, at: when } => {

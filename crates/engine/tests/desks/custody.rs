@@ -3,14 +3,16 @@
 
 use std::ops::ControlFlow;
 
+use deskwire_engine::Keyed;
 use deskwire_engine::command::file::AttachFile;
 use deskwire_engine::command::keep::{FetchAgain, TellFindings, WHOLE_DESK};
 use deskwire_engine::custody::Finding;
 use deskwire_proto::id::Hash;
 use deskwire_proto::text::FileName;
-use deskwire_store::row::Audience;
-use deskwire_store::table::{LINK_EVENTS, Rows};
 use deskwire_store::Batch;
+use deskwire_store::local::FileNo;
+use deskwire_store::row::Audience;
+use deskwire_store::table::{EXCHANGES, KEYED, LINK_EVENTS, Rows};
 
 use crate::harness::{Desk, linked, person, settle};
 use crate::rebuild::all;
@@ -188,4 +190,36 @@ fn what_is_damaged_is_found_told_and_mended_where_it_can_be() {
     assert_eq!(told.len(), 3);
     let shop = shop.restart();
     assert!(shop.rows().raw_get(b"t-wrong-").unwrap().is_none(), "the next start folds the view anew");
+}
+
+/// Answers that nobody will ask for again, and files of no ticket, must not fill the disk for ever; those of last week
+/// must be there for whoever repeats a call.
+#[test]
+fn old_answers_and_files_of_no_ticket_are_given_up_and_young_ones_kept() {
+    let (mut shop, _) = linked();
+    let exchanges = shop.rows().list(EXCHANGES, &(), 10).unwrap().len();
+    let keyed =
+        |key: &[u8]| Keyed { key: Hash::of(key), request: Hash::of(b"x"), command: FetchAgain(FileNo(9)) };
+    shop.run(keyed(b"old")).unwrap();
+    shop.now = shop.now.plus(31 * 24 * 60 * 60 * 1_000);
+    shop.run(keyed(b"young")).unwrap();
+    let (blob, _) = shop.core.blobs().import(&mut b"nobody's".as_slice()).unwrap();
+    let sweep = shop.core.custody().sweepable(shop.now).unwrap();
+    assert_eq!((sweep.keyed.len(), sweep.exchanges.len()), (1, exchanges));
+    assert_eq!(shop.core.custody().orphans().unwrap(), [blob]);
+    shop.run(sweep).unwrap();
+    assert!(shop.core.custody().sweepable(shop.now).unwrap().is_empty());
+    assert_eq!(shop.rows().list(KEYED, &(), 10).unwrap().len(), 1);
+    let live = rows(&shop);
+    assert_eq!(rows(&shop.restart_with_other_rows()), live);
+}
+
+/// Fault 32: records of a newer program are not skipped by an older one.
+#[test]
+fn a_record_of_a_newer_program_is_refused_with_both_versions() {
+    let newer = deskwire_store::Entry::new([deskwire_store::record::RECORD_VERSION + 1, 0xf6]);
+    let refused = deskwire_store::record::Record::read(&newer).unwrap_err().to_string();
+    assert!(
+        refused.contains("version 2") && refused.contains("knows 1") && refused.contains("newer program")
+    );
 }
