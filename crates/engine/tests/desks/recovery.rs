@@ -409,3 +409,48 @@ fn a_call_repeated_after_the_restore_makes_nothing_twice() {
     settle(&mut shop, &mut acme);
     assert_eq!(acme.stream().in_length, length);
 }
+
+#[test]
+fn what_a_restored_contractor_had_counted_and_never_sent_keeps_nobody_waiting() {
+    let (mut shop, mut acme) = offered();
+    let copy = acme.copy();
+    // It numbers two comments that never arrive, and then gives a receipt that counts them.
+    acme.comment(1, "never arrives", Audience::Thread).unwrap();
+    acme.comment(1, "nor does this", Audience::Thread).unwrap();
+    let open = session(&mut acme, &mut shop);
+    batch(&mut acme, open, None).unwrap();
+    shop.act(1, Action::Recall(because("Not needed."))).unwrap();
+    pump(&mut shop, &mut acme);
+    assert!(!shop.delegation(1).case.open().is_empty(), "something could come before the recall");
+    let mut acme = acme.restore(&copy);
+    recover(&mut acme, &mut shop);
+    let event = acme.rows().list(LINK_EVENTS, &LINK, usize::MAX).unwrap().pop().unwrap().1;
+    assert!(event.words.as_str().contains("2 more had been signed"), "{}", event.words.as_str());
+    let audience = Audience::Delegations(vec![deskwire_store::local::DelegationNo(1)]);
+    acme.comment(1, "back again", audience).unwrap();
+    settle(&mut shop, &mut acme);
+    assert!(shop.delegation(1).case.open().is_empty(), "nothing can come before the recall any more");
+    assert_eq!(shown(&shop, 1), shown(&acme, 1));
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn a_desk_that_may_have_lost_messages_does_not_call_it_a_lie_that_they_were_seen() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    shop.comment(1, "lost here", Audience::Thread).unwrap();
+    let open = session(&mut acme, &mut shop);
+    pump(&mut shop, &mut acme);
+    acme.comment(1, "an answer to it", Audience::Thread).unwrap();
+    let answer = batch(&mut acme, open, None).unwrap();
+    let mut shop = shop.restore(&copy);
+    let open = session(&mut acme, &mut shop);
+    let head = deskwire_proto::batch::BatchHead { session: open, known: 0, ..answer.head };
+    let answer = deskwire_proto::batch::Batch { head, deliveries: answer.deliveries };
+    assert_eq!(deliver(&acme, &mut shop, &answer), Delivered::Refused(Code::Busy));
+    assert_eq!(shop.stream().in_length, 0);
+    recover(&mut shop, &mut acme);
+    settle(&mut shop, &mut acme);
+    let refused = crate::harness::receipts_of(&shop).into_iter().any(|(_, refused)| refused);
+    assert!(!refused && shop.stream().in_length == acme.stream().out_length);
+}
