@@ -34,6 +34,8 @@ struct Journal {
     sessions: BTreeSet<LinkNo>,
     /// Which action an item came of.
     made: BTreeMap<(LinkNo, u64), usize>,
+    /// The place of the next item.
+    next: BTreeMap<LinkNo, u64>,
     heads: BTreeMap<LinkNo, Hash>,
     /// The last records of streams, for whoever has to understand what is wrong.
     last: VecDeque<String>,
@@ -75,7 +77,9 @@ impl Journal {
                 self.remember(format!("item {order} of link {no} is {seq}"));
             }
             Record::Struck { no, order } => self.remember(format!("item {order} of link {no} is struck")),
-            Record::Dropped { no, order, .. } => self.remember(format!("item {order} of link {no} is dropped")),
+            Record::Dropped { no, order, .. } => {
+                self.remember(format!("item {order} of link {no} is dropped"))
+            }
             Record::PageTaken { no, .. } => self.remember(format!("page of link {no}")),
             Record::SetAside(aside) => self.remember(format!("set aside {aside:?}")),
             Record::Started { .. } => self.remember("start".to_owned()),
@@ -96,10 +100,15 @@ impl Journal {
             }
             Record::ItemMade(made) => {
                 self.waiting.insert((made.no, made.order.0));
+                self.next.insert(made.no, made.order.0 + 1);
                 if let Some(token) = token_in(text) {
                     *self.items.entry((token, made.no)).or_default() += 1;
                     self.made.insert((made.no, made.order.0), token);
                 }
+            }
+            Record::RecoveryEnded { no, .. } => self.move_behind(*no),
+            Record::Parked { no, order, .. } => {
+                self.waiting.remove(&(*no, order.0));
             }
             Record::Struck { no, order } => {
                 self.waiting.remove(&(*no, order.0));
@@ -108,8 +117,8 @@ impl Journal {
                 }
             }
             Record::Released { no, order, to, .. } => {
-                self.waiting.remove(&(*no, order.0));
-                self.waiting.insert((*no, to.0));
+                self.next.insert(*no, to.0 + 1);
+                self.moved(*no, order.0, to.0);
             }
             Record::PageTaken { no, .. } => {
                 // What comes back was numbered in a session long ago.
@@ -138,6 +147,26 @@ impl Journal {
                 self.received(message.no, message.seq, message.hash, &message.signed)
             }
             _ => {}
+        }
+    }
+
+    fn moved(&mut self, no: LinkNo, order: u64, to: u64) {
+        self.waiting.remove(&(no, order));
+        self.waiting.insert((no, to));
+        if let Some(token) = self.made.remove(&(no, order)) {
+            self.made.insert((no, to), token);
+        }
+    }
+
+    /// What waits moves behind what came back.
+    fn move_behind(&mut self, no: LinkNo) {
+        let waiting: Vec<u64> =
+            self.waiting.range((no, 0)..=(no, u64::MAX)).map(|(_, order)| *order).collect();
+        for order in waiting {
+            let next = self.next.entry(no).or_insert(1);
+            let to = *next;
+            *next += 1;
+            self.moved(no, order, to);
         }
     }
 
