@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 
 use deskwire_engine::identity::{Face, Identity};
@@ -14,13 +14,15 @@ use deskwire_proto::key::SecretKey;
 use deskwire_proto::terms::Terms;
 use deskwire_proto::time::Timestamp;
 
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::error::StartError;
 use crate::folder::{Folder, replace};
 use crate::material::Material;
 
-/// The addresses told to partners: those of the settings, else the one listened on where it names an interface.
-pub(crate) fn announced(config: &Config, listen: SocketAddr) -> Vec<Endpoint> {
+/// The addresses told to partners: those of the settings, else the one listened on where it names an interface. None
+/// where nobody is listened to: such a desk goes to its partners.
+pub(crate) fn announced(config: &Config, listen: Listen) -> Vec<Endpoint> {
+    let Listen(Some(listen)) = listen else { return Vec::new() };
     if !config.peer.endpoints.0.is_empty() {
         return config.peer.endpoints.0.clone();
     }
@@ -59,7 +61,7 @@ pub(crate) fn identity(
     folder: &Folder,
     config: &Config,
     material: &Material,
-    listen: SocketAddr,
+    listen: Listen,
     now: Timestamp,
 ) -> Result<Identity, StartError> {
     let path = folder.descriptor();
@@ -85,12 +87,12 @@ pub(crate) fn identity(
     Ok(identity)
 }
 
-fn face(config: &Config, material: &Material, listen: SocketAddr) -> Face {
+fn face(config: &Config, material: &Material, listen: Listen) -> Face {
     Face {
         name: config.desk.name.clone(),
         prefix: config.desk.prefix.as_str().to_owned(),
         endpoints: announced(config, listen).iter().map(|endpoint| endpoint.url().clone()).collect(),
-        tls: vec![Spki::new(material.tls.spki())],
+        tls: [Spki::new(material.tls.spki())].into_iter().chain(material.next_tls).collect(),
         file_bytes: config.files.largest.0,
     }
 }

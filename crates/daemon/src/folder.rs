@@ -58,6 +58,20 @@ impl Folder {
         self.keys().join("keylog.cbor")
     }
 
+    pub(crate) fn tls(&self) -> PathBuf {
+        self.root.join("tls")
+    }
+
+    /// Where the next TLS key lies while it is announced.
+    pub(crate) fn next_tls(&self) -> PathBuf {
+        self.root.join("tls.next")
+    }
+
+    /// Where the former TLS key lies for a moment.
+    pub(crate) fn old_tls(&self) -> PathBuf {
+        self.root.join("tls.old")
+    }
+
     pub(crate) fn token(&self) -> PathBuf {
         self.root.join("token")
     }

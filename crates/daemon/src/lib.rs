@@ -18,6 +18,7 @@ mod restore;
 mod sealed;
 mod serve;
 mod signing_key;
+mod tls_change;
 mod token;
 mod upkeep;
 
@@ -31,4 +32,5 @@ pub use init::{Made, NewDesk, Recovery, init};
 pub use restore::{NewRestore, Restored, check_backup, restore};
 pub use deskwire_engine::command::key::Doubtful;
 pub use rekey::{Prepared, Rotated, Stopped, Theft, own_key_log, rotate_offline};
+pub use tls_change::{TlsStep, rotate_tls};
 pub use serve::{load, serve};

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use deskwire_api::Token;
 use deskwire_http::tls::{PemFiles, ServerIdentity};
+use deskwire_proto::id::Spki;
 use deskwire_proto::key::SecretKey;
 use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::message::common::Person;
@@ -12,13 +13,14 @@ use deskwire_proto::message::common::Person;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::folder::{Folder, Readers, check_secret};
-use crate::{rekey, signing_key, token};
+use crate::{rekey, signing_key, tls_change, token};
 
 /// Everything secret that the daemon works with, and what vouches for it.
 pub(crate) struct Material {
     pub(crate) keys: KeyLog,
     pub(crate) secret: SecretKey,
     pub(crate) tls: ServerIdentity,
+    pub(crate) next_tls: Option<Spki>,
     pub(crate) tokens: Vec<Token>,
 }
 
@@ -28,12 +30,14 @@ impl Material {
         let keys = key_log(&folder.key_log())?;
         rekey::finish(folder, &keys)?;
         let secret = signing_key::load(&folder.signing_key())?;
+        tls_change::finish(folder)?;
         let tls = tls(folder, config)?;
+        let next_tls = tls_change::next(folder)?;
         if folder.token().exists() {
             check_secret(&folder.token(), Readers::None)?;
         }
         let tokens = token::load(&folder.tokens())?;
-        Ok(Self { keys, secret, tls, tokens: tokens.into_iter().map(token).collect() })
+        Ok(Self { keys, secret, tls, next_tls, tokens: tokens.into_iter().map(token).collect() })
     }
 }
 

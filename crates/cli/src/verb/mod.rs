@@ -20,6 +20,7 @@ mod rebuild;
 mod restore;
 mod serve;
 mod ticket;
+mod tls;
 mod verify;
 
 /// Makes the enumeration of some verbs from their files.
@@ -59,6 +60,7 @@ verbs! {
     Rebuild => rebuild,
     Id => id,
     Key => key,
+    Tls => tls,
     Demo => demo,
     Bench => bench,
     Completion => completion,
