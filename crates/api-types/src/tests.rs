@@ -96,6 +96,7 @@ fn an_entry_of_a_thread_says_what_it_is() {
         partner: None,
         delegation: None,
         code: None,
+        delivery: None,
         audience: Audience::Internal,
     });
     let document = serde_json::to_value(&event).unwrap();

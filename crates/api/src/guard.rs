@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use deskwire_api_types::{ACTING_PERSON, REQUEST_ID, decode_percent};
+use deskwire_http::problem::RefusalCode;
 use deskwire_http::request_id::RequestId;
 use deskwire_proto::id::Hash;
 use deskwire_proto::message::common::Person;
@@ -111,6 +112,7 @@ fn named(mut response: Response, id: RequestId) -> Response {
         problem.request_id = Some(id.to_string());
         let headers = std::mem::take(response.headers_mut());
         response = document(&problem);
+        response.extensions_mut().insert(RefusalCode(problem.code.into()));
         keep_headers(&mut response, headers);
     }
     let headers = response.headers_mut();

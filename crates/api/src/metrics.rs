@@ -147,6 +147,14 @@ fn links(page: &mut Page, reader: &Reader) -> Result<(), Refusal> {
     for (_, link, _, _, health) in all.iter().filter(|(_, _, state, _, _)| *state != LinkState::Closed) {
         page.sample(&[("link", link)], u64::from(health.state == HealthState::Good));
     }
+    page.family(
+        "deskwire_link_partner_session_open",
+        Kind::Gauge,
+        "1 when the partner has a session for its stream.",
+    );
+    for (_, link, _, stream, _) in all.iter().filter(|(_, _, state, _, _)| *state != LinkState::Closed) {
+        page.sample(&[("link", link)], u64::from(stream.session.is_some()));
+    }
     page.family("deskwire_links", Kind::Gauge, "Links by state.");
     let mut states: BTreeMap<&str, u64> = BTreeMap::new();
     all.iter().for_each(|(_, _, state, _, _)| *states.entry(state_word(state)).or_default() += 1);
@@ -179,18 +187,24 @@ fn open_delegations(page: &mut Page, reader: &Reader, names: &Names<'_>) -> Resu
 
 /// What operators were told of, by code. The codes are this program's own.
 fn events(page: &mut Page, reader: &Reader, names: &Names<'_>) -> Result<(), Refusal> {
-    let mut counts: BTreeMap<(&str, String), u64> = BTreeMap::new();
+    let mut of_links: BTreeMap<(&str, String), u64> = BTreeMap::new();
+    let mut of_desk: BTreeMap<String, u64> = BTreeMap::new();
     for ((no, _), event) in reader.rows().list(LINK_EVENTS, &(), usize::MAX)? {
-        let link = names.get(&no).copied().unwrap_or("");
-        *counts.entry((link, event.code.to_string())).or_default() += 1;
+        let code = event.code.to_string();
+        match names.get(&no) {
+            Some(link) => *of_links.entry((link, code)).or_default() += 1,
+            None => *of_desk.entry(code).or_default() += 1,
+        }
     }
-    page.family(
-        "deskwire_link_events",
-        Kind::Gauge,
-        "Events that operators were told of and that are kept, by code.",
-    );
-    for ((link, code), count) in counts {
+    let help = "Events of a link that operators were told of and that are kept, by code.";
+    page.family("deskwire_link_events", Kind::Gauge, help);
+    for ((link, code), count) in of_links {
         page.sample(&[("link", link), ("code", &code)], count);
+    }
+    let help = "Events of the whole desk that are kept, by code: what the care of the store has found, and the like.";
+    page.family("deskwire_desk_events", Kind::Gauge, help);
+    for (code, count) in of_desk {
+        page.sample(&[("code", &code)], count);
     }
     Ok(())
 }
@@ -221,10 +235,10 @@ fn gauges(page: &mut Page, gauges: &Gauges) {
         "Messages without effect, by who refused them and why.",
     );
     for (code, count) in gauges.refused_in.read() {
-        page.sample(&[("by", "desk"), ("code", code)], count);
+        page.sample(&[("by", "desk"), ("code", &code)], count);
     }
     for (code, count) in gauges.refused_out.read() {
-        page.sample(&[("by", "partner"), ("code", code)], count);
+        page.sample(&[("by", "partner"), ("code", &code)], count);
     }
 }
 

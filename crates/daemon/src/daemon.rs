@@ -99,7 +99,7 @@ impl Daemon {
         let upkeep = Upkeep::start(custody, engine.clone(), &config.store);
         let stop = ShutdownTrigger::new();
         let tls = Transport::Tls(ServerTls::new(&material.tls));
-        let (from_partners, from_people) = (Requests::new(), Requests::new());
+        let (from_partners, from_people) = (Requests::new(peer.as_ref()), Requests::new(Some(&api)));
         let listened = (Arc::clone(&from_partners), Arc::clone(&from_people));
         let meters = meters(listened, federation.counted(), folder.store());
         let state =

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use axum::Router;
@@ -10,8 +10,10 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use deskwire_api::metrics::{Kind, Meter, Page};
-use deskwire_engine::gauge::{Histogram, TIMES};
+use deskwire_engine::gauge::{Histogram, TIMES, Tally};
 use deskwire_federation::Numbers;
+use deskwire_http::problem::RefusalCode;
+use deskwire_http::server::Listener;
 
 /// Requests of one listener.
 pub(crate) struct Requests {
@@ -19,14 +21,19 @@ pub(crate) struct Requests {
     answered: [AtomicU64; 5],
     in_work: AtomicI64,
     took: Histogram,
+    refused: Tally,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Requests {
-    pub(crate) fn new() -> Arc<Self> {
+    /// Nothing yet; `connections` is what the listener counts itself, if there is one.
+    pub(crate) fn new(listener: Option<&Listener>) -> Arc<Self> {
         Arc::new(Self {
             answered: Default::default(),
             in_work: AtomicI64::new(0),
             took: Histogram::new(TIMES),
+            refused: Tally::default(),
+            connections: listener.map(Listener::connections).unwrap_or_default(),
         })
     }
 
@@ -46,6 +53,9 @@ async fn count(State(requests): State<Arc<Requests>>, request: Request, next: Ne
     requests.took.took(began.elapsed());
     let class = usize::from(response.status().as_u16() / 100).clamp(1, 5) - 1;
     requests.answered[class].fetch_add(1, Ordering::Relaxed);
+    if let Some(RefusalCode(code)) = response.extensions().get::<RefusalCode>() {
+        requests.refused.one(code);
+    }
     response
 }
 
@@ -80,6 +90,17 @@ fn requests(page: &mut Page, listeners: &[(&str, &Arc<Requests>)]) {
         for (class, count) in ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(&requests.answered) {
             page.sample(&[("listener", listener), ("status", class)], count.load(Ordering::Relaxed));
         }
+    }
+    let help = "Requests refused, by the code of the refusal.";
+    page.family("deskwire_http_requests_refused_total", Kind::Counter, help);
+    for (listener, requests) in listeners {
+        for (code, count) in requests.refused.read() {
+            page.sample(&[("listener", listener), ("code", &code)], count);
+        }
+    }
+    page.family("deskwire_http_connections", Kind::Gauge, "Connections that are open.");
+    for (listener, requests) in listeners {
+        page.sample(&[("listener", listener)], requests.connections.load(Ordering::Relaxed) as u64);
     }
     page.family("deskwire_http_requests_in_work", Kind::Gauge, "Requests being worked on.");
     for (listener, requests) in listeners {

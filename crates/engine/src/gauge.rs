@@ -93,19 +93,27 @@ impl Default for Gauges {
     }
 }
 
-/// Counts by a word of a fixed set: never by a text that came from outside.
+/// Counts by a word of this program's own: never by a text that came from outside.
 #[derive(Debug, Default)]
-pub struct Tally(Mutex<BTreeMap<&'static str, u64>>);
+pub struct Tally(Mutex<BTreeMap<String, u64>>);
 
 impl Tally {
     /// One more.
-    pub fn one(&self, word: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(word).or_default() += 1;
+    pub fn one(&self, word: &str) {
+        /// Far more than there are; whatever goes wrong, this does not grow.
+        const WORDS: usize = 512;
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(word) {
+            *count += 1;
+        } else {
+            let word = if counts.len() < WORDS { word } else { "other" };
+            *counts.entry(word.to_owned()).or_default() += 1;
+        }
     }
 
     /// All counts.
     #[must_use]
-    pub fn read(&self) -> BTreeMap<&'static str, u64> {
+    pub fn read(&self) -> BTreeMap<String, u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -159,9 +159,14 @@ impl IntoResponse for Problem {
         if let Some(wait) = self.retry_after {
             headers.insert(RETRY_AFTER, whole_seconds(wait).into());
         }
+        response.extensions_mut().insert(RefusalCode(self.code));
         response
     }
 }
+
+/// The code of a refusal, in the extensions of its response: for whoever counts them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalCode(pub Cow<'static, str>);
 
 const TYPE_PREFIX: &str = "urn:deskwire:problem:";
 const OWN_MEMBERS: [&str; 8] =

@@ -17,6 +17,7 @@ pub use shutdown::{Shutdown, ShutdownTrigger};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -42,6 +43,7 @@ pub enum Transport {
 pub struct Listener {
     tcp: TcpListener,
     local_addr: SocketAddr,
+    connections: Arc<AtomicUsize>,
 }
 
 /// How serving ended.
@@ -59,13 +61,19 @@ impl Listener {
     pub async fn bind(address: SocketAddr) -> Result<Self, BindError> {
         let tcp = TcpListener::bind(address).await.map_err(|source| BindError::new(address, source))?;
         let local_addr = tcp.local_addr().map_err(|source| BindError::new(address, source))?;
-        Ok(Self { tcp, local_addr })
+        Ok(Self { tcp, local_addr, connections: Arc::default() })
     }
 
     /// The address really bound.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// How many connections are open, kept up to date while it serves.
+    #[must_use]
+    pub fn connections(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.connections)
     }
 
     /// Serves `router` until `shutdown` is requested and every request in work has been answered, or
@@ -82,7 +90,7 @@ impl Listener {
         limits: Limits,
         mut shutdown: Shutdown,
     ) -> Drained {
-        let Self { tcp, local_addr } = self;
+        let Self { tcp, local_addr, connections: open } = self;
         let gate = Gate::of_connections(limits.max_connections, limits.max_connections_per_ip);
         let router = router.layer(from_fn(request::remember_route));
         let drain = limits.drain;
@@ -90,6 +98,7 @@ impl Listener {
         let mut connections = JoinSet::new();
         tracing::info!(address = %local_addr, "listening");
         loop {
+            open.store(connections.len(), Ordering::Relaxed);
             tokio::select! {
                 () = shutdown.requested() => break,
                 Some(ended) = connections.join_next() => report(ended),

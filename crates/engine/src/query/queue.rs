@@ -325,13 +325,16 @@ pub(crate) fn resting(
     Ok(found)
 }
 
+/// Items that are dropped, and whether more are left.
+pub(crate) type Doomed = (Vec<(LinkNo, Order, WaitingRow)>, bool);
+
 /// What a drop of the target drops, at most `limit` items at once, and whether more are left.
 pub(crate) fn doomed(
     rows: &impl Rows,
     read: Read<'_>,
     target: Target,
     limit: usize,
-) -> Result<(Vec<(LinkNo, Order, WaitingRow)>, bool), Refusal> {
+) -> Result<Doomed, Refusal> {
     let mut doomed = Vec::new();
     match target {
         Target::Item(item) => match find(rows, read, &item)? {
