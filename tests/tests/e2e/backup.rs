@@ -16,8 +16,30 @@ use deskwire_tests::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_desk_from_an_old_backup_gets_back_what_it_had_said_and_heard() {
     let world = World::new("a_desk_from_an_old_backup");
-    let (mut acme, kassa) = tokio::join!(Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
+    let (acme, kassa) = tokio::join!(Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
     link(&kassa, &acme, Default::default()).await;
+    restored(&world, acme, kassa).await;
+}
+
+/// The partner that holds what was lost comes by itself, as nobody can reach it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_desk_from_an_old_backup_gets_back_what_a_desk_behind_a_router_holds() {
+    let world = World::new("an_old_backup_and_a_router");
+    let (acme, kassa) = tokio::join!(Desk::new(&world, "Acme"), Desk::hidden(&world, "Kassa"));
+    link(&acme, &kassa, Default::default()).await;
+    restored(&world, acme, kassa).await;
+}
+
+/// The restored desk is the one behind the router.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_desk_behind_a_router_from_an_old_backup_gets_back_what_it_had_said_and_heard() {
+    let world = World::new("an_old_backup_behind_a_router");
+    let (acme, kassa) = tokio::join!(Desk::hidden(&world, "Acme"), Desk::new(&world, "Kassa"));
+    link(&kassa, &acme, Default::default()).await;
+    restored(&world, acme, kassa).await;
+}
+
+async fn restored(world: &World, mut acme: Desk, kassa: Desk) {
     let (ticket, delegation) = offer(&acme, "Kassa", "Before the backup").await;
     quiet(PATIENCE, &acme, &kassa).await;
 

@@ -8,12 +8,13 @@ use axum::extract::{Request, State};
 use deskwire_engine::command::link::TakeDescriptor;
 use deskwire_engine::command::pull::{AnswerPull, Pulled};
 use deskwire_engine::command::receipt::TakeReceipt;
+use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::session::TakeWelcome;
 use deskwire_engine::{Partner, Refusal};
 use deskwire_proto::code::Code;
 use deskwire_proto::document::V1;
 use deskwire_proto::limits::PULL_WAIT;
-use deskwire_proto::pull::{PullAnswer, PullHello, PullNothing, PullRequest};
+use deskwire_proto::pull::{PullAnswer, PullHello, PullNothing, PullRecover, PullRequest};
 use deskwire_proto::receipt::Receipt;
 use deskwire_proto::session::Welcome;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -83,6 +84,9 @@ impl Endpoint {
         if let Some(welcome) = &asked.welcome {
             answered |= self.take_welcome(partner, welcome).await?;
         }
+        if let Some(page) = &asked.page {
+            answered |= self.take_page(partner, page).await?;
+        }
         if let Some(receipt) = &asked.receipt {
             answered |= self.take_receipt(partner, lane, receipt).await?;
         }
@@ -104,8 +108,34 @@ impl Endpoint {
                 tracing::debug!(%link, held = session.held, "a partner that asks has opened a session");
                 Ok(true)
             }
+            // It shows that we have lost something: that comes first.
+            Err(Code::RecoveryNeeded) => Ok(true),
             Err(code) => Ok(not_taken(partner, "welcome", code)),
         }
+    }
+
+    /// Whether a page of what we lost was taken. One that is not what we lost pauses the link.
+    async fn take_page(&self, partner: &Partner, bytes: &[u8]) -> Result<bool, Refused> {
+        let page = Page::open(bytes, self.shared.engine.identity(), &partner.stream_out(), partner.keys());
+        match self.shared.engine.call(TakePage { link: partner.no, page }).await? {
+            Taken::More | Taken::Complete => Ok(true),
+            Taken::Refused(code) => Ok(not_taken(partner, "page", code)),
+        }
+    }
+
+    /// Our request for what we lost, if we did.
+    async fn lost(&self, poll: &Poll<'_>) -> Result<Option<Vec<u8>>, Refused> {
+        let link = poll.partner.no;
+        let stream = self.shared.engine.reader().stream(link).map_err(Refusal::from)?;
+        if !stream.recovery.is_some_and(|recovery| !recovery.complete) {
+            return Ok(None);
+        }
+        let time = poll.lane.time_for(self.shared.engine.now());
+        let request = self.shared.engine.call(AskPage { link, time }).await?;
+        let link = poll.partner.row.link;
+        Ok(request.map(|request| {
+            PullAnswer::Recover(PullRecover { v: V1, link, recover: request.into() }).encode()
+        }))
     }
 
     /// Whether the receipt was taken. One that does not verify never counts as delivery.
@@ -173,6 +203,10 @@ impl Endpoint {
     async fn lay_out(&self, poll: &mut Poll<'_>) -> Result<Option<Vec<u8>>, Refused> {
         let (link, upto) = (poll.partner.no, poll.upto);
         let doubt = std::mem::take(&mut poll.doubt);
+        if !doubt && let Some(request) = self.lost(poll).await? {
+            poll.lane.polls.open.store(true, Ordering::Release);
+            return Ok(Some(request));
+        }
         let answer = match self.shared.engine.call(AnswerPull { link, upto, doubt }).await? {
             Pulled::Nothing => return Ok(None),
             Pulled::Refused(code) => return Err(self.refused_at(link, code)),

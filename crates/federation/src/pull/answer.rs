@@ -7,6 +7,7 @@ use std::time::Duration;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::link::TakeDescriptor;
 use deskwire_engine::command::pull::PauseForked;
+use deskwire_engine::command::recover::AnswerRecover;
 use deskwire_engine::command::session::AnswerHello;
 use deskwire_engine::{Partner, Refusal};
 use deskwire_machine::retry::Failure;
@@ -16,7 +17,9 @@ use deskwire_proto::delivery::Delivery;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::envelope::Verified;
 use deskwire_proto::id::LinkId;
+use deskwire_proto::limits::PULL_PAGE_BYTES;
 use deskwire_proto::pull::PullAnswer;
+use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::Hello;
 
 use super::{Failed, LONGEST, Puller, Then};
@@ -48,7 +51,7 @@ impl Puller {
                 self.barren += 1;
                 self.welcome(partner, &hello.hello).await
             }
-            PullAnswer::Recover(_) => Err(unverified("answer", Code::RecoveryNotOffered)),
+            PullAnswer::Recover(recover) => self.hand_back(partner, &recover.recover).await,
             PullAnswer::Batch(batch) => self.consume(partner, batch).await,
         }
     }
@@ -73,6 +76,28 @@ impl Puller {
                 Ok(Then::Ask)
             }
             Err(code) => self.refused(code, None).await,
+        }
+    }
+
+    /// Hands the restored partner a page of what it has lost; it rides on the next request. proto-spec, section 5.7.
+    async fn hand_back(&mut self, partner: &Arc<Partner>, request: &[u8]) -> Result<Then, Failed> {
+        let opened = verify::open::<RecoverRequest>(request, partner, self.shared.us())
+            .map_err(|code| unverified("request for lost messages", code))?;
+        self.lane
+            .fresh(opened.signed.body().time)
+            .map_err(|_| unverified("request for lost messages", Code::StaleRequest))?;
+        let command = AnswerRecover { link: self.link, request: opened.signed, most: PULL_PAGE_BYTES };
+        match self.shared.engine.call(command).await? {
+            Ok(page) => {
+                tracing::info!(link = %self.link, bytes = page.len(), "handing back what the partner lost");
+                self.barren = 0;
+                self.riders.page = Some(page);
+                Ok(Then::Ask)
+            }
+            Err(code) => {
+                self.barren += 1;
+                self.refused(code, None).await
+            }
         }
     }
 
@@ -118,7 +143,7 @@ impl Puller {
                 self.shared.engine.call(PauseForked { link: self.link, other }).await?;
                 Ok(Then::Bell)
             }
-            Code::SessionUnknown | Code::RecoveryNeeded | Code::Busy => {
+            Code::SessionUnknown | Code::RecoveryNeeded | Code::RecoveryNotOffered | Code::Busy => {
                 self.barren += 1;
                 Ok(Then::Ask)
             }

@@ -76,6 +76,8 @@ impl From<Trouble> for Failed {
 struct Riders {
     receipt: Option<Vec<u8>>,
     welcome: Option<Vec<u8>>,
+    /// What the restored partner has lost.
+    page: Option<Vec<u8>>,
 }
 
 /// Asks one partner for its stream.
@@ -157,13 +159,13 @@ impl Puller {
         let answer = self.request().await?;
         // What rode on it has arrived.
         self.riders = Riders::default();
-        self.through = true;
         let then = self.take(partner, &answer, begun.elapsed()).await?;
         if self.barren >= BARREN {
             self.barren = 0;
             let words = "The partner answers again and again and brings nothing new. Deskwire goes on asking, less often.";
             return Err(Trouble::new(Failure::Unreachable, "pull-barren", words.to_owned()).into());
         }
+        self.through = true;
         self.contact().await?;
         Ok(then)
     }
@@ -185,7 +187,7 @@ impl Puller {
             time: self.lane.time_for(time),
             receipt: self.riders.receipt.clone(),
             welcome: self.riders.welcome.clone(),
-            page: None,
+            page: self.riders.page.clone(),
         };
         let body = self.shared.engine.call(ask).await?.into();
         let wanted = Wanted::Document { max: BATCH_BYTES };
