@@ -73,6 +73,12 @@ fn changed(
         if link.state == LinkState::Closed {
             continue;
         }
+        if matches!(link.state, LinkState::Quarantined(_)) {
+            // What a partner refused under the old key it has not refused under this one.
+            step.record(&Record::Resumed { no, at: step.now }, None)?;
+        } else if link.trouble.is_some() || link.retry.attempt > 0 {
+            step.record(&Record::DeliveryBack { no, at: step.now }, None)?;
+        }
         let stream = find::stream(step, no)?;
         let vouched = chosen.iter().find(|(link, _)| *link == no).map(|(_, most)| *most);
         let whole = if restored { u64::MAX } else { stream.out_length };
