@@ -21,6 +21,7 @@ use deskwire_store::table::{
 
 use crate::harness::{Desk, LINK, batch, because, deliver, linked, person, session, settle, take_receipt};
 use crate::rebuild::all;
+use crate::recovery::recover;
 
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
@@ -513,4 +514,27 @@ fn a_receipt_that_contradicts_an_earlier_one_changes_nothing_and_is_kept_as_evid
         "the first stands"
     );
     sound(shop, acme);
+}
+
+/// What was parked when the backup was made, and sent again afterwards, must not be offered to be sent once more.
+#[test]
+fn fault_118_what_was_parked_in_a_backup_and_sent_since_is_struck_when_it_comes_back() {
+    let (mut shop, mut acme) = at_work();
+    acme.comment(1, "parked", Audience::Thread).unwrap();
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    for (_, item) in waiting(&acme) {
+        park(&mut acme, item).unwrap();
+    }
+    let copy = acme.copy();
+    assert_eq!(retry_link(&mut acme).count, 2);
+    settle(&mut shop, &mut acme);
+    assert_eq!((comments(&shop, 1), state(&shop, 1)), (1, State::Resolved));
+    let mut acme = acme.restore(&copy);
+    assert_eq!(acme.stream().parked, 2);
+    recover(&mut acme, &mut shop);
+    assert_eq!((acme.stream().parked, parked(&acme)), (0, Vec::new()));
+    assert_eq!(state(&acme, 1), State::Resolved);
+    settle(&mut shop, &mut acme);
+    assert_eq!((comments(&shop, 1), comments(&acme, 1)), (1, 1));
+    sound(acme, shop);
 }

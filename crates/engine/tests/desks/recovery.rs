@@ -67,7 +67,7 @@ pub(crate) fn fetch(restored: &mut Desk, other: &mut Desk, most: usize) -> usize
 }
 
 /// The whole recovery of a desk: hello, pages, then the partner's stream.
-fn recover(restored: &mut Desk, other: &mut Desk) {
+pub(crate) fn recover(restored: &mut Desk, other: &mut Desk) {
     assert_eq!(hello(restored, other), Err(Code::RecoveryNeeded));
     fetch(restored, other, BATCH_BYTES);
     send_again(other, restored);
