@@ -37,6 +37,9 @@ pub struct Comment {
     /// For this desk's own: how far it has come, one per partner it goes to; empty for what stays here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deliveries: Vec<Delivery>,
+    /// Why it has no effect, if its desk has disowned it: somebody else had that desk's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_effect: Option<String>,
 }
 
 /// How far one item has come on its way to one partner.

@@ -29,6 +29,7 @@ pub(crate) fn comment(ticket: &Label, comment: &Comment) -> api::Comment {
         edited: comment.edited.map(time),
         retracted: comment.retracted,
         deliveries: deliveries(&comment.deliveries),
+        no_effect: comment.aside.as_ref().map(|why| why.words.to_string()),
     }
 }
 

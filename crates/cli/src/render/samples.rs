@@ -123,6 +123,7 @@ pub(crate) fn ticket_detail() -> TicketDetail {
             edited: None,
             retracted: false,
             deliveries: vec![],
+            no_effect: None,
         })
     };
     TicketDetail {

@@ -117,7 +117,8 @@ fn said(comment: &Comment, style: Style) -> String {
         style.bold(&who),
         audience(&comment.audience, style)
     );
-    line + &indent(&body, 4) + &indent(&deliveries(&comment.deliveries, style), 4)
+    let disowned = comment.no_effect.as_ref().map(|why| style.red(why)).unwrap_or_default();
+    line + &indent(&body, 4) + &indent(&disowned, 4) + &indent(&deliveries(&comment.deliveries, style), 4)
 }
 
 fn attached(info: &FileInfo, style: Style) -> String {

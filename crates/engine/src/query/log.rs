@@ -137,7 +137,7 @@ fn sent(
     let Record::Numbered { signed, hash, .. } = reader.record(row.signed)? else {
         return Err(broken("a numbered message is another record"));
     };
-    let outcome = match refusal(reader, link, &row)? {
+    let outcome = match row.aside.clone().map_or_else(|| refusal(reader, link, &row), |why| Ok(Some(why)))? {
         Some(why) => not_applied(why),
         None if seq <= stream.acked => Outcome::Applied,
         None => Outcome::Unacknowledged,
@@ -160,10 +160,10 @@ fn received(reader: &Reader, link: LinkNo, seq: u64) -> Result<LogEntry, Refusal
     let Record::Received(message) = reader.record(row.entry)? else {
         return Err(broken("a received message is another record"));
     };
-    let outcome = match row.refused {
-        Some((true, why)) => Outcome::Unsupported(why),
-        Some((false, why)) => Outcome::Refused(why),
-        None => Outcome::Applied,
+    let outcome = match (row.refused, row.aside) {
+        (Some((true, why)), _) => Outcome::Unsupported(why),
+        (Some((false, why)), _) | (None, Some(why)) => Outcome::Refused(why),
+        (None, None) => Outcome::Applied,
     };
     entry(reader, row.entry, (message.signed.into_vec(), row.hash), (outcome, Some(row.at)))
 }

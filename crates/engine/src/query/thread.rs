@@ -76,6 +76,8 @@ pub struct Comment {
     pub retracted: bool,
     /// How far an own one has come.
     pub deliveries: Vec<Delivery>,
+    /// Why a partner's one has no effect: its desk has disowned it.
+    pub aside: Option<Refused>,
 }
 
 /// Something that happened.
@@ -227,6 +229,7 @@ fn own_comment(lookup: &Lookup<'_>, at: EntryRef, row: ThreadRow) -> Result<Comm
         edited: None,
         retracted: false,
         deliveries: delivery::all(lookup, row.at, &row.shared)?,
+        aside: row.aside,
     })
 }
 
@@ -250,6 +253,7 @@ fn partner_said(
                 edited: None,
                 retracted: false,
                 deliveries: Vec::new(),
+                aside: row.aside,
             }));
         }
         Some(Facts::CommentEdit(facts)) => {
@@ -314,7 +318,7 @@ fn event(lookup: &Lookup<'_>, at: EntryRef, no: DelegationNo, row: &ThreadRow) -
         partner: Some(lookup.partner(delegation.link)?.row.partner_name.clone()),
         theirs: matches!(row.author, Author::Partner(_)),
         delegation: Some(delegation.id),
-        refused: row.shared.iter().find_map(|shared| shared.refused.clone()),
+        refused: row.aside.clone().or_else(|| row.shared.iter().find_map(|shared| shared.refused.clone())),
         delivery: undelivered(delivery::all(lookup, row.at, &row.shared)?),
         audience: seen_by(lookup, &row.audience)?,
     })
