@@ -17,6 +17,8 @@ use crate::rate::{Budget, Meter, Rate};
 const REQUESTS: usize = 16;
 /// Requests of one partner in a minute; batches with something new in them are free.
 const REQUESTS_PER_MINUTE: u32 = 600;
+/// Tries in a minute that signs of life of one partner may cause.
+const CONTACTS_PER_MINUTE: u32 = 120;
 /// Bytes that one partner may have this desk store within an hour without saying anything new: hellos, and receipts for
 /// what it has receipts for.
 const IDLE_BYTES_PER_HOUR: u64 = 16 * 1024 * 1024;
@@ -41,6 +43,9 @@ pub(crate) struct Lane {
     pub(crate) verifying: Semaphore,
     /// Requests of the partner, but for those that brought its stream forward.
     pub(crate) meter: Meter,
+    /// Signs of life after which a failed delivery is tried again at once. Each try is stored, so a partner that comes all
+    /// the time and refuses everything waits for the schedule.
+    pub(crate) contacts: Meter,
     /// What the partner has this desk store without saying anything new.
     pub(crate) idle: Budget,
     /// Files that the partner may be reading.
@@ -66,6 +71,7 @@ impl Default for Lane {
             requests: Arc::new(Semaphore::new(REQUESTS)),
             verifying: Semaphore::new(1),
             meter: Meter::new(Rate::per_minute(REQUESTS_PER_MINUTE)),
+            contacts: Meter::new(Rate::per_minute(CONTACTS_PER_MINUTE)),
             idle: Budget::per_hour(IDLE_BYTES_PER_HOUR),
             downloads: Arc::new(Semaphore::new(DOWNLOADS)),
             bell: watch::Sender::new(0),

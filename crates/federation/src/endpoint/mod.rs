@@ -115,7 +115,9 @@ impl Endpoint {
         let Ok(Some(partner)) = self.shared.partner(link) else { return };
         let done = match &partner.row.state {
             LinkState::Quarantined(_) => engine.call(Resume { link }).await,
-            _ if partner.row.trouble.is_some() || partner.row.retry.attempt > 0 => {
+            _ if (partner.row.trouble.is_some() || partner.row.retry.attempt > 0)
+                && lane.contacts.spend().is_ok() =>
+            {
                 engine.call(Contact { link }).await
             }
             _ => return,
