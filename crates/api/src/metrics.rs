@@ -15,7 +15,8 @@ use deskwire_engine::gauge::Gauges;
 use deskwire_engine::query::{self, Health, HealthState};
 use deskwire_engine::{Reader, Refusal};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::row::LinkState;
+use deskwire_store::local::LinkNo;
+use deskwire_store::row::{LinkState, StreamRow};
 use deskwire_store::table::{LINK_EVENTS, OPEN_DELEGATIONS, Rows};
 
 pub use page::{Kind, Page};
@@ -65,111 +66,107 @@ fn desk(page: &mut Page, reader: &Reader, started: Timestamp) {
     page.sample(&[], tail.group);
 }
 
+/// One link, as it is measured.
+struct Measured {
+    no: LinkNo,
+    name: String,
+    state: LinkState,
+    stream: StreamRow,
+    health: Health,
+}
+
+/// What is measured of one link: nothing where there is nothing to say.
+enum Value {
+    Count(u64),
+    Millis(u64),
+    Signed(i64),
+    Nothing,
+}
+
+type Measure = (&'static str, &'static str, fn(&Measured, Timestamp) -> Value);
+
+/// What is measured of each link that has not ended.
+const MEASURES: &[Measure] = &[
+    ("deskwire_link_waiting_items", "Items accepted and without a number.", |link, _| {
+        Value::Count(link.health.waiting)
+    }),
+    ("deskwire_link_unacknowledged_messages", "Numbered messages that no receipt covers.", |link, _| {
+        Value::Count(link.health.unacknowledged)
+    }),
+    (
+        "deskwire_link_parked_items",
+        "Items taken out of the queue until somebody sends them again.",
+        |link, _| Value::Count(link.health.parked),
+    ),
+    (
+        "deskwire_link_oldest_item_age_seconds",
+        "Age of the oldest item neither delivered nor parked; 0 for none.",
+        |link, now| Value::Millis(link.health.oldest.map_or(0, |since| now.since(since))),
+    ),
+    ("deskwire_link_late", "1 when something has not been delivered for more than an hour.", |link, _| {
+        Value::Count(u64::from(link.health.late))
+    }),
+    ("deskwire_link_failed_attempts", "Failed tries since the last contact.", |link, _| {
+        Value::Count(u64::from(link.health.failures))
+    }),
+    (
+        "deskwire_link_last_contact_time_seconds",
+        "When an authenticated word of the partner last came, seconds since 1970.",
+        |link, _| link.health.last_contact.map_or(Value::Nothing, |at| Value::Millis(at.0)),
+    ),
+    (
+        "deskwire_link_clock_ahead_seconds",
+        "By how much the partner's clock is ahead of this one's.",
+        |link, _| link.health.skew.map_or(Value::Nothing, |skew| Value::Signed(skew.ahead)),
+    ),
+    ("deskwire_link_partner_instances", "Starts of the partner's daemon that are remembered.", |link, _| {
+        Value::Count(link.health.instances_retired as u64 + u64::from(link.health.instance_since.is_some()))
+    }),
+    ("deskwire_link_partner_session_open", "1 when the partner has a session for its stream.", |link, _| {
+        Value::Count(u64::from(link.stream.session.is_some()))
+    }),
+    ("deskwire_link_healthy", "1 when nothing stands in the way of a link.", |link, _| {
+        Value::Count(u64::from(link.health.state == HealthState::Good))
+    }),
+];
+
 /// One line for each link and measure. A measure is one family, so all links are read first.
 fn links(page: &mut Page, reader: &Reader) -> Result<(), Refusal> {
     let mut all = Vec::new();
     for partner in reader.partners()? {
         let stream = reader.stream(partner.no)?;
         let health = query::health(reader, &partner, &stream)?;
-        all.push((partner.no, partner.row.name.to_string(), partner.row.state.clone(), stream, health));
+        let (name, state) = (partner.row.name.to_string(), partner.row.state.clone());
+        all.push(Measured { no: partner.no, name, state, stream, health });
     }
     let now = reader.now();
-    let age = |since: Option<Timestamp>| since.map_or(0, |since| now.since(since));
-    let mut each = |name: &str, kind: Kind, help: &str, value: &dyn Fn(&Health) -> Option<Value>| {
-        page.family(name, kind, help);
-        for (_, link, state, _, health) in &all {
-            if *state == LinkState::Closed {
-                continue;
-            }
-            match value(health) {
-                Some(Value::Count(count)) => page.sample(&[("link", link)], count),
-                Some(Value::Millis(millis)) => page.sample_seconds(&[("link", link)], millis),
-                Some(Value::Signed(millis)) => page.sample_signed_seconds(&[("link", link)], millis),
-                None => {}
+    for (name, help, value) in MEASURES {
+        page.family(name, Kind::Gauge, help);
+        for link in all.iter().filter(|link| link.state != LinkState::Closed) {
+            let labels = [("link", link.name.as_str())];
+            match value(link, now) {
+                Value::Count(count) => page.sample(&labels, count),
+                Value::Millis(millis) => page.sample_seconds(&labels, millis),
+                Value::Signed(millis) => page.sample_signed_seconds(&labels, millis),
+                Value::Nothing => {}
             }
         }
-    };
-    let count = |value: u64| Some(Value::Count(value));
-    each("deskwire_link_waiting_items", Kind::Gauge, "Items accepted and without a number.", &|health| {
-        count(health.waiting)
-    });
-    each(
-        "deskwire_link_unacknowledged_messages",
-        Kind::Gauge,
-        "Numbered messages that no receipt covers.",
-        &|health| count(health.unacknowledged),
-    );
-    each(
-        "deskwire_link_parked_items",
-        Kind::Gauge,
-        "Items taken out of the queue until somebody sends them again.",
-        &|health| count(health.parked),
-    );
-    each(
-        "deskwire_link_oldest_item_age_seconds",
-        Kind::Gauge,
-        "Age of the oldest item neither delivered nor parked; 0 for none.",
-        &|health| Some(Value::Millis(age(health.oldest))),
-    );
-    each(
-        "deskwire_link_late",
-        Kind::Gauge,
-        "1 when something has not been delivered for more than an hour.",
-        &|health| count(u64::from(health.late)),
-    );
-    each("deskwire_link_failed_attempts", Kind::Gauge, "Failed tries since the last contact.", &|health| {
-        count(u64::from(health.failures))
-    });
-    each(
-        "deskwire_link_last_contact_time_seconds",
-        Kind::Gauge,
-        "When an authenticated word of the partner last came, seconds since 1970.",
-        &|health| health.last_contact.map(|at| Value::Millis(at.0)),
-    );
-    each(
-        "deskwire_link_clock_ahead_seconds",
-        Kind::Gauge,
-        "By how much the partner's clock is ahead of this one's.",
-        &|health| health.skew.map(|skew| Value::Signed(skew.ahead)),
-    );
-    each(
-        "deskwire_link_partner_instances",
-        Kind::Gauge,
-        "Starts of the partner's daemon that are remembered.",
-        &|health| count(health.instances_retired as u64 + u64::from(health.instance_since.is_some())),
-    );
+    }
     page.family("deskwire_link_messages_total", Kind::Counter, "Length of each stream of a link.");
-    for (_, link, _, stream, _) in &all {
-        page.sample(&[("link", link), ("direction", "out")], stream.out_length);
-        page.sample(&[("link", link), ("direction", "in")], stream.in_length);
-    }
-    page.family("deskwire_link_healthy", Kind::Gauge, "1 when nothing stands in the way of a link.");
-    for (_, link, _, _, health) in all.iter().filter(|(_, _, state, _, _)| *state != LinkState::Closed) {
-        page.sample(&[("link", link)], u64::from(health.state == HealthState::Good));
-    }
-    page.family(
-        "deskwire_link_partner_session_open",
-        Kind::Gauge,
-        "1 when the partner has a session for its stream.",
-    );
-    for (_, link, _, stream, _) in all.iter().filter(|(_, _, state, _, _)| *state != LinkState::Closed) {
-        page.sample(&[("link", link)], u64::from(stream.session.is_some()));
+    for link in &all {
+        page.sample(&[("link", &link.name), ("direction", "out")], link.stream.out_length);
+        page.sample(&[("link", &link.name), ("direction", "in")], link.stream.in_length);
     }
     page.family("deskwire_links", Kind::Gauge, "Links by state.");
     let mut states: BTreeMap<&str, u64> = BTreeMap::new();
-    all.iter().for_each(|(_, _, state, _, _)| *states.entry(state_word(state)).or_default() += 1);
+    all.iter().for_each(|link| *states.entry(state_word(&link.state)).or_default() += 1);
     states.into_iter().for_each(|(state, count)| page.sample(&[("state", state)], count));
-    open_delegations(page, reader, &all.iter().map(|(no, link, ..)| (*no, link.as_str())).collect())?;
-    events(page, reader, &all.iter().map(|(no, link, ..)| (*no, link.as_str())).collect())
+    let names = all.iter().map(|link| (link.no, link.name.as_str())).collect();
+    open_delegations(page, reader, &names)?;
+    events(page, reader, &names)
 }
 
-enum Value {
-    Count(u64),
-    Millis(u64),
-    Signed(i64),
-}
-
-type Names<'a> = BTreeMap<deskwire_store::local::LinkNo, &'a str>;
+type Names<'a> = BTreeMap<LinkNo, &'a str>;
 
 fn open_delegations(page: &mut Page, reader: &Reader, names: &Names<'_>) -> Result<(), Refusal> {
     page.family(
