@@ -32,6 +32,11 @@ pub(crate) fn set_aside(folder: &Path) -> Result<()> {
     fs::rename(&view, folder.join(ASIDE)).map_err(doing)
 }
 
+/// Whether there is a view set aside, so that the one in its place is not complete.
+pub(crate) fn has_set_aside(folder: &Path) -> bool {
+    folder.join(ASIDE).exists()
+}
+
 /// Deletes the view set aside, if there is one.
 pub(crate) fn delete_set_aside(folder: &Path) -> Result<()> {
     delete(&folder.join(ASIDE))

@@ -258,11 +258,8 @@ impl Cursor {
         Self { layer, from, until, direction, ahead: VecDeque::new(), chunk, exhausted: false }
     }
 
-    /// The key of the next row.
-    pub(crate) fn peek(&mut self) -> Option<&[u8]> {
-        if self.ahead.is_empty() && !self.exhausted {
-            self.fill();
-        }
+    /// The key of the next row, after [`Cursor::fill`].
+    pub(crate) fn first(&self) -> Option<&[u8]> {
         self.ahead.front().map(|(key, _)| key.as_slice())
     }
 
@@ -271,7 +268,11 @@ impl Cursor {
         self.ahead.pop_front()
     }
 
-    fn fill(&mut self) {
+    /// Looks ahead, unless that was done already or nothing more comes.
+    pub(crate) fn fill(&mut self) {
+        if !self.ahead.is_empty() || self.exhausted {
+            return;
+        }
         let gathered = self.layer.gathered();
         if is_empty(&self.from, &self.until) {
             self.exhausted = true;
@@ -325,9 +326,11 @@ mod tests {
     }
 
     fn keys(cursor: &mut Cursor) -> Vec<String> {
-        std::iter::from_fn(|| cursor.peek().is_some().then(|| cursor.pop()).flatten())
-            .map(|(key, _)| String::from_utf8(key).unwrap())
-            .collect()
+        let next = || {
+            cursor.fill();
+            cursor.pop()
+        };
+        std::iter::from_fn(next).map(|(key, _)| String::from_utf8(key).unwrap()).collect()
     }
 
     #[test]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use deskwire_store::journal::Journal;
 use deskwire_store::{
-    Disk, DiskBlobs, Error, JournalId, JournalReader, Opened, RebuildReason, Result, Snapshots, View, ViewState,
+    Disk, DiskBlobs, Error, JournalId, JournalReader, Opened, RebuildReason, Result, Snapshots, View,
+    ViewState,
 };
 
 use crate::Options;
-use crate::aside::set_aside;
+use crate::aside::{has_set_aside, set_aside};
 use crate::disk::OsDisk;
 use crate::folder::{FolderLock, Format, check_format, write_format};
 use crate::keeper::SledKeeper;
@@ -120,9 +121,7 @@ fn open_view(
     };
     let reason = match Marker::new(folder).judge(options.schema, &folder.join(FOLDER))? {
         Some(reason) => reason,
-        None => match try_open()
-            .and_then(|view| Ok((RebuildReason::of_position(journal, view.position()?)?, view)))
-        {
+        None => match try_open().and_then(|view| Ok((unfit(folder, journal, &view)?, view))) {
             Ok((None, view)) => return Ok((view, ViewState::Intact)),
             Ok((Some(reason), view)) => {
                 drop(view);
@@ -135,4 +134,13 @@ fn open_view(
     tracing::info!(%reason, "the view is rebuilt from the journal");
     set_aside(folder)?;
     Ok((try_open()?, ViewState::NeedsRebuild(reason)))
+}
+
+/// Why a view that could be opened cannot be brought up to date. One to which nothing was handed over yet can, from the
+/// beginning, if the journal has that; unless it was to take the place of one that was set aside.
+fn unfit(folder: &Path, journal: &dyn JournalReader, view: &SledView) -> Result<Option<RebuildReason>> {
+    if journal.start().group == 0 && view.is_blank()? && !has_set_aside(folder) {
+        return Ok(None);
+    }
+    RebuildReason::of_position(journal, view.position()?)
 }

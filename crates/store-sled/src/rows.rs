@@ -186,6 +186,12 @@ impl SledRows {
         .map(Some)
     }
 
+    /// Whether nothing was ever handed over: no rows, no position.
+    pub(crate) fn is_blank(&self) -> Result<bool> {
+        let db = self.db_to_read()?;
+        self.guard(|| db.iter().next().transpose()).map(|row| row.is_none())
+    }
+
     /// Deletes every row and the position.
     pub(crate) fn clear(&self) -> Result<()> {
         let db = self.db()?;

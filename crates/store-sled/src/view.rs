@@ -1,6 +1,7 @@
 //! The view: rows in sled, with those that sled does not have yet before them.
 
 use std::cmp::Ordering;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -9,7 +10,7 @@ use deskwire_store::{Batch, Direction, Error, Position, Result, View, VisitRow};
 
 use crate::Options;
 use crate::folder::FolderLock;
-use crate::fresh::{Cursor, Fresh};
+use crate::fresh::{Change, Cursor, Fresh};
 use crate::marker::Marker;
 use crate::room::ViewRoom;
 use crate::rows::{SledRange, SledRows};
@@ -47,7 +48,14 @@ impl SledView {
     pub(crate) fn close(&self) -> Result<bool> {
         self.fresh.drain();
         self.end();
+        // Whoever reads on is told that it is closed.
+        self.fresh.clear();
         self.rows.close()
+    }
+
+    /// Whether it is as new. Rows gathered for a new view go with the process when that is killed.
+    pub(crate) fn is_blank(&self) -> Result<bool> {
+        self.rows.is_blank()
     }
 
     /// The room kept for the view.
@@ -117,14 +125,8 @@ impl View for SledView {
         }
         // In this order: what moves from the layers to sled meanwhile is seen in one of them at least.
         let layers = self.fresh.cursors(start, end, direction);
-        let mut merge =
-            Merge { layers, sled: self.rows.range(start, end, direction)?, ahead: None, direction };
-        while let Some((key, value)) = merge.next()? {
-            if visit(&key, &value).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        let sled = self.rows.range(start, end, direction)?;
+        Merge { layers, sled, ahead: None, direction }.each(visit)
     }
 
     fn apply(&self, batch: &Batch, position: &Position) -> Result<()> {
@@ -157,47 +159,60 @@ impl View for SledView {
 struct Merge<'a> {
     layers: Vec<Cursor>,
     sled: SledRange<'a>,
-    /// The next row of sled.
+    /// The next row of sled; `None` where that is not known.
     ahead: Option<Option<(sled::IVec, sled::IVec)>>,
     direction: Direction,
 }
 
 impl Merge<'_> {
-    fn next(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+    /// Shows row after row.
+    fn each(&mut self, visit: &mut VisitRow<'_>) -> Result<()> {
         loop {
+            self.layers.iter_mut().for_each(Cursor::fill);
             if self.ahead.is_none() {
                 self.ahead = Some(self.sled.next()?);
             }
-            let Some(key) = self.first_key() else { return Ok(None) };
-            let mut newest = None;
-            for layer in &mut self.layers {
-                if layer.peek() == Some(&key) {
-                    newest = newest.or(layer.pop().map(|(_, change)| change));
-                }
-            }
-            let stored = match self.ahead.take() {
-                Some(Some((at, value))) if at == key => Some(value),
-                other => {
-                    self.ahead = other;
-                    None
-                }
+            let Some((first, stored)) = self.first() else { return Ok(()) };
+            let stored = if stored { self.ahead.take().flatten() } else { None };
+            let newest = first.and_then(|first| self.take(first));
+            let shown = match (&newest, &stored) {
+                (Some((key, Some(value))), _) => visit(key, value),
+                (None, Some((key, value))) => visit(key, value),
+                (Some((_, None)), _) | (None, None) => ControlFlow::Continue(()),
             };
-            match (newest, stored) {
-                (Some(Some(value)), _) => return Ok(Some((key, value))),
-                (None, Some(value)) => return Ok(Some((key, value.to_vec()))),
-                (Some(None), _) | (None, None) => {}
+            if shown.is_break() {
+                return Ok(());
             }
         }
     }
 
-    /// The key that comes first.
-    fn first_key(&mut self) -> Option<Vec<u8>> {
+    /// Which layer has the row that comes first, and whether sled has it; `None` at the end.
+    fn first(&self) -> Option<(Option<usize>, bool)> {
         let stored = self.ahead.as_ref().and_then(Option::as_ref).map(|(key, _)| key.as_ref());
-        let keys = self.layers.iter_mut().filter_map(Cursor::peek).chain(stored);
-        let first = keys.min_by(|one, other| match self.direction {
-            Direction::Forward => one.cmp(other),
-            Direction::Backward => Ordering::reverse(one.cmp(other)),
-        });
-        first.map(<[u8]>::to_vec)
+        let mut first = stored.map(|key| (key, None, true));
+        for (place, layer) in self.layers.iter().enumerate() {
+            let Some(key) = layer.first() else { continue };
+            let order = first.map_or(Ordering::Less, |(other, ..)| match self.direction {
+                Direction::Forward => key.cmp(other),
+                Direction::Backward => other.cmp(key),
+            });
+            first = match (order, first) {
+                (Ordering::Less, _) => Some((key, Some(place), false)),
+                (Ordering::Equal, Some((key, layer, stored))) => Some((key, layer.or(Some(place)), stored)),
+                (Ordering::Equal | Ordering::Greater, first) => first,
+            };
+        }
+        first.map(|(_, layer, stored)| (layer, stored))
+    }
+
+    /// Takes the next row of a layer, and passes over it in the layers behind.
+    fn take(&mut self, first: usize) -> Option<(Vec<u8>, Change)> {
+        let (key, change) = self.layers[first].pop()?;
+        for layer in &mut self.layers[first + 1..] {
+            if layer.first() == Some(key.as_slice()) {
+                layer.pop();
+            }
+        }
+        Some((key, change))
     }
 }
