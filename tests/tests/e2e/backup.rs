@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use deskwire_api_types::{Audience, CommentRequest, Direction, LogQuery};
+use deskwire_api_types::{Audience, CommentRequest, DelegateRequest, Direction, LogQuery, NewTicket};
 use deskwire_tests::{
     answers,
     cli::assert_sentence,
@@ -82,6 +82,52 @@ async fn restored(world: &World, mut acme: Desk, kassa: Desk) {
     quiet(PATIENCE, &acme, &kassa).await;
     let shown = serde_json::to_string(&kassa.client().ticket(&theirs).await.unwrap()).unwrap();
     assert!(shown.contains("Thank you"), "{shown}");
+}
+
+/// The middle of a chain: its ticket comes back once, between the same two partners, and nothing goes on twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_middle_of_a_chain_from_an_old_backup_stands_between_the_same_two_again() {
+    let world = World::new("the_middle_of_a_chain");
+    let (shop, mut acme, kassa) =
+        tokio::join!(Desk::new(&world, "Shop"), Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
+    link(&shop, &acme, Default::default()).await;
+    link(&acme, &kassa, Default::default()).await;
+    acme.stop().await;
+    let (kept, lost) = (world.path("kept"), world.path("lost"));
+    copy(&acme.folder, &kept);
+    acme.start().await;
+
+    acme.client().new_ticket(&NewTicket { title: "Its own".into(), ..Default::default() }).await.unwrap();
+    let (_, from_shop) = offer(&shop, "Acme", "Dead register").await;
+    let ticket = accept(&acme, &from_shop.id).await.own.ticket;
+    let link = link_with(&acme, "Kassa").await.name;
+    let onward = DelegateRequest { link, ..Default::default() };
+    let onward = acme.client().delegate(&ticket, &onward).await.unwrap();
+    accept(&kassa, &onward.id).await;
+    quiet(PATIENCE, &acme, &kassa).await;
+    quiet(PATIENCE, &acme, &shop).await;
+    let before = (told(&acme, "Shop").await, told(&acme, "Kassa").await, told(&kassa, "Acme").await);
+
+    acme.stop().await;
+    fs::rename(&acme.folder, &lost).unwrap();
+    fs::rename(&kept, &acme.folder).unwrap();
+    acme.start().await;
+    for partner in ["Shop", "Kassa"] {
+        until("What came back", async || {
+            let events = link_with(&acme, partner).await.events;
+            Ok(events.into_iter().find(|event| event.code == "recovered"))
+        })
+        .await;
+    }
+    quiet(PATIENCE, &acme, &kassa).await;
+    quiet(PATIENCE, &acme, &shop).await;
+    let after = (told(&acme, "Shop").await, told(&acme, "Kassa").await, told(&kassa, "Acme").await);
+    answers::assert_same("with the shop", &before.0, &after.0);
+    answers::assert_same("with Kassa", &before.1, &after.1);
+    answers::assert_same("at Kassa", &before.2, &after.2);
+    let tickets = acme.client().tickets(&Default::default()).await.unwrap().tickets;
+    assert_eq!(tickets.len(), 1, "the case has one ticket; the desk's own one is gone: {tickets:?}");
+    assert_eq!(tickets[0].number, ticket);
 }
 
 /// What a desk says of its delegations with a partner, and of every message both ways.
