@@ -22,7 +22,7 @@ impl Desk {
             folder: around.path().join("acme"),
             name: Label::new("Acme Service").unwrap(),
             prefix: None,
-            listen: Some("127.0.0.1:0".parse().unwrap()),
+            listen: Some(Listen(Some("127.0.0.1:0".parse().unwrap()))),
             endpoints: List::default(),
             person: Label::new("Anna").unwrap(),
             recovery_file: None,

@@ -1,5 +1,7 @@
 //! Partners refuse a descriptor that is not newer than the last: a desk that forgot its version could not be changed.
 
+use std::net::SocketAddr;
+
 use deskwire_proto::text::Label;
 
 use super::*;
@@ -20,7 +22,7 @@ fn new_desk() -> Desk {
         folder: around.path().join("acme"),
         name: Label::new("Acme").unwrap(),
         prefix: None,
-        listen: Some("127.0.0.1:8441".parse().unwrap()),
+        listen: Some(Listen(Some("127.0.0.1:8441".parse().unwrap()))),
         endpoints: List::default(),
         person: Label::new("Anna").unwrap(),
         recovery_file: None,
@@ -33,7 +35,7 @@ fn new_desk() -> Desk {
 
 impl Desk {
     fn says(&self, port: u16, now: u64) -> Vec<u8> {
-        let listen = SocketAddr::from(([127, 0, 0, 1], port));
+        let listen = Listen(Some(SocketAddr::from(([127, 0, 0, 1], port))));
         let identity = identity(&self.folder, &self.config, &self.material, listen, Timestamp(now)).unwrap();
         identity.descriptor().raw().to_vec()
     }
@@ -64,7 +66,7 @@ fn a_key_that_is_not_of_the_log_is_refused() {
     let (desk, other) = (new_desk(), new_desk());
     fs::copy(other.folder.signing_key(), desk.folder.signing_key()).unwrap();
     let material = Material::load(&desk.folder, &desk.config).unwrap();
-    let listen = SocketAddr::from(([127, 0, 0, 1], 1));
+    let listen = Listen(Some(SocketAddr::from(([127, 0, 0, 1], 1))));
     let error = identity(&desk.folder, &desk.config, &material, listen, Timestamp(1)).unwrap_err();
     assert_eq!(error.code, "signing-key-not-newest");
 }
@@ -73,9 +75,9 @@ fn a_key_that_is_not_of_the_log_is_refused() {
 fn an_address_that_says_nothing_is_not_announced() {
     let file = "[desk]\nname = \"A\"\nprefix = \"A\"\n";
     let config = Config::load(&Sources::of_file("x", file)).unwrap();
-    assert!(announced(&config, "0.0.0.0:8441".parse().unwrap()).is_empty());
-    assert!(announced(&config, "[::]:8441".parse().unwrap()).is_empty());
-    let shown = |address: &str| announced(&config, address.parse().unwrap())[0].to_string();
+    assert!(announced(&config, Listen(Some("0.0.0.0:8441".parse().unwrap()))).is_empty());
+    assert!(announced(&config, Listen(Some("[::]:8441".parse().unwrap()))).is_empty());
+    let shown = |address: &str| announced(&config, Listen(Some(address.parse().unwrap())))[0].to_string();
     assert_eq!(shown("192.0.2.1:8441"), "https://192.0.2.1:8441");
     assert_eq!(shown("[2001:db8::1]:443"), "https://[2001:db8::1]:443");
 }
