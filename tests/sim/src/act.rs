@@ -8,6 +8,7 @@ use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::delegate::Delegate;
 use deskwire_engine::command::file::AttachFile;
 use deskwire_engine::command::link::Resume;
+use deskwire_engine::command::queue::{DropItems, Park, Retry, Target};
 use deskwire_engine::command::ticket::{NewTicket, SetStatus};
 use deskwire_engine::{Command, Fault, Keyed, Refusal};
 use deskwire_machine::chunks::ChunkHasher;
@@ -93,12 +94,45 @@ impl World {
         if self.script.of_thousand(60) {
             return self.repeat(desk);
         }
+        if self.script.of_thousand(25) {
+            return self.queue(desk);
+        }
         let Some(act) = self.choose(desk) else { return };
         self.begin(desk, act);
     }
 
     fn originals(&self) -> usize {
         self.at_address.len()
+    }
+
+    /// An operator takes what waits for a link out of the queue, sends it again, or drops it.
+    fn queue(&mut self, desk: usize) {
+        let links = self.links_of(desk);
+        let Some(&link) = self.script.pick(&links) else { return };
+        match self.script.below(5) {
+            0..=1 => {
+                self.report.count("queues parked");
+                let (target, by) = (Target::Link(self.number(desk, link)), operator());
+                self.call(desk, Park { target, by }, |_, _| {});
+            }
+            2..=3 => self.send_again(desk, link),
+            _ => self.drop_all(desk, link),
+        }
+    }
+
+    /// An operator drops what has no number yet.
+    pub(crate) fn drop_all(&mut self, desk: usize, link: usize) {
+        self.report.count("queues dropped");
+        let (target, by) = (Target::Link(self.number(desk, link)), operator());
+        self.call(desk, DropItems { target, by }, |_, _| {});
+    }
+
+    /// An operator sends everything again that was parked.
+    pub(crate) fn send_again(&mut self, desk: usize, link: usize) {
+        self.report.count("queues sent again");
+        self.model.reached(desk, link);
+        let target = Target::Link(self.number(desk, link));
+        self.call(desk, Retry { target, parked: true }, |_, _| {});
     }
 
     /// An operator lets a link that was refused be tried again.
@@ -490,6 +524,10 @@ impl Words {
             EventKind::Offer | EventKind::Rate | EventKind::LinkClose => return None,
         })
     }
+}
+
+fn operator() -> Person {
+    Person { name: Some(label("The operator")), function: None }
 }
 
 fn label(text: &str) -> Label {

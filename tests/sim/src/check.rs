@@ -251,7 +251,10 @@ impl World {
                 if self.is_stopped(link) {
                     continue;
                 }
-                if stream.waiting > 0 || stream.acked < stream.out_length || row.state != LinkState::Active {
+                if stream.waiting + stream.parked > 0
+                    || stream.acked < stream.out_length
+                    || row.state != LinkState::Active
+                {
                     waits.push(format!(
                         "desk{desk}, link {link} ({:?}): {} items wait, {} of {} messages are covered",
                         row.state, stream.waiting, stream.acked, stream.out_length

@@ -35,8 +35,8 @@ impl World {
             63..=76 => self.wall(),
             77..=92 => self.weather(),
             93..=94 => self.stop_in_order(desk),
-            95..=97 => self.back_up(desk),
-            98 => self.restore(desk),
+            95..=96 => self.back_up(desk),
+            97..=98 => self.restore(desk),
             _ => self.run_twice(desk),
         }
     }

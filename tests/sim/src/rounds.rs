@@ -100,6 +100,7 @@ impl World {
 
     fn come_to_rest(&mut self) {
         self.quiet = true;
+        self.rest_began = self.now;
         self.note(|| "the network is whole again".to_owned());
         self.net.walls.clear();
         (self.net.loss, self.net.doubles, self.net.cuts, self.net.slowest) = (0, 0, 0, 50);
@@ -130,10 +131,26 @@ impl World {
             if (end - self.now) < REST - 6 * 3_600_000 {
                 self.operators_look();
             }
-            (0..self.at_address.len()).for_each(|desk| self.ask_again(desk));
+            (0..self.at_address.len()).for_each(|desk| self.people_look(desk));
         }
         if self.broken.is_none() {
             self.check_all();
+        }
+    }
+
+    /// Callers without an answer ask again, and operators send again what was parked.
+    fn people_look(&mut self, desk: usize) {
+        self.ask_again(desk);
+        for link in self.links_of(desk) {
+            let no = self.number(desk, link);
+            if self.desks[desk].stream(no).is_some_and(|stream| stream.parked > 0) {
+                if self.now < self.rest_began + 600_000 {
+                    self.send_again(desk, link);
+                } else {
+                    // What cannot be said any more stays parked until somebody drops it.
+                    self.drop_all(desk, link);
+                }
+            }
         }
     }
 

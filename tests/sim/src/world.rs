@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deskwire_engine::command::tick::Tick;
 use deskwire_engine::port::Effect;
 use deskwire_engine::{Command, Refusal};
 use deskwire_proto::terms::{FieldName, Terms};
+use deskwire_proto::time::Timestamp;
 use deskwire_store::WriteError;
 use deskwire_store::local::LinkNo;
 
@@ -81,11 +83,15 @@ pub struct World {
     pub mutant: Option<Mutant>,
     /// No new faults: the history comes to its end.
     pub quiet: bool,
+    /// When the network became whole.
+    pub rest_began: u64,
     pub(crate) net: Net,
     pub(crate) backups: Vec<crate::fault::Backup>,
     events: BTreeMap<(u64, u64), Happening>,
     serial: u64,
 }
+
+const HOUR: u64 = 3_600_000;
 
 impl World {
     /// Desks, running and linked, as the seed says.
@@ -107,6 +113,7 @@ impl World {
             chance: Chance::new(config.seed, 2),
             mutant: config.mutant,
             quiet: false,
+            rest_began: 0,
             net: Net::default(),
             backups: Vec::new(),
             events: BTreeMap::new(),
@@ -330,11 +337,28 @@ impl World {
 
     /// What a starting daemon does with its links.
     pub(crate) fn supervise(&mut self, desk: usize) {
+        self.tick(desk);
         for link in self.links_of(desk) {
             self.desks[desk].couriers.insert(link, crate::courier::Courier::default());
             self.ring(desk, link);
             self.fetch(desk, link);
         }
+    }
+}
+
+impl World {
+    /// Does what is due by time, and comes back when more is due, at least once an hour.
+    fn tick(&mut self, desk: usize) {
+        self.call(desk, Tick, move |world, next| {
+            let local = Timestamp(world.desks[desk].clock.at(world.now));
+            let due = next.ok().flatten().map_or(HOUR, |next| next.since(local));
+            let process = world.process(desk);
+            world.after(due.clamp(1_000, HOUR), move |world| {
+                if world.lives(process) {
+                    world.tick(desk);
+                }
+            });
+        });
     }
 }
 
