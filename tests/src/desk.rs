@@ -42,6 +42,20 @@ impl Desk {
         Self::made_in(world.path(&name.to_lowercase()), name).await
     }
 
+    /// Makes a desk that nobody can reach, and starts its daemon.
+    pub async fn hidden(world: &World, name: &str) -> Self {
+        let mut desk = Self::made(world, name).await;
+        desk.hide(true);
+        desk.start().await;
+        desk
+    }
+
+    /// Whether nobody can reach the desk, from the next start on.
+    pub fn hide(&self, hidden: bool) {
+        let listen = if hidden { "none".to_owned() } else { self.address.to_string() };
+        self.set("peer", "listen", &format!("\"{listen}\""));
+    }
+
     /// Makes a desk in a folder that is missing or empty.
     pub async fn made_in(folder: PathBuf, name: &str) -> Self {
         let (address, api) = (address(), address());

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Json;
@@ -20,9 +19,9 @@ use deskwire_http::body::BodyError;
 use deskwire_machine::chunks::{ChunkHasher, Hashed};
 use deskwire_proto::id::Hash;
 use deskwire_proto::message::common::Person;
+use deskwire_store::BlobId;
 use deskwire_store::row;
-use deskwire_store::table::{FILES, Rows, TICKET_DELEGATIONS};
-use deskwire_store::{BlobId, Direction};
+use deskwire_store::table::{BLOB_FILES, Rows, TICKET_DELEGATIONS};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
@@ -53,6 +52,7 @@ pub(crate) async fn attach(
     if announced.size > limit {
         return Err(too_large(&asked.name, announced.size, limit));
     }
+    api.state.engine.has_room()?;
     let by = change.by.clone();
     let wish = api.read(move |reader| Wish::parse(reader, &number, &asked, announced.size, by)).await?;
     // What is written is finished or taken back, also when the caller goes away.
@@ -246,12 +246,7 @@ async fn discard(api: &Shared, arrival: Arrival) {
 }
 
 fn is_named(reader: &Reader, blob: Hash) -> Result<bool, Refusal> {
-    let mut named = false;
-    reader.rows().scan(FILES, &(), None, Direction::Backward, &mut |_, row| {
-        named = row.blob == blob;
-        Ok(if named { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })?;
-    Ok(named)
+    Ok(!reader.rows().list(BLOB_FILES, &blob, 1)?.is_empty())
 }
 
 /// Brings the body to the disk, whole and checked, or leaves nothing.

@@ -27,8 +27,8 @@ use crate::error::{StartError, sentence};
 use crate::face;
 use crate::folder::{Folder, replace};
 use crate::material::Material;
-use crate::upkeep::Upkeep;
 use crate::meter::{Requests, meters};
+use crate::upkeep::Upkeep;
 
 /// How long requests in work may go on after the stop; those of partners are repeated, those of the own people carry
 /// keys with which they can be.
@@ -113,7 +113,8 @@ impl Daemon {
             stop.subscribe(),
         );
         let listeners = partners.map(tokio::spawn).into_iter().chain([tokio::spawn(people)]).collect();
-        let daemon = Self { serving, stop, listeners, federation, upkeep, running, writer_ended, api_address };
+        let daemon =
+            Self { serving, stop, listeners, federation, upkeep, running, writer_ended, api_address };
         if let Err(error) = daemon.tell_address() {
             // Nobody could find it. Why it does not run matters more than how that ends.
             let _ = daemon.stop().await;

@@ -6,7 +6,7 @@ use deskwire_proto::document::V1;
 use deskwire_proto::id::{DeskId, Spki};
 use deskwire_proto::key::SecretKey;
 use deskwire_proto::keylog::KeyLog;
-use deskwire_proto::text::{Label, Url};
+use deskwire_proto::text::{Code as Word, Label, Url};
 use deskwire_proto::time::Timestamp;
 
 /// The identity of the desk that this daemon is.
@@ -47,12 +47,18 @@ impl Identity {
             name: face.name,
             limits: Limits::with_file(face.file_bytes),
             version,
-            features: Vec::new(),
+            features: features(!face.endpoints.is_empty()),
             endpoints: face.endpoints,
             protocols: vec![1],
         };
         let descriptor = Descriptor::seal(body, &secret)?;
         Ok(Self { keys, secret, descriptor, prefix: face.prefix })
+    }
+
+    /// The identity of an earlier run, with the descriptor that was signed for it.
+    #[must_use]
+    pub const fn resume(keys: KeyLog, secret: SecretKey, descriptor: Descriptor, prefix: String) -> Self {
+        Self { keys, secret, descriptor, prefix }
     }
 
     /// This desk.
@@ -90,4 +96,11 @@ impl Identity {
     pub fn ticket_label(&self, ticket: deskwire_store::local::TicketNumber) -> Label {
         Label::new(format!("{}-{ticket}", self.prefix)).expect("the prefix is short and on one line")
     }
+}
+
+/// What this desk does beyond the base of the protocol, in order. proto-spec, section 13.3.
+fn features(reachable: bool) -> Vec<Word> {
+    // Who cannot be reached cannot be asked.
+    let names: &[&str] = if reachable { &["files", "pull", "recovery"] } else { &["files", "recovery"] };
+    names.iter().map(|name| Word::new(*name).expect("a short word")).collect()
 }

@@ -14,6 +14,14 @@ use crate::command::clock::Skew;
 use crate::gauge::SharedGauges;
 use crate::reader::{Contacts, Skews};
 
+/// A hello of this process.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) raw: Vec<u8>,
+    /// Whether a welcome to it was taken.
+    pub(crate) welcomed: bool,
+}
+
 /// Sessions of our own streams, and when partners were last heard.
 #[derive(Debug)]
 pub struct Memory {
@@ -41,8 +49,8 @@ pub struct Memory {
     pub(crate) usage: Usage,
     /// When each partner last asked for our messages.
     pub(crate) asked: Contacts,
-    /// Hellos that were said and not welcomed yet.
-    pub(crate) hellos: HashMap<LinkNo, Vec<u8>>,
+    /// The hello last said on each link by this process.
+    pub(crate) hellos: HashMap<LinkNo, Said>,
 }
 
 impl Memory {

@@ -27,7 +27,7 @@ const ROUNDS: u32 = 50;
 const WRITERS: u32 = 2;
 
 /// What was answered, by its author, in the order of the answers.
-type Answered = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
+pub(crate) type Answered = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
 
 /// Whoever got an answer must be able to rely on it, whatever happens to either machine a moment later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,14 +95,14 @@ async fn killed_daemons_lose_nothing_double_nothing_and_keep_the_order() {
 }
 
 /// A person who writes one comment after the other, and repeats each until it is answered.
-struct Writer {
-    client: Client,
-    ticket: String,
-    author: String,
+pub(crate) struct Writer {
+    pub(crate) client: Client,
+    pub(crate) ticket: String,
+    pub(crate) author: String,
 }
 
 impl Writer {
-    async fn write(self, answered: Answered, stop: Arc<AtomicBool>, mut random: Random) {
+    pub(crate) async fn write(self, answered: Answered, stop: Arc<AtomicBool>, mut random: Random) {
         let mut number = 0;
         while !stop.load(Ordering::Relaxed) {
             let body = format!("{} {number:05}", self.author);
@@ -165,7 +165,7 @@ where
 }
 
 /// Every answered comment is there once, and those of one author stand in the order in which they were answered.
-async fn thread_is_whole(desk: &Desk, ticket: &str, answered: &BTreeMap<String, Vec<String>>) {
+pub(crate) async fn thread_is_whole(desk: &Desk, ticket: &str, answered: &BTreeMap<String, Vec<String>>) {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for entry in desk.client().ticket(ticket).await.unwrap().thread {
         if let ThreadEntry::Comment(comment) = entry {
@@ -182,7 +182,7 @@ async fn thread_is_whole(desk: &Desk, ticket: &str, answered: &BTreeMap<String, 
 }
 
 /// What one desk wrote is what the other holds, message by message, and all of it is covered by receipts.
-async fn streams_agree(author: &Desk, reader: &Desk) {
+pub(crate) async fn streams_agree(author: &Desk, reader: &Desk) {
     let out = link_with(author, &reader.name).await;
     let incoming = link_with(reader, &author.name).await;
     assert_eq!(out.out.acknowledged, out.out.length, "receipts are missing");

@@ -33,8 +33,8 @@ impl Args {
             let fields = Fields::default()
                 .put("desk id", style.bold(&desk.id))
                 .put("name", &desk.name)
-                .put("endpoints", desk.endpoints.join("\n"))
-                .put("listens on", desk.listen.join("\n"))
+                .put("endpoints", or(&desk.endpoints, "none: this desk goes to its partners"))
+                .put("listens on", or(&desk.listen, "nothing: partners cannot reach it"))
                 .put("API", &desk.api)
                 .put("key id", &desk.key_id)
                 .put("TLS key", &desk.tls_spki)
@@ -43,6 +43,11 @@ impl Args {
             fields.render(style)
         })
     }
+}
+
+/// One a line, or what it means that there are none.
+fn or(addresses: &[String], none: &str) -> String {
+    if addresses.is_empty() { none.to_owned() } else { addresses.join("\n") }
 }
 
 fn check(context: &Context, text: &str) -> Done {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use deskwire_api_types::Problem;
-use deskwire_daemon::config::{List, Prefix};
+use deskwire_daemon::config::{List, Listen, Prefix};
 use deskwire_daemon::{Made, NewDesk, Recovery, StartError, init};
 use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::text::Label;
@@ -29,6 +29,10 @@ pub(crate) struct Args {
     /// Address and port on which partners are listened to; 0.0.0.0:8441 unless given.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// For a desk that nobody can reach, such as one behind a router: it listens to no partners, goes to them and fetches
+    /// what they have for it. Its partners need an address. Later: `listen` under [peer] in the settings.
+    #[arg(long, conflicts_with_all = ["listen", "endpoints"])]
+    no_endpoint: bool,
     /// Public address of the desk, when it is not the one listened on; may be given up to four times.
     #[arg(long = "endpoint", value_name = "URL", value_parser = endpoint)]
     endpoints: Vec<Endpoint>,
@@ -44,6 +48,7 @@ const EXAMPLES: &str = "\
 Examples:
   deskwire init --data acme --name 'Acme Service' --listen 127.0.0.1:8441
   deskwire init --data acme --name 'Acme Service' --endpoint https://desk.acme.example:8441
+  deskwire init --data acme --name 'Acme Service' --no-endpoint
   deskwire init --data acme --name 'Acme Service' --recovery-file /media/stick/acme.recovery
 
 The recovery key is shown once and stored nowhere. With --json it is `recovery_words`.";
@@ -59,7 +64,11 @@ impl Args {
             folder: context.data().to_owned(),
             name: self.name,
             prefix: self.prefix,
-            listen: self.listen,
+            listen: if self.no_endpoint {
+                Some(Listen(None))
+            } else {
+                self.listen.map(|address| Listen(Some(address)))
+            },
             endpoints: List(self.endpoints),
             person: self.person,
             recovery_file: self.recovery_file,
@@ -84,7 +93,8 @@ struct Document<'a> {
     name: &'a str,
     prefix: &'a str,
     folder: &'a Path,
-    listen: SocketAddr,
+    /// `none` for a desk that goes to its partners.
+    listen: String,
     endpoints: Vec<String>,
     /// 24 words; absent when they are in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +115,7 @@ impl<'a> Document<'a> {
             name: made.config.desk.name.as_str(),
             prefix: made.config.desk.prefix.as_str(),
             folder,
-            listen: made.config.peer.listen,
+            listen: made.config.peer.listen.to_string(),
             endpoints: made.endpoints.iter().map(ToString::to_string).collect(),
             recovery_words: words,
             recovery_file: file,
@@ -120,17 +130,27 @@ fn show(made: &Made, folder: &Path, style: Style) -> String {
     let fields = Fields::default()
         .put("desk id", style.bold(&made.desk.to_string()))
         .put("tickets", format!("{0}-1, {0}-2, ...", config.desk.prefix.as_str()))
-        .put("listens on", config.peer.listen.to_string())
-        .put("endpoints", if endpoints.is_empty() { "none yet".to_owned() } else { endpoints.join("\n") })
+        .put("listens on", listens(config.peer.listen))
+        .put("endpoints", match (endpoints.is_empty(), config.peer.listen) {
+            (false, _) => endpoints.join("\n"),
+            (true, Listen(None)) => "none: it goes to its partners".to_owned(),
+            (true, Listen(Some(_))) => "none yet".to_owned(),
+        })
         .put("settings", format!("{folder}/deskwire.toml"));
     let mut text = format!("{} has a desk in {folder}.\n\n{}\n", config.desk.name, fields.render(style));
-    if endpoints.is_empty() {
+    if config.peer.listen == Listen(None) {
+        text.push_str("It accepts invitations of desks that have an address; it cannot invite.\n\n");
+    } else if endpoints.is_empty() {
         text.push_str(&style.yellow("Partners cannot reach it yet: "));
         text.push_str("set endpoints under [peer] in the settings to its public address.\n\n");
     }
     text.push_str(&recovery(&made.recovery, style));
     text.push_str(&format!("\nStart it with:\n  deskwire serve --data {folder}\n"));
     text
+}
+
+fn listens(listen: Listen) -> String {
+    listen.0.map_or_else(|| "nothing: partners cannot reach it".to_owned(), |address| address.to_string())
 }
 
 /// What to do with the recovery key.

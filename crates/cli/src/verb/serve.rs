@@ -52,10 +52,13 @@ fn document(serving: &Serving) -> Value {
 
 fn line(serving: &Serving, style: Style) -> String {
     let Serving { desk, name, listen, api, .. } = serving;
-    format!(
-        "{} is listening on {listen} (desk id {desk}); its API is at http://{api}\n",
-        style.bold(name.as_str())
-    )
+    let name = style.bold(name.as_str());
+    match listen.0 {
+        Some(listen) => {
+            format!("{name} is listening on {listen} (desk id {desk}); its API is at http://{api}\n")
+        }
+        None => format!("{name} goes to its partners (desk id {desk}); its API is at http://{api}\n"),
+    }
 }
 
 /// Settings given as flags: names such as `peer.listen`, and what was given for them.

@@ -15,7 +15,7 @@ use deskwire_proto::text::Label;
 
 pub use filter::Filter;
 pub use measure::{Count, Size};
-pub use own::{Loopback, Prefix};
+pub use own::{Listen, Loopback, Prefix};
 
 /// A value as it was written, before its meaning is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,7 @@ text_values! {
     Label: "a text on one line of 1 to 120 bytes", |label| label.as_str().to_owned();
     Prefix: "1 to 8 letters A-Z and digits, beginning with a letter", |prefix| prefix.as_str().to_owned();
     SocketAddr: "an address and a port such as \"0.0.0.0:8441\" or \"[::]:8441\"", ToString::to_string;
+    Listen: "\"none\", or an address and a port such as \"0.0.0.0:8441\" or \"[::]:8441\"", ToString::to_string;
     Loopback: "an address of this machine alone and a port, such as \"127.0.0.1:0\" or \"[::1]:8440\"", |own| own.address().to_string();
     Endpoint: "an address such as \"https://desk.example.com:8441\"", ToString::to_string;
     AllowedRange: "a range of addresses such as \"10.20.0.0/16\"", ToString::to_string;

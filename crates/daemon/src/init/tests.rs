@@ -11,7 +11,7 @@ fn new_desk(folder: &Path) -> NewDesk {
         folder: folder.to_owned(),
         name: Label::new("Acme Service").unwrap(),
         prefix: None,
-        listen: Some("127.0.0.1:8441".parse().unwrap()),
+        listen: Some(Listen(Some("127.0.0.1:8441".parse().unwrap()))),
         endpoints: List::default(),
         person: Label::new("Anna").unwrap(),
         recovery_file: None,

@@ -5,10 +5,10 @@ use deskwire_proto::id::{DelegationId, Hash, ItemId};
 use deskwire_proto::message::common::Person;
 use deskwire_proto::text::{FileName, Label};
 use deskwire_store::EntryRef;
-use deskwire_store::local::{DelegationNo, FileNo, TicketNumber};
+use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{FileMade, FileText, Record, decode_text, encode_text};
 use deskwire_store::row::{Audience, DelegationRow, FileRow, FileState};
-use deskwire_store::table::{FILES, Rows};
+use deskwire_store::table::{ANNOUNCED, FILES, Rows};
 use serde::{Deserialize, Serialize};
 
 use super::comment::{draft, recipients};
@@ -174,6 +174,27 @@ impl Command for BlobHere {
         if row.is_some_and(|row| row.state == FileState::Fetching) {
             let at = step.now;
             step.record(&Record::BlobHere { file: self.file, at }, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// The partner has the file that our message announced, or does not take it: it is not brought again.
+/// proto-spec, section 10.4.
+#[derive(Debug, Clone, Copy)]
+pub struct Brought {
+    /// The link.
+    pub link: LinkNo,
+    /// The number of the message.
+    pub seq: u64,
+}
+
+impl Command for Brought {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        if step.rows().get(ANNOUNCED, &(self.link, self.seq))?.is_some() {
+            step.record(&Record::FileBrought { no: self.link, seq: self.seq, at: step.now }, None)?;
         }
         Ok(())
     }

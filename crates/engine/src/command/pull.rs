@@ -69,7 +69,7 @@ impl AnswerPull {
     /// A hello that is on its way to the partner by a push is said here too: a second one would make it void.
     fn hello(&self, step: &mut Step<'_>) -> Result<Vec<u8>, Refusal> {
         match step.memory.hellos.get(&self.link) {
-            Some(said) if !self.doubt => Ok(said.clone()),
+            Some(said) if !self.doubt && !said.welcomed => Ok(said.raw.clone()),
             Some(_) | None => SayHello { link: self.link }.run(step),
         }
     }

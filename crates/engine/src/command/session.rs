@@ -13,6 +13,7 @@ use serde_bytes::ByteBuf;
 
 use super::change::{self, Meaning};
 use super::{clock, find, key, recover};
+use crate::memory::Said;
 use crate::port::Effect;
 use crate::{Command, Refusal, Step};
 
@@ -58,7 +59,7 @@ impl Command for SayHello {
             at: step.now,
         };
         step.record(&record, None)?;
-        step.memory.hellos.insert(self.link, raw.clone());
+        step.memory.hellos.insert(self.link, Said { raw: raw.clone(), welcomed: false });
         Ok(raw)
     }
 }
@@ -94,7 +95,9 @@ impl Command for TakeWelcome {
         if welcome.to != step.identity.desk() || welcome.from != link.partner {
             return Ok(Err(Code::WrongDesk));
         }
-        if stream.hello.is_none_or(|(nonce, _)| nonce != welcome.hello) {
+        // A session ends with the process of its author: a welcome to a hello of the process before opens none.
+        let said = step.memory.hellos.contains_key(&self.link);
+        if !said || stream.hello.is_none_or(|(nonce, _)| nonce != welcome.hello) {
             return Ok(Err(Code::SessionUnknown));
         }
         let (no, at) = (self.link, step.now);
@@ -128,7 +131,9 @@ impl Command for TakeWelcome {
         step.memory.complete.insert(no);
         step.record(&Record::Welcomed { no, welcome: raw.into(), at }, None)?;
         step.memory.greeted.insert(no);
-        step.memory.hellos.remove(&no);
+        if let Some(said) = step.memory.hellos.get_mut(&no) {
+            said.welcomed = true;
+        }
         let session = SessionId::of(&welcome.hello, &welcome.nonce);
         step.memory.sessions.insert(no, session);
         step.memory.heard(no, at);

@@ -108,9 +108,9 @@ async fn other_paths_and_methods_have_their_own_refusals() {
     let shop = Desk::new("Shop", 1).await;
     let client = crate::carrier::client(&shop);
     for (path, status, code) in [
-        ("pull", 501, "pull-not-offered"),
-        ("recover", 501, "recovery-not-offered"),
-        ("blob/put", 501, "pull-not-offered"),
+        ("pull", 400, "malformed"),
+        ("recover", 400, "malformed"),
+        ("blob/put", 400, "malformed"),
         ("nothing", 404, "unknown-path"),
     ] {
         let answer = post(&shop, path, vec![0]).await;

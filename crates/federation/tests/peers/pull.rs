@@ -155,7 +155,7 @@ async fn answers_that_were_altered_bring_nothing() {
     let shop = site.start().await;
     let ticket = shop.ticket("Printer").await;
     shop.delegate(ticket, Vec::new()).await;
-    until("the operator is told", || acme.trouble().is_some()).await;
+    until("the operator is told", || acme.trouble().as_deref() == Some("answer-unverified")).await;
     assert_eq!((acme.stream().in_length, shop.stream().acked), (0, 0));
     let mut site = shop.stop().await;
     site.answers = Answers::Whole;
@@ -263,6 +263,7 @@ async fn a_lost_answer_costs_nothing() {
 async fn a_receipt_that_rides_on_a_request_is_checked_like_any_other() {
     let (shop, acme) = played().await;
     let engine = &acme.0.engine;
+    let shop = shop.stop().await.start().await;
     let hello = read(&acme.ask(&shop, 0, None, None).await);
     let greeting = welcome(engine, &shop, hello).await;
     let mut forged_greeting = greeting.clone();
@@ -283,9 +284,14 @@ async fn a_receipt_that_rides_on_a_request_is_checked_like_any_other() {
 async fn of_all_requests_of_a_partner_one_is_held() {
     let (shop, acme) = played().await;
     let engine = &acme.0.engine;
-    let hello = read(&acme.ask(&shop, 0, None, None).await);
-    let greeting = welcome(engine, &shop, hello).await;
-    let batch = read(&acme.ask(&shop, 0, None, Some(greeting)).await);
+    // Whether a session is open already is a matter of when the desk's own courier stopped.
+    let batch = match read(&acme.ask(&shop, 0, None, None).await) {
+        hello @ PullAnswer::Hello(_) => {
+            let greeting = welcome(engine, &shop, hello).await;
+            read(&acme.ask(&shop, 0, None, Some(greeting)).await)
+        }
+        batch => batch,
+    };
     let (_, receipt) = consume(engine, &shop, batch).await;
     read(&acme.ask(&shop, 0, Some(receipt), None).await);
     let begun = Instant::now();
@@ -305,7 +311,13 @@ async fn of_all_requests_of_a_partner_one_is_held() {
     let shop = site.start().await;
     let hello = read(&acme.ask(&shop, 0, None, None).await);
     let greeting = welcome(engine, &shop, hello).await;
-    assert_eq!(acme.ask(&shop, 60_000, None, Some(greeting)).await.code(), "busy");
+    let mut busy = acme.ask(&shop, 60_000, None, Some(greeting)).await;
+    if busy.status == 200 {
+        // It told that its descriptor is a new one.
+        let (_, receipt) = consume(engine, &shop, read(&busy)).await;
+        busy = acme.ask(&shop, 60_000, Some(receipt), None).await;
+    }
+    assert_eq!(busy.code(), "busy");
     acme.0.running.stop().unwrap();
 }
 

@@ -1,5 +1,6 @@
 //! Ticket prefixes and addresses of this machine, as settings.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
@@ -34,6 +35,32 @@ impl FromStr for Prefix {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Self::from_text(text).map_err(|_| Self::takes())
+    }
+}
+
+/// Where partners are listened to: an address with a port, or nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub Option<SocketAddr>);
+
+impl Listen {
+    const NOWHERE: &str = "none";
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str(Self::NOWHERE),
+        }
+    }
+}
+
+impl FromText for Listen {
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            Self::NOWHERE => Ok(Self(None)),
+            address => SocketAddr::from_text(address).map(|address| Self(Some(address))),
+        }
     }
 }
 
