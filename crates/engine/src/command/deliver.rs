@@ -149,42 +149,10 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     if seq <= stream.in_length && stream.in_length - seq < window {
         return held(step, no, seq, message);
     }
-    let gap = sabotage::makes(Sabotage::GapAccepted);
-    if seq > stream.in_length + 1 && !gap {
-        return Ok(Some(Delivered::Gap { cursor: stream.in_length }));
+    if let Some(ended) = stops(step, no, &stream, &message)? {
+        return Ok(Some(ended));
     }
-    let unchecked = gap || window < u64::MAX || sabotage::makes(Sabotage::PrevNotChecked);
-    if message.head.prev != stream.in_head && !unchecked {
-        return Ok(Some(Delivered::Refused(Code::BadPrev)));
-    }
-    match change::stands(&stream, seq, message.key as u64, message.hash) {
-        Ok(()) => {}
-        Err(code @ Code::Fork) => {
-            change::forked(step, no, message.delivery.signed())?;
-            return Ok(Some(Delivered::Refused(code)));
-        }
-        Err(code) => return Ok(Some(Delivered::Refused(code))),
-    }
-    if message.head.seen > stream.out_length && !recover::is_complete(step, no, &stream) {
-        // As long as this desk may have lost messages of its own, that is no lie.
-        recover::doubt(step, no);
-        return Ok(Some(Delivered::Refused(Code::Busy)));
-    }
-    let told = match &stream.recovery {
-        Some(recovery) => recover::told(step, no, recovery, seq)?,
-        None => None,
-    };
-    let mut told_at = told.as_ref().map(|told| told.at);
-    let consumed = match told {
-        Some(told) => recover::consume(step, context, &message, told)?,
-        None => match left(step, no, &stream, &message)? {
-            Some((at, consumed)) => {
-                told_at = Some(at);
-                consumed
-            }
-            None => consume(step, context, &stream, &message)?,
-        },
-    };
+    let (decided_at, consumed) = decided(step, context, &stream, &message)?;
     let text = message.delivery.1.as_ref().map_or(0, |text| text.len());
     quota::took(step, no, message.delivery.0.len() + text);
     if consumed.local.file.is_some() {
@@ -202,7 +170,7 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         refused: consumed.refused,
         local: consumed.local,
         event: consumed.event,
-        at: told_at.unwrap_or_else(|| step.now.max(before)),
+        at: decided_at.unwrap_or_else(|| step.now.max(before)),
         key: message.key as u64,
     };
     let file = record.local.file;
@@ -221,6 +189,59 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         recover::place_due(step, no)?;
     }
     Ok(None)
+}
+
+/// The first check of a message that is new: why the stream stops before it. proto-spec, section 4.5.
+fn stops(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    stream: &StreamRow,
+    message: &Verified,
+) -> Result<Option<Delivered>, Refusal> {
+    let seq = message.head.seq;
+    let gap = sabotage::makes(Sabotage::GapAccepted);
+    if seq > stream.in_length + 1 && !gap {
+        return Ok(Some(Delivered::Gap { cursor: stream.in_length }));
+    }
+    let unchecked =
+        gap || sabotage::makes(Sabotage::DedupeByWindow) || sabotage::makes(Sabotage::PrevNotChecked);
+    if message.head.prev != stream.in_head && !unchecked {
+        return Ok(Some(Delivered::Refused(Code::BadPrev)));
+    }
+    match change::stands(stream, seq, message.key as u64, message.hash) {
+        Ok(()) => {}
+        Err(code @ Code::Fork) => {
+            change::forked(step, no, message.delivery.signed())?;
+            return Ok(Some(Delivered::Refused(code)));
+        }
+        Err(code) => return Ok(Some(Delivered::Refused(code))),
+    }
+    if message.head.seen > stream.out_length && !recover::is_complete(step, no, stream) {
+        // As long as this desk may have lost messages of its own, that is no lie.
+        recover::doubt(step, no);
+        return Ok(Some(Delivered::Refused(Code::Busy)));
+    }
+    Ok(None)
+}
+
+/// What comes of a message: as it was decided once, with the time of then, or decided now.
+fn decided(
+    step: &Step<'_>,
+    context: &Context<'_>,
+    stream: &StreamRow,
+    message: &Verified,
+) -> Result<(Option<Timestamp>, Consumed), Refusal> {
+    let told = match &stream.recovery {
+        Some(recovery) => recover::told(step, context.no, recovery, message.head.seq)?,
+        None => None,
+    };
+    if let Some(told) = told {
+        return Ok((Some(told.at), recover::consume(step, context, message, told)?));
+    }
+    if let Some((at, consumed)) = left(step, context.no, stream, message)? {
+        return Ok((Some(at), consumed));
+    }
+    Ok((None, consume(step, context, stream, message)?))
 }
 
 /// A message that stands on both branches of a fork was decided about before one of them was left.

@@ -157,7 +157,13 @@ fn ticket(
         category: facts.category,
         at: head.time,
     };
-    let text = text.map(|text| TicketText {
+    step.record(&Record::TicketMade(made), Some(encode_text(&text.map(said_of).unwrap_or_default())?))?;
+    Ok(number)
+}
+
+/// What a ticket says, as far as its offer told it.
+fn said_of(text: &offer::Text) -> TicketText {
+    TicketText {
         description: text.description.clone(),
         requester: text.contact.clone(),
         company: text.company.clone(),
@@ -171,9 +177,7 @@ fn ticket(
             .map(|one| (one.0.clone(), one.1.clone()))
             .collect(),
         by: text.by.clone().unwrap_or_default(),
-    });
-    step.record(&Record::TicketMade(made), Some(encode_text(&text.unwrap_or_default())?))?;
-    Ok(number)
+    }
 }
 
 /// A file that was announced: its bytes are here if another file of this desk has them.
