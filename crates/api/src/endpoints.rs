@@ -13,7 +13,9 @@ use utoipa::{Modify, OpenApi};
 use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
-use crate::{act, comment, delegation, desk, file, invitation, key, link, log, metrics, queue, ticket, upload, verify};
+use crate::{
+    act, comment, delegation, desk, file, invitation, key, link, log, metrics, queue, ticket, upload, verify,
+};
 
 macro_rules! endpoints {
     ($($method:ident $path:literal => $module:ident::$handler:ident;)*) => {

@@ -13,7 +13,9 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::record::Record;
 use deskwire_store::row::{ExpectedRow, FileRow, LinkRow, StreamRow};
-use deskwire_store::table::{ANNOUNCED, BLOB_FILES, Committed, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS, Rows, STREAMS};
+use deskwire_store::table::{
+    ANNOUNCED, BLOB_FILES, Committed, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS, Rows, STREAMS,
+};
 use deskwire_store::{Blobs, Entry, EntryRef, Error, JournalReader, Keeper, Result};
 
 use crate::command::clock::Skew;

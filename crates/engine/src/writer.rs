@@ -91,7 +91,10 @@ impl Engine {
         };
         let thread = std::thread::Builder::new().name("writer".into()).spawn(move || writer.run())?;
         let waiting = Arc::default();
-        Ok((Self { queue: queue.clone(), reader, clock, gauges, waiting, room }, Running { queue, thread, syncing }))
+        Ok((
+            Self { queue: queue.clone(), reader, clock, gauges, waiting, room },
+            Running { queue, thread, syncing },
+        ))
     }
 
     /// Runs a command and waits until its group is on stable storage.

@@ -62,7 +62,10 @@ async fn what_waits_is_shown_as_late_then_as_given_up_and_is_sent_again_from_the
     assert_eq!(delivery(&acme).await["state"], "delivered");
     assert_eq!(items(&acme, "").await, Vec::<Value>::new());
     let link = acme.get("/v1/links/kassa").await;
-    assert_eq!((&link["health"]["state"], &link["health"]["clock"]), (&json!("good"), &json!("31 days behind")));
+    assert_eq!(
+        (&link["health"]["state"], &link["health"]["clock"]),
+        (&json!("good"), &json!("31 days behind"))
+    );
     assert!(link["events"].as_array().unwrap().iter().any(|event| event["code"] == "clock-skew"));
     let health = acme.get("/healthz").await;
     assert!(health["reasons"][0].as_str().unwrap().contains("clock"), "Kassa's clock stood still: {health}");

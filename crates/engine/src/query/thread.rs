@@ -327,7 +327,9 @@ fn event(lookup: &Lookup<'_>, at: EntryRef, no: DelegationNo, row: &ThreadRow) -
 /// What is said about an event on its way: that it arrived, or was refused, is said otherwise.
 fn undelivered(deliveries: Vec<Delivery>) -> Option<Delivery> {
     deliveries.into_iter().find(|delivery| match delivery.state {
-        DeliveryState::Waiting | DeliveryState::Sent | DeliveryState::Parked(..) | DeliveryState::Lost(_) => true,
+        DeliveryState::Waiting | DeliveryState::Sent | DeliveryState::Parked(..) | DeliveryState::Lost(_) => {
+            true
+        }
         DeliveryState::Delivered | DeliveryState::Refused(_) | DeliveryState::Unsupported(_) => false,
     })
 }

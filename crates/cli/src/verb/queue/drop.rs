@@ -30,14 +30,14 @@ impl Args {
         if self.dry_run {
             let preview = context.talk(async |client| {
                 let target = self.target.resolve(&client).await?;
-                Ok(client.preview_drop(&target).await?)
+                client.preview_drop(&target).await
             })?;
             return context.out.document(&preview, |style| render::queue_preview(&preview, style));
         }
         if !self.yes {
             let preview = context.talk(async |client| {
                 let target = self.target.resolve(&client).await?;
-                Ok(client.preview_drop(&target).await?)
+                client.preview_drop(&target).await
             })?;
             context.out.aside(|style| render::queue_preview(&preview, style));
             if !context
@@ -50,7 +50,7 @@ impl Args {
         }
         let done = context.talk(async |client| {
             let target = self.target.resolve(&client).await?;
-            Ok(client.drop_queue(&target).await?)
+            client.drop_queue(&target).await
         })?;
         context.out.document(&done, |style| render::queue_changed(&done, "dropped", style))
     }

@@ -31,7 +31,7 @@ Examples:
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let query = QueueQuery { link: self.link, state: self.state, limit: self.limit, after: self.after };
-        let list = context.talk(async |client| Ok(client.queue(&query).await?))?;
+        let list = context.talk(async |client| client.queue(&query).await)?;
         context.out.document(&list, |style| render::queue_list(&list, style))
     }
 }

@@ -23,7 +23,7 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let done = context.talk(async |client| {
             let target = self.target.resolve(&client).await?;
-            Ok(client.park_queue(&target).await?)
+            client.park_queue(&target).await
         })?;
         context.out.document(&done, |style| render::queue_changed(&done, "parked", style))
     }

@@ -36,7 +36,7 @@ impl Args {
         let done = context.talk(async |client| {
             let target = self.target.resolve(&client).await?;
             let request = QueueRetry { item: target.item, link: target.link, parked: self.parked };
-            Ok(client.retry_queue(&request).await?)
+            client.retry_queue(&request).await
         })?;
         let tried = self.target.link().filter(|_| done.count == 0);
         context.out.document(&done, |style| match tried {
