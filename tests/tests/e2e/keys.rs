@@ -186,6 +186,35 @@ async fn a_stolen_key_speaks_and_is_disowned() {
     assert_eq!(acme.client().delegation(&delegation.id).await.unwrap().state, DelegationState::Resolved);
 }
 
+/// A desk moves to another address and takes another TLS key while work is open: its partners follow by themselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_desk_moves_with_a_new_tls_key_and_partners_follow() {
+    let world = World::new("a_desk_moves");
+    let (mut acme, kassa) = tokio::join!(Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
+    link(&kassa, &acme, Default::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "Dead cash register").await;
+    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    quiet(PATIENCE, &acme, &kassa).await;
+    acme.stop().await;
+    assert_eq!(acme.json(&["tls", "rotate"]).await["step"], "made");
+    acme.refuses(&["tls", "rotate"], "tls-key-not-announced").await;
+    acme.start().await;
+    quiet(PATIENCE, &acme, &kassa).await;
+    acme.stop().await;
+    kassa.client().comment(&theirs, &comment("Where are you?")).await.unwrap();
+    assert_eq!(acme.json(&["tls", "rotate"]).await["step"], "used");
+    let elsewhere = deskwire_tests::world::address();
+    acme.set("peer", "listen", &format!("\"{elsewhere}\""));
+    acme.address = elsewhere;
+    acme.start().await;
+    told(&kassa, "Acme", "partner-changed").await;
+    quiet(PATIENCE, &acme, &kassa).await;
+    assert!(thread_of(&acme, &ticket).await.contains("Where are you?"));
+    kassa.client().resolve(&delegation.id, &Resolve::default()).await.unwrap();
+    quiet(PATIENCE, &acme, &kassa).await;
+    assert_eq!(acme.client().delegation(&delegation.id).await.unwrap().state, DelegationState::Resolved);
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
