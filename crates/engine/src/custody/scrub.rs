@@ -307,12 +307,12 @@ fn differing(ours: &[Row], theirs: &[Row]) -> Vec<Vec<u8>> {
     if ours == theirs {
         return Vec::new();
     }
-    let mut all: BTreeMap<&[u8], (Option<&[u8]>, Option<&[u8]>)> = BTreeMap::new();
+    let mut all: BTreeMap<&[u8], [Option<&[u8]>; 2]> = BTreeMap::new();
     for (key, value) in ours {
-        all.entry(key).or_default().0 = Some(value);
+        all.entry(key).or_default()[0] = Some(value);
     }
     for (key, value) in theirs {
-        all.entry(key).or_default().1 = Some(value);
+        all.entry(key).or_default()[1] = Some(value);
     }
-    all.into_iter().filter(|(_, (ours, theirs))| ours != theirs).map(|(key, _)| key.to_vec()).collect()
+    all.into_iter().filter(|(_, [ours, theirs])| ours != theirs).map(|(key, _)| key.to_vec()).collect()
 }
