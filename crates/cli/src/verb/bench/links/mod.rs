@@ -18,28 +18,30 @@ use crate::{
     output::Output,
 };
 use report::{Memory, Report, Settings};
-use run::Partners;
+use run::{Partners, SLICE, Samples};
 
 /// Measure what good partners feel of bad ones.
 ///
-/// One daemon is linked with many partners, which this process plays with real keys over TLS on loopback. Comments go to
-/// all of them at a steady pace, and come from some of them. First all are good; then a share of them is bad: one third
-/// of those dead (nobody listens), one third slow (answers come after ten seconds), one third hostile (rubbish and
-/// resets, and rubbish sent to the daemon as well). Compared are the times of those that are good all along: from the
-/// call of the API until the comment is at the partner, and from a partner's comment until its receipt is back.
+/// Two daemons are linked with as many partners each, which this process plays with real keys over TLS on loopback. All
+/// partners of the first are good; a share of those of the second is bad: one third of these dead (nobody listens), one
+/// third slow (answers come after ten seconds), one third hostile (rubbish and resets, and rubbish sent to the daemon as
+/// well). Comments go to all partners at a steady pace, and come from good ones; the two daemons take turns of two
+/// seconds, so that whatever else the machine does meets both. Compared are the times of partners that are good at
+/// both: from the call of the API until the comment is at the partner, and from a partner's comment until its receipt
+/// is back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Partners.
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(4..=5000))]
     links: u64,
-    /// How many of a hundred are bad in the second run.
+    /// How many of a hundred partners of the second daemon are bad.
     #[arg(long, value_name = "PERCENT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=90))]
     bad: u64,
     /// Comments per second in each direction, over all partners.
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1000))]
     per_second: u64,
-    /// Seconds of each run.
+    /// Seconds that each daemon has its turn in all.
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
     /// Folder for the desk, which must be missing or empty; one among the temporary files when absent.
@@ -53,7 +55,7 @@ Examples:
   deskwire bench links --links 200 --seconds 10
   deskwire bench links --bad 50 --json";
 
-/// Seconds between the moment when partners turn bad and the second run: the first tries fail meanwhile.
+/// Seconds between the moment when partners turn bad and the measurement: the first tries fail meanwhile.
 const SETTLE: u64 = 3;
 
 impl Args {
@@ -72,22 +74,24 @@ impl Args {
 
 async fn measure(settings: Settings, root: &Path, out: Output) -> Result<Report, Failure> {
     let machine = Machine::look(root).map_err(|error| failure::local(&root.display().to_string(), &error))?;
-    let [listen] = desks::free_ports()?;
-    let hub = start(root, listen).await?;
-    let measured = desks::unless_interrupted(runs(&hub, listen, &settings, out)).await;
+    let at = desks::free_ports()?;
+    let hubs = [start(root, "calm", at[0]).await?, start(root, "troubled", at[1]).await?];
+    let measured = desks::unless_interrupted(runs(&hubs, at, &settings, out)).await;
     if let Err(failure) = &measured
         && failure.code() != "interrupted"
     {
-        out.note(&format!("The daemon's last lines:\n  {}", hub.last_words(12).join("\n  ")));
+        for hub in &hubs {
+            out.note(&format!("A daemon's last lines:\n  {}", hub.last_words(12).join("\n  ")));
+        }
     }
-    let stopped = desks::stop_all([hub]).await;
+    let stopped = desks::stop_all(hubs).await;
     let (good, bad, memory) = measured?;
     stopped?;
     Ok(Report { machine, settings, good, bad, memory })
 }
 
-async fn start(root: &Path, listen: std::net::SocketAddr) -> Result<LocalDesk, Failure> {
-    let (program, folder) = (desks::program()?, root.join("hub"));
+async fn start(root: &Path, name: &str, listen: std::net::SocketAddr) -> Result<LocalDesk, Failure> {
+    let (program, folder) = (desks::program()?, root.join(name));
     LocalDesk::init(&program, &folder, &["--name", "Hub", "--listen", &listen.to_string()]).await?;
     // All partners come from one address here.
     let many = ["--peer-max-connections", "16384", "--peer-max-connections-per-address", "16384"];
@@ -97,26 +101,30 @@ async fn start(root: &Path, listen: std::net::SocketAddr) -> Result<LocalDesk, F
 type Measured = (report::Run, report::Run, Memory);
 
 async fn runs(
-    hub: &LocalDesk,
-    listen: std::net::SocketAddr,
+    hubs: &[LocalDesk; 2],
+    at: [std::net::SocketAddr; 2],
     settings: &Settings,
     out: Output,
 ) -> Result<Measured, Failure> {
-    let before = process::memory(hub.pid())?;
-    out.note(&format!("{} partners are made and linked.", settings.links));
-    let mut partners = Partners::link(hub.client(), listen, settings).await?;
-    let linked = process::memory(hub.pid())?;
-    out.note(&format!("All are good, for {} s.", settings.seconds));
-    let good = partners.run(hub, settings).await?;
-    out.note(&format!("{} of 100 turn bad; {} s more.", settings.bad_percent, settings.seconds));
-    partners.turn_bad().await?;
+    let before = process::memory(hubs[0].pid())?;
+    out.note(&format!("{} partners are made and linked with each of two desks.", settings.links));
+    let calm = Partners::link(hubs[0].client(), at[0], settings).await?;
+    let linked = process::memory(hubs[0].pid())?;
+    let mut troubled = Partners::link(hubs[1].client(), at[1], settings).await?;
+    out.note(&format!("{} of 100 partners of the second desk turn bad.", settings.bad_percent));
+    troubled.turn_bad().await?;
     tokio::time::sleep(std::time::Duration::from_secs(SETTLE)).await;
-    let bad = partners.run(hub, settings).await?;
+    out.note(&format!("Both take turns, {} s each.", settings.seconds));
+    let (mut good, mut bad) = (Samples::default(), Samples::default());
+    for slice in 0..settings.seconds.div_ceil(SLICE) {
+        calm.slice(&hubs[0], settings, slice, &mut good).await?;
+        troubled.slice(&hubs[1], settings, slice, &mut bad).await?;
+    }
     let memory = Memory {
         start_bytes: before,
         linked_bytes: linked,
         bytes_per_link: linked.saturating_sub(before) / settings.links,
-        peak_bytes: process::peak_memory(hub.pid())?,
+        peak_bytes: process::peak_memory(hubs[1].pid())?,
     };
-    Ok((good, bad, memory))
+    Ok((good.figures(), bad.figures(), memory))
 }

@@ -10,11 +10,11 @@ use crate::render::{Fields, Style, bytes};
 pub(super) struct Settings {
     /// Partners.
     pub(super) links: u64,
-    /// How many of a hundred are bad in the second run.
+    /// How many of a hundred partners of the second daemon are bad.
     pub(super) bad_percent: u64,
     /// Comments per second in each direction.
     pub(super) per_second: u64,
-    /// Seconds of each run.
+    /// Seconds that each daemon has its turn in all.
     pub(super) seconds: u64,
 }
 

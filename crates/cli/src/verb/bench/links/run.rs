@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -24,6 +27,10 @@ use super::{
 };
 use crate::failure::{self, Failure};
 
+/// Seconds of a slice: both desks take turns, so that whatever else the machine does meets both.
+pub(super) const SLICE: u64 = 2;
+/// How often each hostile partner attacks: a new connection, four requests of rubbish, and off in the middle.
+const PERIOD: Duration = Duration::from_secs(2);
 /// Links that are made at once.
 const AT_ONCE: usize = 8;
 /// Size of a comment, bytes.
@@ -46,6 +53,31 @@ pub(super) struct Partners {
     good_site: Site,
     bad_sites: Option<[Site; 3]>,
     hostile: Vec<JoinHandle<()>>,
+    /// Whether those who attack do so now.
+    attacking: Arc<AtomicBool>,
+    elsewhere: Option<tokio::runtime::Runtime>,
+}
+
+/// What was measured, slice by slice.
+#[derive(Default)]
+pub(super) struct Samples {
+    out: Vec<f64>,
+    back: Vec<f64>,
+    api: Vec<f64>,
+    cpu_ms: f64,
+    seconds: f64,
+}
+
+impl Samples {
+    pub(super) fn figures(self) -> Run {
+        Run {
+            messages: (self.out.len() as u64, self.back.len() as u64),
+            out_ms: Spread::of(self.out),
+            in_ms: Spread::of(self.back),
+            api_ms: Spread::of(self.api),
+            cpu_ms_per_second: self.cpu_ms / self.seconds.max(f64::EPSILON),
+        }
+    }
 }
 
 impl Partners {
@@ -76,7 +108,15 @@ impl Partners {
         }
         partners.sort_by_key(|(number, _)| *number);
         let partners: Vec<_> = partners.into_iter().map(|(_, partner)| Arc::new(partner)).collect();
-        let partners = Self { partners, bad, good_site, bad_sites: Some(sites), hostile: Vec::new() };
+        let partners = Self {
+            partners,
+            bad,
+            good_site,
+            bad_sites: Some(sites),
+            hostile: Vec::new(),
+            attacking: Arc::default(),
+            elsewhere: None,
+        };
         partners.greet().await?;
         Ok(partners)
     }
@@ -102,9 +142,16 @@ impl Partners {
         dead.die().await;
         slow.slow_down();
         self.hostile.push(hostile.turn_hostile().await?);
-        for partner in self.partners[..self.bad].iter().skip(2).step_by(3) {
-            self.hostile.push(tokio::spawn(attack(Arc::clone(partner))));
+        // On a thread of its own: what an attack costs the attacker must not delay what is measured here.
+        let elsewhere = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let elsewhere = elsewhere.map_err(|error| failure::local("the runtime", &error))?;
+        let enemies = self.partners[..self.bad].iter().skip(2).step_by(3);
+        let attackers = enemies.len();
+        for (turn, partner) in enemies.enumerate() {
+            let (attacking, partner) = (Arc::clone(&self.attacking), Arc::clone(partner));
+            elsewhere.spawn(attack(partner, attacking, PERIOD.mul_f64(turn as f64 / attackers as f64)));
         }
+        self.elsewhere = Some(elsewhere);
         self.slow(slow);
         Ok(())
     }
@@ -117,14 +164,22 @@ impl Partners {
         }));
     }
 
-    /// Comments to all partners, and from the good ones, at a steady pace.
-    pub(super) async fn run(&self, hub: &LocalDesk, settings: &Settings) -> Result<Run, Failure> {
+    /// Comments to all partners, and from the good ones, at a steady pace, for one slice of the time.
+    pub(super) async fn slice(
+        &self,
+        hub: &LocalDesk,
+        settings: &Settings,
+        slice: u64,
+        samples: &mut Samples,
+    ) -> Result<(), Failure> {
+        self.attacking.store(true, Ordering::Relaxed);
         let cpu = process::cpu_micros(hub.pid())?;
-        let (begun, count) = (Instant::now(), settings.per_second * settings.seconds);
+        let (begun, count) = (Instant::now(), settings.per_second * SLICE);
         let (mut out, mut back) = (JoinSet::new(), JoinSet::new());
         let good = &self.partners[self.bad..];
-        for number in 0..count {
-            let at = begun + Duration::from_secs_f64(number as f64 / settings.per_second as f64);
+        for number in slice * count..(slice + 1) * count {
+            let place = number - slice * count;
+            let at = begun + Duration::from_secs_f64(place as f64 / settings.per_second as f64);
             let to = Arc::clone(&self.partners[number as usize % self.partners.len()]);
             let (client, is_good) = (hub.client().clone(), number as usize % self.partners.len() >= self.bad);
             out.spawn(async move {
@@ -138,24 +193,17 @@ impl Partners {
                 from.peer.comment(number, SIZE, &mut line).await
             });
         }
-        let mut api = Vec::new();
         while let Some(took) = joined(out.join_next().await).transpose()? {
-            api.extend(took);
+            samples.api.extend(took);
         }
-        let mut came_in = Vec::new();
         while let Some(took) = joined(back.join_next().await).transpose()? {
-            came_in.push(took);
+            samples.back.push(took);
         }
-        let took_all = begun.elapsed();
-        let went_out = self.arrived(good).await?;
-        let cpu = (process::cpu_micros(hub.pid())? - cpu) as f64 / 1e3;
-        Ok(Run {
-            messages: (went_out.len() as u64, came_in.len() as u64),
-            out_ms: Spread::of(went_out),
-            in_ms: Spread::of(came_in),
-            api_ms: Spread::of(api),
-            cpu_ms_per_second: cpu / took_all.as_secs_f64(),
-        })
+        samples.out.extend(self.arrived(good).await?);
+        self.attacking.store(false, Ordering::Relaxed);
+        samples.seconds += begun.elapsed().as_secs_f64();
+        samples.cpu_ms += (process::cpu_micros(hub.pid())? - cpu) as f64 / 1e3;
+        Ok(())
     }
 
     /// How long everything took that went to the good ones.
@@ -181,6 +229,9 @@ impl Partners {
 impl Drop for Partners {
     fn drop(&mut self) {
         self.hostile.iter().for_each(JoinHandle::abort);
+        if let Some(elsewhere) = self.elsewhere.take() {
+            elsewhere.shutdown_background();
+        }
     }
 }
 
@@ -214,8 +265,13 @@ async fn tell(hub: &Client, to: &Partner, number: u64) -> Result<f64, Failure> {
 }
 
 /// A hostile partner sends the hub rubbish under its own name, and breaks off in the middle.
-async fn attack(partner: Arc<Partner>) {
+async fn attack(partner: Arc<Partner>, attacking: Arc<AtomicBool>, first: Duration) {
+    sleep(first).await;
     loop {
+        if !attacking.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        }
         let mut line = partner.line.lock().await;
         for (path, rubbish) in partner.peer.rubbish() {
             // Whatever the hub says to it.
@@ -223,7 +279,7 @@ async fn attack(partner: Arc<Partner>) {
         }
         line.give_up();
         drop(line);
-        sleep(Duration::from_millis(900)).await;
+        sleep(PERIOD).await;
     }
 }
 
