@@ -33,8 +33,8 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   deskwire backup --data acme /backup/acme-monday.tar
-  deskwire backup --data acme --passphrase-file /root/acme.pass /backup/acme-monday.sealed
-  deskwire backup --data acme --with-keys --passphrase-file /root/acme.pass /media/stick/move.sealed
+  deskwire backup --data acme --passphrase-file /media/stick/acme.pass /backup/acme-monday.sealed
+  deskwire backup --data acme --with-keys --passphrase-file /media/stick/acme.pass /media/stick/move.sealed
 
 Check a backup with `deskwire restore --dry-run`. Without --with-keys a backup cannot speak for the desk; restoring it takes
 the recovery words (`deskwire key rotate`). What was said after the backup comes back from the partners.";

@@ -31,7 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   deskwire restore --dry-run /backup/acme-monday.tar
   deskwire restore --data acme /backup/acme-monday.tar
-  deskwire restore --data acme --passphrase-file /root/acme.pass /media/stick/move.sealed
+  deskwire restore --data acme --passphrase-file /media/stick/acme.pass /media/stick/move.sealed
 
 To move a desk: stop its daemon, back it up --with-keys, restore it on the new machine, start it there. Never start both: two
 copies of one desk are found out, and its links pause. A desk from an older backup fetches from its partners what they hold.";
