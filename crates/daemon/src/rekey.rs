@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deskwire_engine::command::key::{Doubtful, PlanKey, behind, doubtful};
+use deskwire_engine::command::key::{Doubtful, Places, PlanKey, behind, doubtful};
 use deskwire_engine::identity::Identity;
 use deskwire_engine::port::{SystemClock, SystemEntropy};
 use deskwire_engine::{Command, Core, Reader, Refusal};
@@ -20,7 +20,6 @@ use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::limits::KEY_EVENTS;
 use deskwire_proto::time::Timestamp;
 use deskwire_proto::words::Mnemonic;
-use deskwire_store::local::LinkNo;
 
 use crate::config::Config;
 use crate::error::StartError;
@@ -130,7 +129,7 @@ impl Stopped {
     ///
     /// # Errors
     /// `unknown-link`, or when the store fails.
-    pub fn doubtful(&self, theft: &Theft) -> Result<(Vec<(LinkNo, u64)>, Vec<Doubtful>), StartError> {
+    pub fn doubtful(&self, theft: &Theft) -> Result<(Places, Vec<Doubtful>), StartError> {
         let Some(core) = &self.core else { return Ok((Vec::new(), Vec::new())) };
         let reader = Reader::new(core, Arc::new(SystemClock));
         let (mut places, mut all) = match theft.since {

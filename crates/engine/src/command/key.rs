@@ -231,11 +231,14 @@ pub struct Doubtful {
     pub delivered: bool,
 }
 
+/// How far streams of ours are beyond doubt, by link: the number of the last message.
+pub type Places = Vec<(LinkNo, u64)>;
+
 /// The places up to which our streams are beyond doubt if the key was stolen at `since`, and every message behind them.
 ///
 /// # Errors
 /// When the store fails.
-pub fn doubtful(reader: &Reader, since: Timestamp) -> Result<(Vec<(LinkNo, u64)>, Vec<Doubtful>), Refusal> {
+pub fn doubtful(reader: &Reader, since: Timestamp) -> Result<(Places, Vec<Doubtful>), Refusal> {
     let (mut places, mut all) = (Vec::new(), Vec::new());
     for partner in reader.partners()? {
         if partner.row.state == LinkState::Closed {
