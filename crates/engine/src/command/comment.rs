@@ -8,6 +8,7 @@ use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, TicketNumber};
 use deskwire_store::record::{CommentText, Record, encode_text};
 use deskwire_store::row::Audience;
+use deskwire_store::table::{PARKED_OF, Rows};
 use serde::{Deserialize, Serialize};
 
 use super::find;
@@ -84,7 +85,12 @@ pub(super) fn recipients(
     match audience {
         Audience::Internal | Audience::Requester => Ok(Vec::new()),
         Audience::Thread => {
-            let open: Vec<_> = all.into_iter().filter(|(_, row)| reachable(step, row)).collect();
+            let mut open = Vec::new();
+            for (no, row) in all {
+                if reachable(step, no, &row)? {
+                    open.push((no, row));
+                }
+            }
             if open.is_empty() { Err(nobody(step, ticket)) } else { Ok(open) }
         }
         Audience::Delegations(chosen) => chosen
@@ -97,11 +103,25 @@ pub(super) fn recipients(
     }
 }
 
-/// A partner that declined, or whose link is closed, is no partner of the case any more.
-fn reachable(step: &Step<'_>, row: &deskwire_store::row::DelegationRow) -> bool {
+/// A partner that declined, that no offer will reach, or whose link is closed, is no partner of the case any more.
+fn reachable(
+    step: &Step<'_>,
+    no: DelegationNo,
+    row: &deskwire_store::row::DelegationRow,
+) -> Result<bool, Refusal> {
     use deskwire_machine::delegation::State;
-    let gone = matches!(row.case.view(0).state, State::Declined | State::Returned | State::Recalled);
-    !gone && find::link(step, row.link).is_ok_and(|link| find::speakable(&link).is_ok())
+    let gone = match row.case.view(0).state {
+        State::Declined | State::Returned | State::Recalled => true,
+        // What is parked with its offer is sent with it.
+        State::Unoffered => step.rows().list(PARKED_OF, &no, 1)?.is_empty(),
+        State::Offered
+        | State::Accepted
+        | State::InProgress
+        | State::Waiting { .. }
+        | State::Resolved
+        | State::Confirmed => false,
+    };
+    Ok(!gone && find::link(step, row.link).is_ok_and(|link| find::speakable(&link).is_ok()))
 }
 
 fn nobody(step: &Step<'_>, ticket: TicketNumber) -> Refusal {

@@ -1,5 +1,6 @@
 //! Tickets of this desk.
 
+use deskwire_machine::delegation::State;
 use deskwire_machine::disclosure;
 use deskwire_proto::message::common::{Contact, Equipment, Object, Person, Priority};
 use deskwire_proto::message::{Body, status};
@@ -102,7 +103,9 @@ impl Command for SetStatus {
         step.record(&record, Some(text))?;
         let mut told = Told { delegations: Vec::new() };
         for (no, row) in find::delegations(step, self.ticket)? {
-            if row.case.view(0).state.is_terminal() {
+            let state = row.case.view(0).state;
+            // To a partner whose offer was dropped or waits aside there is nothing to tell.
+            if state.is_terminal() || state == State::Unoffered {
                 continue;
             }
             let link = find::link(step, row.link)?;

@@ -538,3 +538,26 @@ fn fault_118_what_was_parked_in_a_backup_and_sent_since_is_struck_when_it_comes_
     assert_eq!((comments(&shop, 1), comments(&acme, 1)), (1, 1));
     sound(acme, shop);
 }
+
+/// A ticket whose offer was dropped has to go on without that partner: its status can be set, and nothing of it is sent
+/// where nobody knows it.
+#[test]
+fn a_ticket_whose_offer_was_dropped_goes_on_without_that_partner() {
+    use deskwire_engine::command::comment::AddComment;
+    use deskwire_engine::command::queue::{DropItems, Target};
+    use deskwire_engine::command::ticket::SetStatus;
+    use deskwire_proto::text::Code;
+    use deskwire_store::row::Audience;
+
+    let (mut shop, _) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let by = person("Anna");
+    let target = Target::Link(LINK);
+    assert_eq!(shop.run(DropItems { target, by: by.clone() }).unwrap().count, 1);
+    let set = SetStatus { ticket, status: Code::new("in-work").unwrap(), label: None, by: by.clone() };
+    assert_eq!(shop.run(set).unwrap().delegations, []);
+    let body = crate::harness::prose("For all.");
+    let said = shop.run(AddComment { ticket, body, audience: Audience::Thread, by });
+    assert_eq!(said.unwrap_err().code, "no-partners");
+}
