@@ -100,6 +100,7 @@ impl Guesser {
     }
 
     /// A comment on a delegation that is not its own: the receipt, and how long it took.
+    #[expect(clippy::disallowed_methods, reason = "this test is about the time that passes")]
     fn guess(&mut self, acme: &mut Desk, delegation: DelegationId) -> (Receipt, Duration) {
         let facts = comment_add::Facts { audience: Audience::Thread };
         let body = prose("Is anybody there?");
