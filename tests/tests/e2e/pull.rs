@@ -203,7 +203,7 @@ async fn over_a_line_that_breaks_a_desk_that_asks_gets_everything() {
     kassa.set("peer", "endpoints", &format!("[\"https://{announced}\"]"));
     kassa.start().await;
     let line = Cutter::start(announced, kassa.address, random.fork()).await;
-    let mut acme = Desk::hidden(&world, "Acme").await;
+    let acme = Desk::hidden(&world, "Acme").await;
     link(&kassa, &acme, TermsOffer::default()).await;
     let (ticket, delegation) = offer(&kassa, "Acme", "Bad line").await;
     let theirs = accept(&acme, &delegation.id).await.own.ticket;
@@ -219,9 +219,7 @@ async fn over_a_line_that_breaks_a_desk_that_asks_gets_everything() {
         comment(&acme, &theirs, back.last().unwrap()).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         if acme.json(&["link", "show", "kassa"]).await["last_error"].is_object() {
-            // Only a desk that is started tries again at once.
-            acme.stop().await;
-            acme.start().await;
+            acme.json(&["link", "resume", "kassa"]).await;
         }
     }
     say(&format!("{CUTS} cuts, {} comments each way", said.len()));
@@ -392,6 +390,7 @@ async fn lies_in_answers_bring_nothing_into_a_desk_that_asks() {
             (liar.lie, liar.lied, liar.hello) = (lie, 0, None);
         }
         acme.start().await;
+        acme.json(&["link", "resume", "liar"]).await;
         until(&format!("{lie:?}"), async || Ok((liar.lock().unwrap().lied > 0).then_some(()))).await;
         if lie != Lie::UnknownSession {
             until(&format!("The operator is told of {lie:?}"), async || {
@@ -404,6 +403,7 @@ async fn lies_in_answers_bring_nothing_into_a_desk_that_asks() {
     }
     liar.lock().unwrap().lie = Lie::None;
     acme.start().await;
+    acme.json(&["link", "resume", "liar"]).await;
     until("The truth", async || {
         let link = deskwire_tests::links::find(&acme, "Liar").await?;
         Ok(link.filter(|link| link.incoming.length == 1))

@@ -132,7 +132,8 @@ impl Puller {
             };
             tokio::select! {
                 () = stop.requested() => return,
-                _ = bell.changed(), if pause.is_none() => {}
+                // Also in a pause: the courier has found the partner again, or its operator wants it tried at once.
+                _ = bell.changed() => {}
                 () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
         }

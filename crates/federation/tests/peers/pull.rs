@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use deskwire_engine::Engine;
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
+use deskwire_engine::command::link::Resume;
 use deskwire_engine::command::linking::ComposeRequest;
 use deskwire_engine::command::pull::Ask;
 use deskwire_engine::command::session::AnswerHello;
@@ -160,6 +161,7 @@ async fn answers_that_were_altered_bring_nothing() {
     let mut site = shop.stop().await;
     site.answers = Answers::Whole;
     let shop = site.start().await;
+    acme.run(Resume { link: LINK }).await.unwrap();
     until("the offer is there", || acme.received().is_some()).await;
     until("its receipt is there", || shop.is_settled()).await;
 }
