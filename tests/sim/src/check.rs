@@ -70,7 +70,8 @@ impl Journal {
         self.last.push_back(what);
     }
 
-    fn take(&mut self, record: &Record, text: &[u8]) {
+    /// What of it is worth to be read by people.
+    fn log(&mut self, record: &Record) {
         match record {
             Record::ItemMade(made) => self.remember(format!("item {} of link {}", made.order, made.no)),
             Record::Numbered { no, order, seq, .. } => {
@@ -85,6 +86,10 @@ impl Journal {
             Record::Started { .. } => self.remember("start".to_owned()),
             _ => {}
         }
+    }
+
+    fn take(&mut self, record: &Record, text: &[u8]) {
+        self.log(record);
         match record {
             Record::Started { .. } => self.sessions.clear(),
             Record::Welcomed { no, .. } => {
