@@ -127,6 +127,8 @@ codes! {
     InvitationExpired = "invitation-expired", 410, Final;
     /// The nonce revealed is not the one committed to, or belongs to another answer.
     BadReveal = "bad-reveal", 403, Final;
+    /// Neither of the two desks has an endpoint.
+    NoEndpoint = "no-endpoint", 409, Final;
     /// Both sides asked at once; the other request stands.
     LinkCrossed = "link-crossed", 409, Retry;
     /// The operator has not added this desk.

@@ -253,6 +253,12 @@ impl Upload {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The bytes brought, to be kept.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 /// How much of a file that is being brought is held.
