@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Audience, Comment, Contact, Delegation, Delivery, Equipment, FileInfo, Person, ServiceObject, Time};
+use crate::{
+    Audience, Comment, Contact, Delegation, Delivery, Equipment, FileInfo, Person, ServiceObject, Time,
+};
 
 /// One ticket of this desk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -9,9 +9,9 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::LinkNo;
 
-use crate::quota::{Room, Usage};
 use crate::command::clock::Skew;
 use crate::gauge::SharedGauges;
+use crate::quota::{Room, Usage};
 use crate::reader::{Contacts, Skews};
 
 /// A hello of this process.

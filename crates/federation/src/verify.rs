@@ -3,17 +3,17 @@
 use deskwire_engine::Partner;
 use deskwire_proto::code::Code;
 use deskwire_proto::cose::Sign1;
+use deskwire_proto::delivery::Delivery;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::{Document, Signed};
+use deskwire_proto::envelope::{self, Signers, Verified};
 use deskwire_proto::id::{DeskId, LinkId};
 use deskwire_proto::key::PublicKey;
 use deskwire_proto::keylog::KeyLog;
+use deskwire_proto::pull::PullRequest;
 use deskwire_proto::receipt::Receipt;
 use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::{Hello, Welcome};
-use deskwire_proto::delivery::Delivery;
-use deskwire_proto::envelope::{self, Signers, Verified};
-use deskwire_proto::pull::PullRequest;
 use deskwire_proto::transfer::{BlobPut, BlobRequest};
 
 use crate::shared::is_newer;

@@ -97,7 +97,7 @@ macro_rules! write_signed {
     };
 }
 
-impl<'a> Serializer for &'a mut Writer {
+impl Serializer for &mut Writer {
     type Ok = ();
     type Error = Unfit;
     type SerializeSeq = Self;

@@ -10,7 +10,9 @@ mod view;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::journal::{Cut, Journal, JournalConfig};
-use crate::{DiskBlobs, Error, JournalId, JournalReader, Keeper, Opened, RebuildReason, Result, Snapshots, ViewState};
+use crate::{
+    DiskBlobs, Error, JournalId, JournalReader, Keeper, Opened, RebuildReason, Result, Snapshots, ViewState,
+};
 use view::{MemoryView, Rows};
 
 pub use disk::{SimDisk, SimSession};

@@ -70,7 +70,8 @@ async fn a_backup_taken_while_people_work_is_whole_and_its_desk_learns_the_rest_
     kassa.kill().await;
 
     let folder = world.path("restored");
-    deskwire_tests::cli::run(&folder, &["restore", file.to_str().unwrap(), "--json"]).await.document();
+    let restored = deskwire_tests::cli::run(&folder, &["restore", file.to_str().unwrap(), "--json"]).await;
+    assert_eq!(restored.document()["group"], made["group"]);
     let mut restored = Desk::found(folder, "Kassa");
     restored.start().await;
     comment(&acme, &ticket, "are you back?").await;

@@ -75,7 +75,8 @@ async fn a_desk_behind_a_router_does_its_work() {
 
     let begun = Instant::now();
     let (ticket, delegation) = offer(&kassa, "Acme", "Dead register").await;
-    until("The offer", async || deskwire_tests::links::known(acme.client().delegation(&delegation.id).await)).await;
+    until("The offer", async || deskwire_tests::links::known(acme.client().delegation(&delegation.id).await))
+        .await;
     let offered = begun.elapsed();
     let theirs = accept(&acme, &delegation.id).await.own.ticket;
     let fetched = latency(&kassa, &ticket, &acme, &theirs).await;
@@ -141,8 +142,11 @@ fn writers(
 ) -> JoinSet<()> {
     let (mut random, mut people) = (world.random(), JoinSet::new());
     for (desk, ticket) in places {
-        let writer =
-            Writer { client: desk.client().clone(), ticket: (*ticket).clone(), author: format!("{}-0", desk.name) };
+        let writer = Writer {
+            client: desk.client().clone(),
+            ticket: (*ticket).clone(),
+            author: format!("{}-0", desk.name),
+        };
         people.spawn(writer.write(Arc::clone(answered), Arc::clone(stop), random.fork()));
     }
     people

@@ -131,11 +131,14 @@ fn show(made: &Made, folder: &Path, style: Style) -> String {
         .put("desk id", style.bold(&made.desk.to_string()))
         .put("tickets", format!("{0}-1, {0}-2, ...", config.desk.prefix.as_str()))
         .put("listens on", listens(config.peer.listen))
-        .put("endpoints", match (endpoints.is_empty(), config.peer.listen) {
-            (false, _) => endpoints.join("\n"),
-            (true, Listen(None)) => "none: it goes to its partners".to_owned(),
-            (true, Listen(Some(_))) => "none yet".to_owned(),
-        })
+        .put(
+            "endpoints",
+            match (endpoints.is_empty(), config.peer.listen) {
+                (false, _) => endpoints.join("\n"),
+                (true, Listen(None)) => "none: it goes to its partners".to_owned(),
+                (true, Listen(Some(_))) => "none yet".to_owned(),
+            },
+        )
         .put("settings", format!("{folder}/deskwire.toml"));
     let mut text = format!("{} has a desk in {folder}.\n\n{}\n", config.desk.name, fields.render(style));
     if config.peer.listen == Listen(None) {

@@ -297,7 +297,11 @@ fn file(
         return Err(Stop::Message(No(OutcomeCode::Quota, words)));
     }
     let file = FileNo(step.counters()?.file);
-    Ok(Consumed { size: facts.size.get(), local: local(delegation, row.ticket, Some(file)), ..Consumed::default() })
+    Ok(Consumed {
+        size: facts.size.get(),
+        local: local(delegation, row.ticket, Some(file)),
+        ..Consumed::default()
+    })
 }
 
 const fn unsupported(code: OutcomeCode) -> bool {

@@ -53,7 +53,10 @@ impl Command for TakeReceipt {
         let (length, at) = (body.length, step.now);
         if stream.promises.iter().any(|promise| promise.length > length) {
             // It promises more than those before it, or its signer was restored and has counted anew.
-            step.record(&Record::Shortened { no: self.link, length: length.max(stream.in_length), at }, None)?;
+            step.record(
+                &Record::Shortened { no: self.link, length: length.max(stream.in_length), at },
+                None,
+            )?;
         }
         let receipt = self.receipt.into_parts().0.into();
         step.record(&Record::ReceiptTaken { no: self.link, receipt, at: step.now }, None)?;

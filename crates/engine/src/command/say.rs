@@ -54,7 +54,8 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     let size = composed.facts.len() + composed.text.as_ref().map_or(0, |text| text.len());
     let said = event.as_ref().map(|event| &event.event);
     quota::says(step, (saying.link, &link), &stream, said, size)?;
-    let place = (Order(stream.next_order), saying.delegation.filter(|_| stream.parked > 0 && event.is_none()));
+    let place =
+        (Order(stream.next_order), saying.delegation.filter(|_| stream.parked > 0 && event.is_none()));
     let made = ItemMade {
         no: saying.link,
         order: Order(stream.next_order),

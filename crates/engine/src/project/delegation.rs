@@ -255,7 +255,12 @@ fn show(
 }
 
 /// Writes the delegation and what its fold says has become of its events.
-pub(super) fn store(rows: &mut Overlay, delegation: DelegationNo, row: &DelegationRow, changes: &Changes) -> Result<()> {
+pub(super) fn store(
+    rows: &mut Overlay,
+    delegation: DelegationNo,
+    row: &DelegationRow,
+    changes: &Changes,
+) -> Result<()> {
     rows.put(DELEGATIONS, &delegation, row)?;
     super::quota::turned(rows, row, changes)?;
     changes.events.iter().try_for_each(|change| fate(rows, delegation, change))

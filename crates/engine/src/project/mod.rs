@@ -14,7 +14,9 @@ mod ticket;
 
 use deskwire_store::record::Record;
 use deskwire_store::row::{CounterRow, FileState, KeyedRow, LinkState, OwnKeysRow, Pause, ThreadKind};
-use deskwire_store::table::{ANNOUNCED, COUNTERS, EXCHANGES, INVITATIONS, KEYED, OWN_KEYS, Key, RowsMut, Table};
+use deskwire_store::table::{
+    ANNOUNCED, COUNTERS, EXCHANGES, INVITATIONS, KEYED, Key, OWN_KEYS, RowsMut, Table,
+};
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

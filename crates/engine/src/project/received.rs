@@ -22,7 +22,13 @@ pub(super) fn project(
     message: &Received,
     text: Option<&[u8]>,
 ) -> Result<()> {
-    let row = ReceivedRow { entry: at, hash: message.hash, at: message.at, refused: message.refused.clone(), aside: None };
+    let row = ReceivedRow {
+        entry: at,
+        hash: message.hash,
+        at: message.at,
+        refused: message.refused.clone(),
+        aside: None,
+    };
     rows.put(RECEIVED, &(message.no, message.seq), &row)?;
     stream::with(rows, message.no, |row| {
         row.in_length = message.seq;

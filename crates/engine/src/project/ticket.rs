@@ -68,7 +68,11 @@ pub(super) fn thread(
     audience: Audience,
     at: Timestamp,
 ) -> Result<()> {
-    rows.put(THREADS, &key, &ThreadRow { kind, author: Author::Own, audience, at, shared: Vec::new(), aside: None })
+    rows.put(
+        THREADS,
+        &key,
+        &ThreadRow { kind, author: Author::Own, audience, at, shared: Vec::new(), aside: None },
+    )
 }
 
 /// The bytes of a partner's file have come, or never will.

@@ -133,12 +133,14 @@ fn names(lookup: &Lookup<'_>, row: &FileRow) -> Result<Names, Refusal> {
             }))
         }
         // An own one whose announcement came back after a restore is a message as well.
-        Record::Received(_) | Record::ItemMade(_) => Ok(match Message::read(lookup.reader, row.entry)?.body() {
-            Some(Body::FileAdd { text, .. }) => {
-                (Some(text.name.to_string()), text.media.map(String::from), text.by)
-            }
-            Some(_) | None => (None, None, None),
-        }),
+        Record::Received(_) | Record::ItemMade(_) => {
+            Ok(match Message::read(lookup.reader, row.entry)?.body() {
+                Some(Body::FileAdd { text, .. }) => {
+                    (Some(text.name.to_string()), text.media.map(String::from), text.by)
+                }
+                Some(_) | None => (None, None, None),
+            })
+        }
         _ => Err(broken("a file begins with another record")),
     }
 }

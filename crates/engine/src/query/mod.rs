@@ -12,8 +12,8 @@ mod log;
 mod lookup;
 mod message;
 mod offer;
-mod repair;
 pub(crate) mod queue;
+mod repair;
 mod thread;
 mod ticket;
 mod timeline;
@@ -28,9 +28,9 @@ pub use link::{
     link_events, links,
 };
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
-pub use repair::{Branches, branches};
 pub use offer::{Offer, PendingChange};
 pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_preview, queue};
+pub use repair::{Branches, branches};
 pub use thread::{Comment, Happened, Origin, SeenBy, ThreadEntry, What, comment};
 pub use ticket::{Page, Ticket, TicketDetail, TicketFilter, find_ticket, ticket, ticket_detail, tickets};
 pub use timeline::{Fate, TimelineEvent};

@@ -125,9 +125,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
         }
         Code::SessionUnknown => ("The session is not known", "Say hello."),
         Code::RecoveryNeeded => ("This desk holds more of the stream than its author", "Recover first."),
-        Code::RecoveryNotOffered => {
-            ("Nothing of this stream was lost in this session", "Say hello, and ask again if something is missing.")
-        }
+        Code::RecoveryNotOffered => (
+            "Nothing of this stream was lost in this session",
+            "Say hello, and ask again if something is missing.",
+        ),
         Code::PullNotOffered => {
             ("This desk does not serve pull requests yet", "Publish an endpoint, so that this desk can push.")
         }

@@ -148,7 +148,10 @@ impl Fetcher {
         tracing::info!(link = %self.link, %file, code, "a file cannot be fetched");
         self.shared.engine.reader().note_arrived(file, None);
         if let Err(Ended::Own(refusal)) = partial::give_up(&self.shared, file, row).await {
-            tracing::warn!(code = refusal.code, "what is here of a file that will not come stays on the disk");
+            tracing::warn!(
+                code = refusal.code,
+                "what is here of a file that will not come stays on the disk"
+            );
         }
         self.shared.engine.call(BlobFailed { file, code: code.to_owned(), words }).await
     }

@@ -93,8 +93,8 @@ use crate::{Archive, Disk, JournalReader, Result, Sink};
 
 pub use entry::{Entry, EntryRef, JournalId, Position, Text};
 pub use format::{MAX_ENTRY, MAX_GROUP, SECTOR};
-pub use outline::Outline;
 pub use mend::Correction;
+pub use outline::Outline;
 pub use recover::Cut;
 pub use stage::{Mark, SealedGroup, Stage};
 pub use survey::{Problem, ProblemKind, SegmentReport, Survey, cut_off, survey};

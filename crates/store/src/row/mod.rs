@@ -13,7 +13,10 @@ pub use delegation::{DelegationEventRow, DelegationRow, Effect};
 pub use file::{FileRow, FileState};
 pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Trouble};
 pub use open::{ALL_LINKS, OpenRow};
-pub use stream::{InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow, StreamRow, WaitingRow};
+pub use stream::{
+    InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow, StreamRow,
+    WaitingRow,
+};
 pub use ticket::{Audience, Author, Shared, ThreadKind, ThreadRow, TicketRow};
 
 use deskwire_proto::id::Hash;

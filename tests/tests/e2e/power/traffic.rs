@@ -94,17 +94,17 @@ async fn watch(partner: &Desk, promises: &Promises) {
     let (mut receipts, mut said) = (0, 0);
     loop {
         let link = link_with(partner, WATCHED).await;
-        let at = now();
-        let mut promises = promises.lock().unwrap();
+        let mut news = Vec::new();
         if link.out.acknowledged > receipts {
             receipts = link.out.acknowledged;
-            promises.push((at, Promise::Receipt(receipts)));
+            news.push(Promise::Receipt(receipts));
         }
         if link.incoming.length > said {
             said = link.incoming.length;
-            promises.push((at, Promise::Said(said)));
+            news.push(Promise::Said(said));
         }
-        drop(promises);
+        let at = now();
+        promises.lock().unwrap().extend(news.into_iter().map(|promise| (at, promise)));
         tokio::time::sleep(std::time::Duration::from_millis(3)).await;
     }
 }

@@ -65,7 +65,13 @@ pub(crate) fn a_file(number: u8) -> Body {
             comment: None,
             audience: Audience::Thread,
         },
-        text: file_add::Text { by: None, name: FileName::new("note.txt").unwrap(), media: None, origin: None, relayed: None },
+        text: file_add::Text {
+            by: None,
+            name: FileName::new("note.txt").unwrap(),
+            media: None,
+            origin: None,
+            relayed: None,
+        },
     }
 }
 
