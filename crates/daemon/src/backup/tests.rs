@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use deskwire_proto::text::Label;
-use deskwire_store::{Entry, JournalReader};
+use deskwire_store::Entry;
 use tempfile::TempDir;
 
 use super::*;
