@@ -20,7 +20,9 @@ pub async fn of(desk: &Desk) -> Value {
     }
     let mut links = Vec::new();
     for mut link in client.links().await.unwrap().links {
+        // How the line fares is another matter than what the desk holds.
         (link.last_contact, link.last_error, link.next_attempt) = (None, None, None);
+        link.health = Default::default();
         let mut logs = Vec::new();
         for direction in [Direction::Out, Direction::In] {
             let query = LogQuery { direction: Some(direction), limit: Some(500), ..Default::default() };

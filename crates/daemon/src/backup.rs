@@ -67,7 +67,7 @@ pub fn backup(new: &NewBackup) -> Result<Backup, StartError> {
     let folder = Folder::new(&new.folder);
     let desk = crate::material::key_log(&folder.key_log())?.desk();
     let passphrase = new.passphrase.as_deref().map(sealed::passphrase).transpose()?;
-    let unfinished = new.to.with_extension("unfinished");
+    let unfinished = unfinished(&new.to)?;
     let made = Archive::create(&unfinished, passphrase.as_deref().map(Vec::as_slice))
         .map_err(|error| StartError::file("write", &unfinished, &error))
         .and_then(|archive| fill(archive, &folder, new, desk));
@@ -81,6 +81,13 @@ pub fn backup(new: &NewBackup) -> Result<Backup, StartError> {
         // It opens nothing without its manifest; if it cannot be removed it is in nobody's way.
         let _ = fs::remove_file(&unfinished);
     })
+}
+
+/// A name beside the file that nobody else uses.
+fn unfinished(to: &Path) -> Result<PathBuf, StartError> {
+    let mut name = to.as_os_str().to_owned();
+    name.push(format!(".{}.unfinished", data_encoding::HEXLOWER.encode(&crate::init::random()?[..6])));
+    Ok(name.into())
 }
 
 fn fill(mut archive: Archive, folder: &Folder, new: &NewBackup, desk: DeskId) -> Result<Backup, StartError> {
@@ -151,12 +158,13 @@ fn copy_segments(
     let count = segments.len();
     for (place, (number, path, file)) in segments.into_iter().enumerate() {
         let failed = |error: io::Error| StartError::file("copy", &path, &error);
-        let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut &file, &mut bytes).map_err(failed)?;
-        let end = outline.segment(number, bytes.clone(), place + 1 == count)?;
+        let bytes =
+            segment(&mut outline, number, &file, place + 1 == count).map_err(|error| match error {
+                deskwire_store::Error::Io { .. } => failed(io::Error::other(error.to_string())),
+                error => error.into(),
+            })?;
         // What was read may not be on the disk yet. What a power cut could take back must not come back from here.
         file.sync_data().map_err(failed)?;
-        bytes.truncate(usize::try_from(end.offset).unwrap_or(usize::MAX));
         archive.bytes(&format!("store/journal/{number:020}.seg"), &bytes).map_err(failed)?;
     }
     outline.end().ok_or_else(|| {
@@ -166,6 +174,26 @@ fn copy_segments(
             "Name the folder of a desk.",
         )
     })
+}
+
+/// How often the segment is read that a daemon may be writing to: a group written while it is read looks damaged.
+const LOOKS: u32 = 5;
+
+/// The verified bytes of one segment.
+fn segment(outline: &mut Outline, number: u64, file: &File, last: bool) -> deskwire_store::Result<Vec<u8>> {
+    let mut looks = 0;
+    loop {
+        let mut bytes = Vec::new();
+        io::Seek::rewind(&mut &*file)
+            .and_then(|()| io::Read::read_to_end(&mut &*file, &mut bytes))
+            .map_err(|error| deskwire_store::Error::io(format!("read segment {number}"), error))?;
+        let before = outline.clone();
+        looks += 1;
+        match outline.segment(number, bytes, last) {
+            Err(deskwire_store::Error::Damaged { .. }) if last && looks < LOOKS => *outline = before,
+            result => return result.map(|(_, bytes)| bytes),
+        }
+    }
 }
 
 /// Copies the files of tickets. One whose content does not fit its name is left out and told.
@@ -207,8 +235,8 @@ fn copy_blob(archive: &mut Archive, store: &Path, path: &Path) -> io::Result<boo
         return Ok(true);
     };
     let mut reading = Hashing::new(File::open(path)?);
-    io::copy(&mut reading, &mut io::sink())?;
-    if reading.hex() != name {
+    // What cannot be read is as lost as what reads wrong; the rest must get into the backup all the more.
+    if io::copy(&mut reading, &mut io::sink()).is_err() || reading.hex() != name {
         return Ok(false);
     }
     let inside = path.strip_prefix(store).map_err(io::Error::other)?;

@@ -22,8 +22,10 @@ use crate::init::{certificate_names, random};
 use crate::sealed::{self, Opening};
 use crate::token;
 
-/// A manifest names every file of the desk; one that is larger is none.
-const MANIFEST_BYTES: u64 = 1 << 30;
+/// A manifest names every file of the desk, 200 bytes each; one that is larger is none.
+const MANIFEST_BYTES: u64 = 256 << 20;
+/// What is read into memory at once is at most a segment with its last group.
+const SEGMENT_BYTES: u64 = 128 << 20;
 /// For whom a token speaks that is drawn here.
 const OWNER: &str = "Operator";
 
@@ -107,7 +109,12 @@ fn read(from: &Path, passphrase: Option<&Path>, to: Option<&Path>) -> Result<Res
     file.rewind().map_err(failed)?;
     let source: Box<dyn Read> = match (sealed::is_sealed(&first[..begun]), passphrase) {
         (true, Some(path)) => Box::new(Opening::new(file, &sealed::passphrase(path)?).map_err(failed)?),
-        (false, _) => Box::new(file),
+        (false, None) => Box::new(file),
+        (false, Some(_)) => {
+            let words = format!("{} is not sealed, although a passphrase is given.", from.display());
+            let next = "If you trust where it comes from, restore it without --passphrase-file.";
+            return Err(StartError::new("backup-not-sealed", words, next));
+        }
         (true, None) => {
             let words = format!("{} is sealed under a passphrase.", from.display());
             return Err(StartError::new("passphrase-needed", words, "Give it with --passphrase-file."));
@@ -164,6 +171,9 @@ impl<'a> Reading<'a> {
         let segment =
             name.strip_prefix("store/journal/").and_then(|name| name.strip_suffix(".seg")?.parse().ok());
         if segment.is_some() || name == "keys/keylog.cbor" {
+            if size > SEGMENT_BYTES {
+                return Err(broken(from, &format!("{name} is larger than any that a desk writes")));
+            }
             let mut bytes = Vec::new();
             content.read_to_end(&mut bytes).map_err(failed)?;
             self.write(name, &mut bytes.as_slice())?;

@@ -74,7 +74,7 @@ pub(super) struct Archive {
 impl Archive {
     /// Begins a new file that nobody else may read.
     pub(super) fn create(path: &Path, passphrase: Option<&[u8]>) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         let file = BufWriter::with_capacity(1 << 20, file);
         let target = match passphrase {
             Some(passphrase) => Target::Sealed(Box::new(Sealing::new(file, passphrase)?)),

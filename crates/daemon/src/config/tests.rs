@@ -107,7 +107,7 @@ fn a_setting_outside_its_section_is_led_there() {
 #[test]
 fn a_wrong_value_is_told_with_its_line_and_what_is_allowed() {
     for (line, expected) in [
-        ("[peer]\nlisten = 8441", "line 5: peer.listen takes an address and a port such as"),
+        ("[peer]\nlisten = 8441", "line 5: peer.listen takes \"none\", or an address and a port such as"),
         ("[peer]\nlisten = \"8441\"", "(the address is missing)"),
         ("[peer]\nlisten = \"127.0.0.1\"", "(the port is missing)"),
         ("[peer]\nmax_connections = \"10\"", "takes a number from 1 to 65536; it is \"10\"."),

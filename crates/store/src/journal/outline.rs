@@ -1,14 +1,16 @@
 //! Verifying the segments of a journal one after the other, as they lie in a backup or under a running desk.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::entry::{JournalId, Position};
 use super::format::{SECTOR, SegmentHeader};
-use super::scan::{Found, Scan, Window};
+use super::mend;
+use super::recover::Walk;
+use super::scan::{Scan, Window};
 use crate::{Damage, DiskFile, Error, Result};
 
-/// A walk over whole segments in memory, in their order. Nothing is changed.
+/// A walk over whole segments in memory, in their order. Nothing is changed on any disk.
 #[derive(Debug, Clone, Default)]
 pub struct Outline {
     last: Option<(JournalId, Position)>,
@@ -27,57 +29,73 @@ impl Outline {
         self.last
     }
 
-    /// Verifies the next segment: that it continues the one before, and each of its groups with the hash chain.
-    /// Returns the position behind its last whole group. In the `last` one there may be room that was never used, or
-    /// a write that was not complete, behind it.
+    /// Verifies the next segment: that it continues the one before, and each of its groups with the hash chain. Returns
+    /// the position behind its last whole group, and its bytes up to there with flipped bits corrected. In the `last`
+    /// one there may be room that was never used, or a write that was not complete, behind it.
     ///
     /// # Errors
     /// [`Error::Damaged`] for everything that does not verify.
-    pub fn segment(&mut self, number: u64, bytes: Vec<u8>, last: bool) -> Result<Position> {
+    pub fn segment(&mut self, number: u64, bytes: Vec<u8>, last: bool) -> Result<(Position, Vec<u8>)> {
         let damage = |offset, reason: String| Error::from(Damage { segment: number, offset, reason });
         let sector: &[u8; SECTOR as usize] =
             bytes.first_chunk().ok_or_else(|| damage(0, "the segment is shorter than its header".into()))?;
-        let header = SegmentHeader::decode(sector, number).map_err(|reason| damage(0, reason))?;
+        let header = SegmentHeader::decode(sector, number)
+            .or_else(|reason| mend::find_in_segment_header(sector, number).map(|found| found.0).ok_or(reason))
+            .map_err(|reason| damage(0, reason))?;
         let start = header.start();
-        if let Some((id, before)) = self.last {
-            let follows = (header.id, header.number, header.previous_end, header.last_group, header.chain)
-                == (id, before.segment + 1, before.offset, before.group, before.chain);
-            if !follows {
-                return Err(damage(0, "the segment does not continue the one before it".into()));
+        let follows = match self.last {
+            Some((id, before)) => {
+                (header.id, header.number, header.previous_end, header.last_group, header.chain)
+                    == (id, before.segment + 1, before.offset, before.group, before.chain)
             }
+            None => header.number == 1 && header.last_group == 0,
+        };
+        if !follows {
+            return Err(damage(0, "the segment before it is missing or another one".into()));
         }
         let size = bytes.len() as u64;
-        let window = Window::new(Arc::new(Held(bytes)), number, size);
-        let mut scan = Scan::new(window, header.id, start);
-        let at = loop {
-            if scan.at.offset >= size {
-                break scan.at;
-            }
-            match scan.next()? {
-                Found::Group { .. } => {}
-                Found::Bad(_) if last => break scan.at,
-                Found::Bad(_) if scan.is_zero_from(scan.at.offset)? => break scan.at,
-                Found::Bad(bad) => return Err(bad.damage.into()),
-            }
-        };
+        let held = Arc::new(Held(Mutex::new(bytes)));
+        let file: Arc<dyn DiskFile> = held.clone();
+        let mut walk = Walk::new(Scan::new(Window::new(file.clone(), number, size), header.id, start));
+        if let Some(cut) = walk.run(&file, &mut Vec::new())?
+            && !last
+        {
+            return Err(damage(cut.at.offset, cut.reason));
+        }
+        let at = walk.scan.at;
         self.last = Some((header.id, at));
-        Ok(at)
+        let mut bytes = std::mem::take(&mut *held.bytes());
+        bytes.truncate(usize::try_from(at.offset).unwrap_or(usize::MAX));
+        bytes[..SECTOR as usize].copy_from_slice(&header.encode());
+        Ok((at, bytes))
     }
 }
 
 /// A file's bytes in memory.
-struct Held(Vec<u8>);
+struct Held(Mutex<Vec<u8>>);
+
+impl Held {
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl DiskFile for Held {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
-        let count = buffer.len().min(self.0.len() - from);
-        buffer[..count].copy_from_slice(&self.0[from..from + count]);
+        let held = self.bytes();
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(held.len());
+        let count = buffer.len().min(held.len() - from);
+        buffer[..count].copy_from_slice(&held[from..from + count]);
         Ok(count)
     }
 
-    fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
-        Err(read_only())
+    /// Corrections are made in memory, within what is there.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut held = self.bytes();
+        let place = held.get_mut(from..from.saturating_add(bytes.len())).ok_or_else(read_only)?;
+        place.copy_from_slice(bytes);
+        Ok(())
     }
 
     fn allocate(&self, _: u64) -> io::Result<()> {
@@ -89,7 +107,7 @@ impl DiskFile for Held {
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(self.0.len() as u64)
+        Ok(self.bytes().len() as u64)
     }
 
     fn sync_data(&self) -> io::Result<()> {
