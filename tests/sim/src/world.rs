@@ -89,6 +89,31 @@ pub struct World {
     pub(crate) backups: Vec<crate::fault::Backup>,
     events: BTreeMap<(u64, u64), Happening>,
     serial: u64,
+    pace: Pace,
+}
+
+/// How much happens at one moment, and within one minute.
+#[derive(Debug, Default)]
+struct Pace {
+    moment: (u64, u32),
+    minute: (u64, u32),
+}
+
+/// More at one moment is a loop without a pause.
+const MOMENT_MOST: u32 = 10_000;
+/// More within a minute is a loop with pauses that are too short.
+const MINUTE_MOST: u32 = 200_000;
+
+impl Pace {
+    /// One more thing happens now; whether that is bearable.
+    fn bears(&mut self, now: u64) -> bool {
+        let more = |(at, count): &mut (u64, u32), place: u64| {
+            *count = if *at == place { *count + 1 } else { 1 };
+            *at = place;
+            *count
+        };
+        more(&mut self.moment, now) <= MOMENT_MOST && more(&mut self.minute, now / 60_000) <= MINUTE_MOST
+    }
 }
 
 const HOUR: u64 = 3_600_000;
@@ -118,6 +143,7 @@ impl World {
             backups: Vec::new(),
             events: BTreeMap::new(),
             serial: 0,
+            pace: Pace::default(),
         };
         world.desks.iter_mut().for_each(|desk| desk.start(0).expect("an empty desk starts"));
         for pair in ends {
@@ -165,6 +191,9 @@ impl World {
             }
             let Some(((at, _), what)) = self.events.pop_first() else { break };
             self.now = self.now.max(at);
+            if !self.pace.bears(self.now) {
+                return self.violate(format!("livelock: at {} ms the desks never stop", self.now));
+            }
             what(self);
             self.report.events += 1;
         }

@@ -22,6 +22,7 @@ use deskwire_tests::{
 };
 use tokio::task::JoinSet;
 
+/// In an ordinary run; `DESKWIRE_ROUNDS` asks for more.
 const ROUNDS: u32 = 50;
 /// So many people write at each desk.
 const WRITERS: u32 = 2;
@@ -33,6 +34,7 @@ pub(crate) type Answered = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_daemons_lose_nothing_double_nothing_and_keep_the_order() {
     let world = World::new("killed_daemons");
+    let rounds = std::env::var("DESKWIRE_ROUNDS").map_or(ROUNDS, |text| text.parse().unwrap());
     let mut random = world.random();
     let (mut acme, mut kassa) = tokio::join!(Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
     link(&kassa, &acme, Default::default()).await;
@@ -55,7 +57,7 @@ async fn killed_daemons_lose_nothing_double_nothing_and_keep_the_order() {
         people.spawn(actor.act(Arc::clone(&stop), random.fork()));
     }
     let begun = Instant::now();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         tokio::time::sleep(Duration::from_millis(3 + random.below(300))).await;
         let which = random.below(5);
         if which != 0 {
@@ -74,7 +76,7 @@ async fn killed_daemons_lose_nothing_double_nothing_and_keep_the_order() {
     while let Some(person) = people.join_next().await {
         person.unwrap();
     }
-    say(&format!("{ROUNDS} rounds in {:.1} s", begun.elapsed().as_secs_f64()));
+    say(&format!("{rounds} rounds in {:.1} s", begun.elapsed().as_secs_f64()));
 
     quiet(Duration::from_secs(20), &acme, &kassa).await;
     let answered = answered.lock().unwrap().clone();
