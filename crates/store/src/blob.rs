@@ -5,6 +5,7 @@ mod files;
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::Result;
 
@@ -42,13 +43,13 @@ pub trait Blobs: Send + Sync {
     /// All blobs begun and not finished.
     fn partials(&self) -> Result<Vec<BlobId>>;
 
-    /// Verifies a partial file as a whole and makes it the blob, durably. Returns the size. A blob that is already
-    /// there is left as it is, and a partial file of it discarded.
+    /// Verifies a partial file as a whole and makes it the blob, durably. Returns the size. A whole blob that is
+    /// already there is left as it is, and a partial file of it discarded; a damaged one is replaced.
     ///
     /// # Errors
     /// [`Error::NoBlob`](crate::Error::NoBlob) when it was not begun;
     /// [`Error::BlobMismatch`](crate::Error::BlobMismatch) when the content has another hash: the partial file stays,
-    /// the wrong pieces can be written again.
+    /// the wrong pieces can be written again. After a sync that failed the partial file is gone.
     fn finish(&self, id: &BlobId) -> Result<u64> {
         self.finish_as(id, id)
     }
@@ -67,7 +68,7 @@ pub trait Blobs: Send + Sync {
     /// Deletes a partial file, if there is one.
     fn discard(&self, id: &BlobId) -> Result<()>;
 
-    /// Takes in a whole blob, durably, and returns its name and size. Whether the source changed while it was read is
+    /// Takes in a whole blob, durably, in the place of a damaged one too, and returns its name and size. Whether the source changed while it was read is
     /// for the caller to check.
     fn import(&self, source: &mut dyn Read) -> Result<(BlobId, u64)>;
 
@@ -84,6 +85,14 @@ pub trait Blobs: Send + Sync {
 
     /// Deletes a blob, durably. `false` when it was not here.
     fn remove(&self, id: &BlobId) -> Result<bool>;
+
+    /// Deletes a blob that belongs to nobody, durably, unless somebody brought it or asked for it so recently that it is
+    /// about to belong to somebody. `false` when it was not deleted.
+    fn remove_unwanted(&self, id: &BlobId, since: Duration) -> Result<bool>;
+
+    /// Takes a damaged blob out of the way, durably, and keeps its bytes until the blob is here again. `false` when it
+    /// was not here.
+    fn set_aside(&self, id: &BlobId) -> Result<bool>;
 
     /// All blobs, for finding those that nothing refers to.
     fn list(&self) -> Result<Vec<BlobId>>;

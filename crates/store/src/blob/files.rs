@@ -1,8 +1,11 @@
-//! Blobs as files on a [`Disk`]: `blobs/<aa>/<bb>/<sha256>`, partial ones in `blobs/partial`.
+//! Blobs as files on a [`Disk`]: `blobs/<aa>/<bb>/<sha256>`, partial ones in `blobs/partial`, damaged ones that wait for
+//! another copy in `blobs/damaged`.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -12,6 +15,7 @@ use crate::{Disk, DiskFile, Error, Result};
 
 const FOLDER: &str = "blobs";
 const PARTIAL: &str = "blobs/partial";
+const DAMAGED: &str = "blobs/damaged";
 
 /// What the name of a file being imported begins with.
 const IMPORT: &str = "import-";
@@ -23,12 +27,14 @@ const PIECE: usize = 256 << 10;
 pub struct DiskBlobs {
     disk: Arc<dyn Disk>,
     imports: AtomicU64,
+    /// When somebody brought or asked for a blob last, in this process.
+    wanted: Mutex<HashMap<BlobId, Instant>>,
 }
 
 impl DiskBlobs {
     /// Opens the blobs on a disk, creating their folders and deleting what interrupted imports left.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Self> {
-        let blobs = Self { disk, imports: AtomicU64::new(0) };
+        let blobs = Self { disk, imports: AtomicU64::new(0), wanted: Mutex::default() };
         for folder in [FOLDER, PARTIAL] {
             blobs.disk.create_folder(folder).map_err(|error| Error::io(format!("create {folder}"), error))?;
         }
@@ -65,15 +71,23 @@ impl DiskBlobs {
         }
     }
 
-    /// Gives a written file the name of its blob, durably, unless that blob is here already.
+    /// Gives a written file the name of its blob, durably. A whole blob that is here already stays; a damaged one is
+    /// replaced.
     fn install(&self, written: &Piecewise, id: &BlobId) -> Result<()> {
-        if self.settle(id)?.is_some() {
+        self.want(id);
+        if self.is_whole(written.size, id)? && self.settle(id)?.is_some() {
             self.delete(&written.name)?;
-            return Ok(());
+            return self.forget_damaged(id);
+        }
+        let failed = |error| Error::io(format!("store blob {id}"), error);
+        if let Err(error) = written.file.sync_all() {
+            // The system tells of it once and then takes the pages for written: what is here can not be trusted, and
+            // trying again begins with nothing.
+            let _ = self.disk.remove(&written.name);
+            return Err(failed(sync_failed(error)));
         }
         let name = blob_name(id);
         let step = || {
-            written.file.sync_all().map_err(sync_failed)?;
             for folder in folders(id) {
                 self.disk.create_folder(&folder)?;
             }
@@ -81,7 +95,29 @@ impl DiskBlobs {
             let [_, folder] = folders(id);
             self.disk.sync_folder(&folder).map_err(sync_failed)
         };
-        step().map_err(|error| Error::io(format!("store blob {id}"), error))
+        step().map_err(failed)?;
+        self.forget_damaged(id)
+    }
+
+    /// Keeps a blob from being taken for nobody's. What is noted here before a look at the disk is seen by
+    /// [`Blobs::remove_unwanted`], or the look finds that the blob is gone.
+    fn want(&self, id: &BlobId) {
+        self.wants().insert(*id, Instant::now());
+    }
+
+    fn wants(&self) -> MutexGuard<'_, HashMap<BlobId, Instant>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the blob is here as it was written. One that cannot be read is not.
+    fn is_whole(&self, size: u64, id: &BlobId) -> Result<bool> {
+        let Some(found) = self.find(&blob_name(id))? else { return Ok(false) };
+        Ok(found.size == size && found.hash().is_ok_and(|hash| hash == *id))
+    }
+
+    /// Deletes the damaged copy of a blob that is here again.
+    fn forget_damaged(&self, id: &BlobId) -> Result<()> {
+        self.delete(&damaged_name(id)).map(drop)
     }
 
     fn copy_in(&self, name: &str, source: &mut dyn Read) -> Result<(Piecewise, BlobId)> {
@@ -143,6 +179,7 @@ impl Blobs for DiskBlobs {
     }
 
     fn settle(&self, id: &BlobId) -> Result<Option<u64>> {
+        self.want(id);
         let Some(found) = self.find(&blob_name(id))? else { return Ok(None) };
         let step = || {
             for folder in folders(id) {
@@ -188,6 +225,29 @@ impl Blobs for DiskBlobs {
                 .map_err(|error| Error::io(format!("delete blob {id}"), sync_failed(error)))?;
         }
         Ok(was_here)
+    }
+
+    fn remove_unwanted(&self, id: &BlobId, since: Duration) -> Result<bool> {
+        let mut wants = self.wants();
+        wants.retain(|_, at| at.elapsed() < since);
+        if wants.contains_key(id) {
+            return Ok(false);
+        }
+        self.remove(id)
+    }
+
+    fn set_aside(&self, id: &BlobId) -> Result<bool> {
+        let [_, folder] = folders(id);
+        let step = || {
+            self.disk.create_folder(DAMAGED)?;
+            self.disk.rename(&blob_name(id), &damaged_name(id))?;
+            self.disk.sync_folder(DAMAGED).and_then(|()| self.disk.sync_folder(&folder)).map_err(sync_failed)
+        };
+        match step() {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io(format!("set blob {id} aside"), error)),
+        }
     }
 
     fn list(&self) -> Result<Vec<BlobId>> {
@@ -271,6 +331,10 @@ fn partial_name(id: &BlobId) -> String {
     format!("{PARTIAL}/{id}")
 }
 
+fn damaged_name(id: &BlobId) -> String {
+    format!("{DAMAGED}/{id}")
+}
+
 fn parse_id(name: &str) -> Option<BlobId> {
     let mut id = [0; 32];
     if name.len() != 64 || !name.is_ascii() {
@@ -280,4 +344,95 @@ fn parse_id(name: &str) -> Option<BlobId> {
         *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     }
     Some(BlobId(id))
+}
+
+#[cfg(test)]
+mod tests {
+    //! A file that a desk says it has is whole and stays.
+    use super::*;
+    use crate::memory::SimDisk;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn blobs(disk: &SimDisk) -> DiskBlobs {
+        DiskBlobs::open(Arc::new(disk.session())).unwrap()
+    }
+
+    fn import(blobs: &DiskBlobs, content: &[u8]) -> BlobId {
+        blobs.import(&mut &content[..]).unwrap().0
+    }
+
+    fn begun(blobs: &DiskBlobs, content: &[u8]) -> BlobId {
+        let id = BlobId(Sha256::digest(content).into());
+        blobs.begin(&id, content.len() as u64).unwrap().write_at(content, 0).unwrap();
+        id
+    }
+
+    /// Who attaches a damaged file again, or fetches it again, has it whole then, also after a power cut.
+    #[test]
+    fn good_bytes_take_the_place_of_a_damaged_blob() {
+        for rot in [b"a phot".as_slice(), b"a phoXo", b""] {
+            for fetched in [false, true] {
+                let disk = SimDisk::default();
+                let blobs = blobs(&disk);
+                let id = import(&blobs, b"a photo");
+                disk.set_content(&blob_name(&id), rot.to_vec());
+                if fetched {
+                    begun(&blobs, b"a photo");
+                    assert_eq!(blobs.finish(&id).unwrap(), 7);
+                } else {
+                    import(&blobs, b"a photo");
+                }
+                disk.power_cut(7);
+                assert_eq!(disk.content(&blob_name(&id)).unwrap(), b"a photo");
+            }
+        }
+    }
+
+    /// What a failed sync may have lost must not be acknowledged because trying again finds it in memory.
+    #[test]
+    fn a_file_whose_sync_failed_is_collected_anew() {
+        let disk = SimDisk::default();
+        let blobs = blobs(&disk);
+        let id = begun(&blobs, b"a photo");
+        disk.fail_syncs(1);
+        assert!(blobs.finish(&id).is_err());
+        assert!(blobs.partial(&id).unwrap().is_none() && !blobs.exists(&id).unwrap());
+        assert!(matches!(blobs.finish(&id), Err(Error::NoBlob(_))), "there is nothing to acknowledge");
+        disk.fail_syncs(1);
+        assert!(blobs.import(&mut b"a photo".as_slice()).is_err());
+        assert!(!blobs.exists(&id).unwrap());
+        import(&blobs, b"a photo");
+        disk.power_cut(3);
+        assert_eq!(disk.content(&blob_name(&id)).unwrap(), b"a photo");
+    }
+
+    /// The damaged copy is all there is until another is here.
+    #[test]
+    fn a_damaged_blob_is_kept_until_another_copy_is_here() {
+        let disk = SimDisk::default();
+        let blobs = blobs(&disk);
+        let id = import(&blobs, b"a photo");
+        disk.set_content(&blob_name(&id), b"a phoXo".to_vec());
+        assert!(blobs.set_aside(&id).unwrap());
+        assert!(!blobs.set_aside(&id).unwrap(), "it is aside already");
+        disk.power_cut(1);
+        let blobs = self::blobs(&disk);
+        assert!(!blobs.exists(&id).unwrap() && blobs.list().unwrap().is_empty());
+        assert_eq!(disk.content(&damaged_name(&id)).unwrap(), b"a phoXo");
+        import(&blobs, b"a photo");
+        assert_eq!(disk.content(&damaged_name(&id)), None);
+        assert_eq!(disk.content(&blob_name(&id)).unwrap(), b"a photo");
+    }
+
+    /// A file found to be nobody's and attached at that moment must not be deleted.
+    #[test]
+    fn a_blob_that_was_brought_again_is_not_nobodys() {
+        let disk = SimDisk::default();
+        let id = import(&blobs(&disk), b"a photo");
+        let blobs = blobs(&disk);
+        import(&blobs, b"a photo");
+        assert!(!blobs.remove_unwanted(&id, DAY).unwrap() && blobs.exists(&id).unwrap());
+        assert!(blobs.remove_unwanted(&id, Duration::ZERO).unwrap() && !blobs.exists(&id).unwrap());
+    }
 }
