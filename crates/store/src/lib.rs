@@ -31,4 +31,4 @@ pub use disk::{Disk, DiskFile};
 pub use error::{Damage, Error, Result};
 pub use journal::{Entry, EntryRef, JournalId, Mark, Position, SealedGroup, Stage, Text};
 pub use layer::Layer;
-pub use snapshot::{FoldView, SNAPSHOT_VERSION, Snapshot, SnapshotWriter, Snapshots, TableSum, Unusable};
+pub use snapshot::{FoldView, SNAPSHOT_VERSION, Snapshot, SnapshotWriter, Snapshots, TableSum, Unfit, Unusable};

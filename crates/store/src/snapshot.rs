@@ -68,8 +68,27 @@ pub struct Unusable {
     pub group: u64,
     /// Why it cannot be used.
     pub reason: String,
-    /// Whether it is damaged, not merely of another version.
-    pub damaged: bool,
+    /// What kind of reason that is.
+    pub kind: Unfit,
+}
+
+impl Unusable {
+    /// Whether its content does not verify.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.kind == Unfit::Damaged
+    }
+}
+
+/// What kind of reason there is not to use a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// Its content does not verify.
+    Damaged,
+    /// It is of another format version or schema.
+    Version,
+    /// The disk or the system does not let it be read; what it holds is not known.
+    Unread,
 }
 
 /// The snapshots of a store.
@@ -100,16 +119,16 @@ impl Snapshots {
     /// # Errors
     /// Why it cannot be used with rows of this schema.
     pub fn open(&self, group: u64, schema: u32) -> Result<Snapshot, Unusable> {
-        let unusable = |(reason, damaged)| Unusable { group, reason, damaged };
+        let unusable = |(reason, kind)| Unusable { group, reason, kind };
         let name = file_name(group);
         let file = self
             .disk
             .open(&name)
-            .map_err(|error| unusable((format!("it cannot be opened: {error}"), true)))?;
+            .map_err(|error| unusable((format!("it cannot be opened: {error}"), Unfit::Unread)))?;
         let snapshot = Snapshot::read(file, schema).map_err(unusable)?;
         match snapshot.position().group {
             found if found == group => Ok(snapshot),
-            found => Err(unusable((format!("it reflects group {found}"), true))),
+            found => Err(unusable((format!("it reflects group {found}"), Unfit::Damaged))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::{FOOT_MAGIC, FOOTER, HEAD_MAGIC, HEADER, SNAPSHOT_VERSION, TableSum};
+use super::{FOOT_MAGIC, FOOTER, HEAD_MAGIC, HEADER, SNAPSHOT_VERSION, TableSum, Unfit};
 use crate::disk::read_fully;
 use crate::{Direction, DiskFile, Error, Position, Result, VisitRow};
 
@@ -30,12 +30,12 @@ struct Block {
     first: Vec<u8>,
 }
 
-/// Why a snapshot cannot be used, and whether that is damage.
-type Why = (String, bool);
+/// Why a snapshot cannot be used.
+type Why = (String, Unfit);
 
 impl Snapshot {
     pub(super) fn read(file: Arc<dyn DiskFile>, schema: u32) -> Result<Self, Why> {
-        let failed = |error: std::io::Error| (format!("it cannot be read: {error}"), true);
+        let failed = |error: std::io::Error| (format!("it cannot be read: {error}"), Unfit::Unread);
         let bytes = file.size().map_err(failed)?;
         let mut header = [0; HEADER];
         read_fully(file.as_ref(), &mut header, 0).map_err(failed)?;
@@ -246,10 +246,16 @@ fn read_header(header: &[u8; HEADER], schema: u32) -> Result<Position, Why> {
     let number = |at: usize| body[at..at + 4].try_into().map_or(0, u32::from_be_bytes);
     if number(8) != SNAPSHOT_VERSION {
         let found = number(8);
-        return Err((format!("it has format version {found}, this program knows {SNAPSHOT_VERSION}"), false));
+        return Err((
+            format!("it has format version {found}, this program knows {SNAPSHOT_VERSION}"),
+            Unfit::Version,
+        ));
     }
     if number(12) != schema {
-        return Err((format!("its rows have schema {}, this program uses {schema}", number(12)), false));
+        return Err((
+            format!("its rows have schema {}, this program uses {schema}", number(12)),
+            Unfit::Version,
+        ));
     }
     Position::from_bytes(&body[16..72]).ok_or_else(|| damaged("its position makes no sense"))
 }
@@ -292,5 +298,5 @@ fn ends_with_sum(bytes: &[u8], sum: &[u8]) -> bool {
 }
 
 fn damaged(reason: &str) -> Why {
-    (reason.into(), true)
+    (reason.into(), Unfit::Damaged)
 }

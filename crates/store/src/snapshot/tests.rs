@@ -157,12 +157,20 @@ fn another_version_is_refused_with_both() {
     let snapshots = Snapshots::new(Arc::new(disk.session()));
     write(&snapshots, 1, &rows(10)).unwrap();
     let refused = snapshots.open(1, SCHEMA + 1).err().unwrap();
-    assert!(!refused.damaged && refused.reason.contains("schema 7") && refused.reason.contains("uses 8"));
+    assert!(
+        refused.kind == Unfit::Version
+            && refused.reason.contains("schema 7")
+            && refused.reason.contains("uses 8")
+    );
     let file = disk.session().open(&file_name(1)).unwrap();
     let mut header = disk.content(&file_name(1)).unwrap()[..HEADER - 4].to_vec();
     header[8..12].copy_from_slice(&2u32.to_be_bytes());
     header.extend_from_slice(&crc32c::crc32c(&header).to_be_bytes());
     file.write_at(&header, 0).unwrap();
     let refused = snapshots.open(1, SCHEMA).err().unwrap();
-    assert!(!refused.damaged && refused.reason.contains("version 2") && refused.reason.contains("knows 1"));
+    assert!(
+        refused.kind == Unfit::Version
+            && refused.reason.contains("version 2")
+            && refused.reason.contains("knows 1")
+    );
 }
