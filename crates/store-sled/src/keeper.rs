@@ -13,6 +13,9 @@ use crate::steady::SteadyView;
 use crate::sum::sum_of;
 use crate::view::FOLDER as VIEW;
 
+/// The disk has room for the reserve again when it has so many times what is missing of it.
+const PLENTY: u64 = 4;
+
 pub(crate) struct SledKeeper {
     folder: PathBuf,
     reserve: Reserve,
@@ -38,6 +41,14 @@ impl Keeper for SledKeeper {
     }
 
     fn restore_reserve(&self) -> Result<bool> {
+        self.reserve.restore()
+    }
+
+    fn restore_lost_reserve(&self) -> Result<bool> {
+        let missing = self.reserve.missing()?;
+        if missing == 0 || self.free_bytes()? < missing.saturating_mul(PLENTY) {
+            return Ok(false);
+        }
         self.reserve.restore()
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use deskwire_store::{Error, RebuildReason, Result};
 
+use crate::disk::sync_folder;
 use crate::folder::write_durably;
 use crate::sum::sum_of;
 
@@ -66,14 +67,14 @@ impl Marker {
         self.write(&State { schema, clean: Some(sum), boot: boot_id().unwrap_or_else(|| "unknown".into()) })
     }
 
-    /// Says nothing: the view must not be trusted any more.
+    /// Says nothing, durably: the view must not be trusted any more.
     pub(crate) fn remove(&self) -> Result<()> {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io(format!("delete {}", self.path.display()), error))
-            }
-            _ => Ok(()),
-        }
+        let remove = || match fs::remove_file(&self.path) {
+            Ok(()) => sync_folder(self.path.parent().unwrap_or(&self.path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        remove().map_err(|error| Error::io(format!("delete {}", self.path.display()), error))
     }
 
     fn write(&self, state: &State) -> Result<()> {

@@ -40,6 +40,15 @@ impl Reserve {
         }
     }
 
+    /// How many bytes are missing of it.
+    pub(crate) fn missing(&self) -> Result<u64> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) => Ok(self.bytes.saturating_sub(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(self.bytes),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
     fn failed(&self, error: io::Error) -> Error {
         Error::io(format!("keep a reserve in {}", self.path.display()), error)
     }

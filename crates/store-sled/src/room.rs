@@ -155,6 +155,42 @@ impl RoomySink {
 impl Sink for RoomySink {
     fn write(&mut self, groups: &[SealedGroup]) -> Result<Position, WriteError> {
         self.view.ensure_room().map_err(|full| WriteError::Full(full.to_string()))?;
-        self.journal.write(groups)
+        let written = self.journal.write(groups);
+        if matches!(written, Err(WriteError::Fatal(_)))
+            // The disk that failed the journal may have failed the view as well, which is told of it by nobody.
+            && let Err(error) = self.view.sled().marker().remove()
+        {
+            tracing::warn!(%error, "the view may be trusted although the journal failed beside it");
+        }
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What is trusted after a failed disk is what everybody sees.
+    use super::*;
+
+    struct Failing;
+
+    impl Sink for Failing {
+        fn write(&mut self, _: &[SealedGroup]) -> Result<Position, WriteError> {
+            Err(WriteError::Fatal("a sync failed".into()))
+        }
+    }
+
+    /// A desk that goes on in the same boot must fold its view anew after its journal failed.
+    #[test]
+    fn after_a_fatal_error_of_the_journal_the_view_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Arc::new(crate::folder::FolderLock::take(folder.path()).unwrap());
+        let sled = SledView::open(folder.path(), crate::Options::new(1), lock).unwrap();
+        let marker = crate::marker::Marker::new(folder.path());
+        marker.write_in_use(1).unwrap();
+        let judge = || marker.judge(1, &folder.path().join(crate::view::FOLDER)).unwrap();
+        assert_eq!(judge(), None, "a mere crash of the process costs no fold");
+        let mut sink = RoomySink::new(Box::new(Failing), Arc::new(SteadyView::new(Arc::new(sled))));
+        assert!(matches!(sink.write(&[]), Err(WriteError::Fatal(_))));
+        assert_eq!(judge(), Some(deskwire_store::RebuildReason::Missing));
     }
 }

@@ -130,7 +130,7 @@ impl View for SteadyView {
     ) -> Result<()> {
         let rows = {
             let late = self.read();
-            if late.rows.is_empty() { None } else { Some(late.rows.clone()) }
+            if late.rows.is_empty() { None } else { Some(late.rows.within(start, end)) }
         };
         match rows {
             None => self.sled.scan(start, end, direction, visit),

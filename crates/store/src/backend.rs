@@ -293,6 +293,12 @@ pub trait Keeper: Send + Sync {
     /// Takes the reserve again. `false` when there is no room for it now.
     fn restore_reserve(&self) -> Result<bool>;
 
+    /// Takes the reserve again if it was given up and the disk has plenty of room now. Whether this took it; where there
+    /// is no reserve, never.
+    fn restore_lost_reserve(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Tells that a rebuild is complete: the views set aside are deleted.
     fn view_rebuilt(&self) -> Result<()>;
 

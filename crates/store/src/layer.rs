@@ -38,6 +38,21 @@ impl Layer {
         self.rows.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
 
+    /// The changes of keys from a start on and before an end, if one is given.
+    #[must_use]
+    pub fn within(&self, start: &[u8], end: Option<&[u8]>) -> Self {
+        let mut within = Self::default();
+        if end.is_some_and(|end| start >= end) {
+            return within;
+        }
+        let upper = end.map_or(Bound::Unbounded, Bound::Excluded);
+        for (key, value) in self.rows.range::<[u8], _>((Bound::Included(start), upper)) {
+            within.bytes += key.len() + value.as_ref().map_or(0, Vec::len) + ROW_COST;
+            within.rows.insert(key.clone(), value.clone());
+        }
+        within
+    }
+
     /// What it takes of memory, bytes, roughly.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -163,5 +178,28 @@ mod tests {
             assert_eq!(found, wanted);
         }
         assert_eq!((layer.get(b"b"), layer.get(b"c")), (Some(None), None));
+    }
+
+    /// A scan over a view that failed must neither miss a row nor copy all of them.
+    #[test]
+    fn within_bounds_are_the_changes_there_and_no_others() {
+        let mut batch = Batch::new();
+        for key in [b"a", b"b", b"c", b"d"] {
+            batch.put(*key, *b"row");
+        }
+        batch.delete(*b"c");
+        let mut layer = Layer::default();
+        layer.apply(&batch);
+        let keys = |start: &[u8], end: Option<&[u8]>| {
+            layer
+                .within(start, end)
+                .changes()
+                .map(|(key, value)| (key[0], value.is_some()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(b"b", Some(b"d")), [(b'b', true), (b'c', false)]);
+        assert_eq!(keys(b"c", None), [(b'c', false), (b'd', true)]);
+        assert_eq!(keys(b"c", Some(b"b")), []);
+        assert_eq!(layer.within(b"a", None).bytes(), layer.bytes());
     }
 }
