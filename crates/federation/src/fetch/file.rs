@@ -33,17 +33,37 @@ impl Fetcher {
         let list = self.chunk_list(row).await?;
         let mut partial = Partial::begin(&self.shared, no, row, list).await?;
         tracing::debug!(link = %self.link, bytes = row.size, missing = partial.missing(), "fetching a file");
-        let mut stride = Stride::first();
-        while let Some(Part::Chunks { first, count }) = partial.next() {
+        let (mut stride, mut after, mut landed) = (Stride::first(), 0, None);
+        loop {
             if self.stop.is_requested() {
                 return Err(Refusal::stopping().into());
             }
+            let wanted = partial.next(after).and_then(|part| stride.within(part));
             let begun = Instant::now();
-            let bytes = self.part(row.blob, row.size, stride.part(first, count)).await?;
-            stride.took(begun.elapsed());
-            let got = bytes.len() as u64;
-            partial = partial.store(first, bytes).await?;
-            self.shared.counters.bytes_fetched.more(got);
+            // What has landed is checked and written while the next part is on its way.
+            let got = match (landed.take(), wanted.clone()) {
+                (None, None) if after == 0 => break,
+                (None, None) => None,
+                (None, Some((_, part))) => Some(self.part(row.blob, row.size, part).await?),
+                (Some((first, bytes)), None) => {
+                    partial = partial.store(first, bytes).await?;
+                    None
+                }
+                (Some((first, bytes)), Some((_, part))) => {
+                    let (stored, got) =
+                        tokio::join!(partial.store(first, bytes), self.part(row.blob, row.size, part));
+                    partial = stored?;
+                    Some(got?)
+                }
+            };
+            // At the end once more from the beginning: for what came wrong.
+            after = 0;
+            if let (Some(bytes), Some((run, _))) = (got, wanted) {
+                stride.took(begun.elapsed());
+                self.shared.counters.bytes_fetched.more(bytes.len() as u64);
+                after = run.end;
+                landed = Some((run.start, bytes));
+            }
         }
         partial.finish().await
     }

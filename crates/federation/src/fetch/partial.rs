@@ -109,9 +109,9 @@ impl Partial {
         part.range(self.size).is_ok_and(|range| range.end - range.start == bytes as u64)
     }
 
-    /// The next run of missing chunks.
-    pub(super) fn next(&self) -> Option<Part> {
-        self.plan.next(0)
+    /// The next run of missing chunks at or behind one.
+    pub(super) fn next(&self, from: u64) -> Option<Part> {
+        self.plan.next(from)
     }
 
     /// How many chunks are missing.

@@ -1,5 +1,6 @@
 //! One signed request for a part of a file, and how many chunks to ask for at once.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -83,6 +84,14 @@ impl Stride {
     /// The beginning of a run of missing chunks.
     pub(crate) fn part(self, first: u64, run: ChunkCount) -> Part {
         Part::Chunks { first, count: ChunkCount::new(run.get().min(self.0)).unwrap_or(run) }
+    }
+
+    /// The beginning of a run of missing chunks, and which chunks that are; nothing for a part that is no run.
+    pub(crate) fn within(self, part: Part) -> Option<(Range<u64>, Part)> {
+        let Part::Chunks { first, count } = part else { return None };
+        let part = self.part(first, count);
+        let Part::Chunks { count, .. } = part else { return None };
+        Some((first..first + count.get(), part))
     }
 
     pub(crate) fn took(&mut self, time: Duration) {
