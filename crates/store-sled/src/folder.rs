@@ -17,6 +17,9 @@ const FORMAT: u64 = 1;
 const FORMAT_FILE: &str = "format";
 const FORMAT_WORD: &str = "deskwire-store";
 
+/// How long to wait for this process itself: the thread that keeps room for a view holds one just dropped a moment longer.
+const OWN: Duration = Duration::from_millis(500);
+
 /// How long a lock may outlive the process that held it.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -51,7 +54,7 @@ impl FolderLock {
             }
             let holder = holder(&mut file).map_err(doing)?;
             let patience = match holder {
-                Some(pid) if pid == std::process::id() => Duration::ZERO,
+                Some(pid) if pid == std::process::id() => OWN,
                 Some(pid) if !is_running(pid) => LINGER,
                 _ => GRACE,
             };

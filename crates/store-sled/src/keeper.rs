@@ -22,11 +22,18 @@ pub(crate) struct SledKeeper {
     view: Arc<SteadyView>,
     schema: u32,
     forgotten: AtomicBool,
+    loss: Option<String>,
 }
 
 impl SledKeeper {
-    pub(crate) fn new(folder: &Path, reserve: Reserve, view: Arc<SteadyView>, schema: u32) -> Self {
-        Self { folder: folder.to_owned(), reserve, view, schema, forgotten: AtomicBool::new(false) }
+    pub(crate) fn new(
+        folder: &Path,
+        reserve: Reserve,
+        view: Arc<SteadyView>,
+        schema: u32,
+        loss: Option<String>,
+    ) -> Self {
+        Self { folder: folder.to_owned(), reserve, view, schema, forgotten: AtomicBool::new(false), loss }
     }
 }
 
@@ -50,6 +57,10 @@ impl Keeper for SledKeeper {
             return Ok(false);
         }
         self.reserve.restore()
+    }
+
+    fn loss(&self) -> Option<String> {
+        self.loss.clone()
     }
 
     fn view_rebuilt(&self) -> Result<()> {

@@ -13,6 +13,7 @@
 //! | `view.state` | what says whether `view/` can be trusted |
 //! | `view.aside/` | a view that was set aside, until the rebuild is complete |
 //! | `snapshots/` | rows at points of the journal, from which a rebuild begins |
+//! | `journal.loss` | what a start found to be lost of the journal, in words |
 //! | `journal.damaged-*/` | what a salvage cut off the journal |
 //! | `reserve` | room to give up when the disk is full |
 //!

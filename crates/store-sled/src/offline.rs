@@ -6,11 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deskwire_store::{Disk, RebuildReason, Result, Snapshots};
+use deskwire_store::{Disk, Error, RebuildReason, Result, Snapshots};
 
 use crate::disk::OsDisk;
 use crate::folder::{FolderLock, Format, check_format};
 use crate::marker::Marker;
+use crate::open::LOSS;
 use crate::view::FOLDER as VIEW;
 
 /// A data folder, locked.
@@ -27,7 +28,7 @@ impl Offline {
     /// [`NewerFormat`](deskwire_store::Error::NewerFormat) and [`NotAStore`](deskwire_store::Error::NotAStore) for
     /// folders that are not for this program; whatever the system says.
     pub fn open(folder: &Path) -> Result<Self> {
-        let not_there = |reason: &str| deskwire_store::Error::NotAStore {
+        let not_there = |reason: &str| Error::NotAStore {
             folder: folder.display().to_string(),
             reason: reason.into(),
         };
@@ -57,6 +58,20 @@ impl Offline {
     /// Whatever the system says.
     pub fn view_state(&self, schema: u32) -> Result<Option<RebuildReason>> {
         Marker::new(&self.folder).judge(schema, &self.folder.join(VIEW))
+    }
+
+    /// What an opening found to be lost of the journal, in words, and the file in which they stand until somebody
+    /// deletes it.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub fn loss(&self) -> Result<Option<(PathBuf, String)>> {
+        let path = self.folder.join(LOSS);
+        match fs::read_to_string(&path) {
+            Ok(words) => Ok(Some((path, words.trim().to_owned()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(format!("read {}", path.display()), error)),
+        }
     }
 
     /// Lets the next opening rebuild the view.

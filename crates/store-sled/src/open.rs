@@ -8,19 +8,22 @@ use std::sync::Arc;
 use deskwire_store::journal::Journal;
 use deskwire_store::{
     Disk, DiskBlobs, Error, JournalId, JournalReader, Opened, RebuildReason, Result, Snapshots, View,
-    ViewState,
+    ViewState, check_beginning,
 };
 
 use crate::Options;
 use crate::aside::{has_set_aside, set_aside};
 use crate::disk::OsDisk;
-use crate::folder::{FolderLock, Format, check_format, write_format};
+use crate::folder::{FolderLock, Format, check_format, write_durably, write_format};
 use crate::keeper::SledKeeper;
 use crate::marker::Marker;
 use crate::reserve::Reserve;
 use crate::room::{RoomySink, watch};
 use crate::steady::SteadyView;
 use crate::view::{FOLDER, SledView};
+
+/// What was found to be lost of the journal, for people.
+pub(crate) const LOSS: &str = "journal.loss";
 
 pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
     let lock = Arc::new(FolderLock::take(folder)?);
@@ -42,7 +45,11 @@ pub(crate) fn open(folder: &Path, options: Options) -> Result<Opened> {
             opened
         }
     };
-    let keeper = SledKeeper::new(folder, reserve, opened.view.clone(), options.schema);
+    let loss = match &opened.view_state {
+        ViewState::NeedsRebuild(reason) if reason.proves_loss() => Some(tell_loss(folder, reason)),
+        ViewState::NeedsRebuild(_) | ViewState::Intact => None,
+    };
+    let keeper = SledKeeper::new(folder, reserve, opened.view.clone(), options.schema, loss);
     Ok(Opened {
         stage: opened.journal.stage,
         sink: Box::new(RoomySink::new(opened.journal.sink, opened.view.clone())),
@@ -70,6 +77,7 @@ fn open_locked(folder: &Path, options: Options, lock: &Arc<FolderLock>) -> Resul
     let journal = open_journal(folder, disk.clone(), options)?;
     let snapshots = Snapshots::new(disk.clone());
     snapshots.tidy()?;
+    check_beginning(journal.reader.as_ref(), &snapshots, options.schema)?;
     let blobs = DiskBlobs::open(disk)?;
     let (view, view_state) = open_view(folder, options, lock, journal.reader.as_ref())?;
     let view = Arc::new(view);
@@ -131,9 +139,23 @@ fn open_view(
             Err(error) => return Err(error),
         },
     };
-    tracing::info!(%reason, "the view is rebuilt from the journal");
+    if !reason.proves_loss() {
+        tracing::info!(%reason, "the view is rebuilt from the journal");
+    }
     set_aside(folder)?;
     Ok((try_open()?, ViewState::NeedsRebuild(reason)))
+}
+
+/// Says loudly that acknowledged groups are gone, and leaves word of it for a check.
+fn tell_loss(folder: &Path, reason: &RebuildReason) -> String {
+    let words = format!(
+        "The journal lost groups that had been acknowledged ({reason}): what they said is gone from this desk. Look at the disk, restore a newer backup if there is one, and compare with the partners."
+    );
+    tracing::warn!("{words}");
+    if let Err(error) = write_durably(&folder.join(LOSS), &format!("{words}\n")) {
+        tracing::warn!(%error, "no word of this could be left in the store");
+    }
+    words
 }
 
 /// Why a view that could be opened cannot be brought up to date. One to which nothing was handed over yet can, from the

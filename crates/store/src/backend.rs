@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::blob::{BlobFile, Blobs};
 use crate::journal::{Correction, Entry, EntryRef, Position, SealedGroup, Stage};
-use crate::{Batch, Error, Result, Snapshots};
+use crate::{Batch, Damage, Error, Result, Snapshots};
 
 /// A store that has been opened: its parts, each handed to whoever needs it.
 pub struct Opened {
@@ -89,6 +89,36 @@ impl RebuildReason {
             Err(error) => Err(error),
         }
     }
+}
+
+impl RebuildReason {
+    /// Whether it proves that the journal lost groups which had been acknowledged.
+    #[must_use]
+    pub fn proves_loss(&self) -> bool {
+        match self {
+            Self::AheadOfJournal { .. } | Self::OtherHistory { .. } => true,
+            Self::Missing | Self::PowerCut | Self::Schema { .. } | Self::Unreadable(_) => false,
+        }
+    }
+}
+
+/// Refuses a journal whose first segments are gone, unless a snapshot has what they held.
+///
+/// # Errors
+/// [`Error::Damaged`] for the segment that is missing, and whatever the disk says.
+pub fn check_beginning(journal: &dyn JournalReader, snapshots: &Snapshots, schema: u32) -> Result<()> {
+    let start = journal.start();
+    if start.group == 0 {
+        return Ok(());
+    }
+    for group in snapshots.groups()?.into_iter().filter(|group| *group >= start.group) {
+        let Ok(snapshot) = snapshots.open(group, schema) else { continue };
+        if RebuildReason::of_position(journal, Some(snapshot.position()))?.is_none() {
+            return Ok(());
+        }
+    }
+    let reason = "the segment is missing, and no snapshot has what it held".into();
+    Err(Damage { segment: start.segment.saturating_sub(1), offset: 0, reason }.into())
 }
 
 impl fmt::Display for RebuildReason {
@@ -297,6 +327,11 @@ pub trait Keeper: Send + Sync {
     /// is no reserve, never.
     fn restore_lost_reserve(&self) -> Result<bool> {
         Ok(false)
+    }
+
+    /// What this opening found to be lost of what had been acknowledged, as a sentence.
+    fn loss(&self) -> Option<String> {
+        None
     }
 
     /// Tells that a rebuild is complete: the views set aside are deleted.

@@ -23,7 +23,7 @@ pub mod table;
 
 pub use backend::{
     Archive, Direction, JournalReader, Keeper, Opened, RebuildReason, Replayed, SegmentInfo, Sink, View,
-    ViewState, VisitRow, WriteError,
+    ViewState, VisitRow, WriteError, check_beginning,
 };
 pub use batch::{Batch, MAX_KEY, MAX_VALUE};
 pub use blob::{BlobFile, BlobId, Blobs, DiskBlobs, PartialBlob};
@@ -31,4 +31,6 @@ pub use disk::{Disk, DiskFile};
 pub use error::{Damage, Error, Result};
 pub use journal::{Entry, EntryRef, JournalId, Mark, Position, SealedGroup, Stage, Text};
 pub use layer::Layer;
-pub use snapshot::{FoldView, SNAPSHOT_VERSION, Snapshot, SnapshotWriter, Snapshots, TableSum, Unfit, Unusable};
+pub use snapshot::{
+    FoldView, SNAPSHOT_VERSION, Snapshot, SnapshotWriter, Snapshots, TableSum, Unfit, Unusable,
+};

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use crate::journal::{Cut, Journal, JournalConfig};
 use crate::{
     DiskBlobs, Error, JournalId, JournalReader, Keeper, Opened, RebuildReason, Result, Snapshots, ViewState,
+    check_beginning,
 };
 use view::{MemoryView, Rows};
 
@@ -65,6 +66,8 @@ impl MemoryStore {
         }
         let session = self.disk.session();
         let journal = Journal::open(Arc::new(session.clone()), self.config, Some(self.id))?;
+        let snapshots = Snapshots::new(Arc::new(session.clone()));
+        check_beginning(journal.reader.as_ref(), &snapshots, schema)?;
         let view_state = self.judge_view(schema, journal.reader.as_ref())?;
         if view_state != ViewState::Intact {
             self.rows.clear();
@@ -82,7 +85,7 @@ impl MemoryStore {
             view: Arc::new(MemoryView { rows: self.rows.clone(), session: session.clone() }),
             view_state,
             blobs: Arc::new(DiskBlobs::open(Arc::new(session.clone()))?),
-            snapshots: Arc::new(Snapshots::new(Arc::new(session.clone()))),
+            snapshots: Arc::new(snapshots),
             keeper: Arc::new(MemoryKeeper { store: self.clone(), session, schema, _alive: alive }),
         })
     }

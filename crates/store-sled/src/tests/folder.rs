@@ -100,3 +100,55 @@ fn a_file_in_place_of_the_folder_is_an_error() {
     let refused = open(&path).err().unwrap();
     assert!(refused.to_string().contains(path.to_str().unwrap()), "{refused}");
 }
+
+/// A desk that lost its first segment must not fold the rest as if that were all.
+#[test]
+fn a_journal_without_its_first_segment_is_refused_and_its_view_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut opened = open(folder.path()).unwrap();
+    for number in 0..60 {
+        commit(&mut opened, number);
+    }
+    drop(opened);
+    let first = folder.path().join("journal/00000000000000000001.seg");
+    let kept = fs::read(&first).unwrap();
+    fs::remove_file(&first).unwrap();
+    let refused = open(folder.path()).err().unwrap();
+    assert!(matches!(&refused, Error::Damaged(damage) if damage.segment == 1), "{refused}");
+    fs::write(&first, kept).unwrap();
+    assert_eq!(open(folder.path()).unwrap().view_state, ViewState::Intact);
+}
+
+/// Acknowledged messages that are gone are told, not folded away.
+#[test]
+fn a_journal_behind_its_view_is_told_as_a_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal/00000000000000000001.seg");
+    let mut opened = open(folder.path()).unwrap();
+    commit(&mut opened, 1);
+    let before = fs::read(&journal).unwrap();
+    commit(&mut opened, 2);
+    assert_eq!(opened.keeper.loss(), None);
+    opened.keeper.close().unwrap();
+    drop(opened);
+    fs::write(&journal, before).unwrap();
+    let opened = open(folder.path()).unwrap();
+    let wanted = RebuildReason::AheadOfJournal { view: 2, journal: 1 };
+    assert_eq!(opened.view_state, ViewState::NeedsRebuild(wanted));
+    assert!(opened.keeper.loss().is_some_and(|words| words.contains("lost groups")));
+    drop(opened);
+    let (_, left) = crate::Offline::open(folder.path()).unwrap().loss().unwrap().unwrap();
+    assert!(left.contains("lost groups"), "{left}");
+}
+
+/// The reserve given up on a full disk must be there for the next one.
+#[test]
+fn a_reserve_given_up_is_taken_back_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = open(folder.path()).unwrap();
+    assert!(!opened.keeper.restore_lost_reserve().unwrap(), "it is there");
+    opened.keeper.release_reserve().unwrap();
+    assert!(!folder.path().join("reserve").exists());
+    assert!(opened.keeper.restore_lost_reserve().unwrap());
+    assert_eq!(fs::metadata(folder.path().join("reserve")).unwrap().len(), 64 << 10);
+}

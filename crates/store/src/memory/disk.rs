@@ -30,6 +30,8 @@ struct DiskState {
     folders: BTreeSet<String>,
     capacity: Option<u64>,
     fail_syncs: u32,
+    /// The file whose bytes cannot be read.
+    unreadable: Option<u64>,
     /// Syncs say that all is well and do nothing.
     lies: bool,
     /// Changing operations left until the process dies.
@@ -73,6 +75,12 @@ impl SimDisk {
     /// Lets the next syncs fail. What they covered is lost in a power cut unless it is written again.
     pub fn fail_syncs(&self, count: u32) {
         self.lock().fail_syncs = count;
+    }
+
+    /// Lets every reading of one file fail, as a bad sector does, until this is called with `None`.
+    pub fn fail_reads(&self, name: Option<&str>) {
+        let mut state = self.lock();
+        state.unreadable = name.and_then(|name| state.names.get(name).copied());
     }
 
     /// Lets syncs say that all is well although they have done nothing, as some disks do.
@@ -353,6 +361,9 @@ impl SimHandle {
 
 impl DiskFile for SimHandle {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if self.session.disk.lock().unreadable == Some(self.inode) {
+            return Err(io::Error::other("simulated failure of a sector"));
+        }
         self.read(|file| file.read_at(buffer, offset))
     }
 
