@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use deskwire_engine::refold;
 use deskwire_store::journal::{Problem, ProblemKind, SegmentReport, cut_off, survey};
 use deskwire_store::table::SCHEMA;
-use deskwire_store::{Blobs, DiskBlobs, Error};
+use deskwire_store::{BlobId, Blobs, Damage, DiskBlobs, Error, Unfit};
 use deskwire_store_sled::{Offline, Options};
 use sha2::{Digest, Sha256};
 
@@ -87,6 +87,7 @@ pub fn check(folder: &Folder) -> Result<Checked, StartError> {
     check_journal(&offline, &mut done);
     check_files(&offline, &mut done);
     check_snapshots(&offline, &mut done);
+    check_losses(&offline, &mut done);
     match offline.view_state(SCHEMA) {
         Ok(reason) => done.view = reason.map(|reason| reason.to_string()),
         Err(error) => done.findings.push(failed("view-unreadable", &error)),
@@ -104,14 +105,44 @@ fn check_journal(offline: &Offline, done: &mut Checked) {
         let words = "The journal is gone: restore a backup.".into();
         done.findings.push(Found { code: "journal-missing", severe: true, words });
     }
+    if let Some(first) = found.segments.first().filter(|first| first.number > 1) {
+        done.findings.push(missing(first.number - 1));
+    }
     for (one, next) in found.segments.iter().zip(found.segments.iter().skip(1)) {
         if next.number != one.number + 1 {
-            let words = format!("Segment {} of the journal is missing: restore a backup.", one.number + 1);
-            done.findings.push(Found { code: "journal-segment-missing", severe: true, words });
+            done.findings.push(missing(one.number + 1));
         }
     }
     done.findings.extend(found.problems.iter().map(of_problem));
     done.segments = found.segments;
+}
+
+fn missing(segment: u64) -> Found {
+    let words = format!("Segment {segment} of the journal is missing: restore a backup.");
+    Found { code: "journal-segment-missing", severe: true, words }
+}
+
+/// Tells what is proven to be lost of the journal: by what an earlier start found, and by a snapshot that has more.
+fn check_losses(offline: &Offline, done: &mut Checked) {
+    match offline.loss() {
+        Ok(None) => {}
+        Ok(Some((path, words))) => {
+            let words = format!("{words} Delete {} when this is dealt with.", path.display());
+            done.findings.push(Found { code: "journal-groups-lost", severe: true, words });
+        }
+        Err(error) => done.findings.push(failed("journal-loss-unreadable", &error)),
+    }
+    let whole = !done.findings.iter().any(|found| found.severe && found.code.starts_with("journal-"));
+    let last: u64 = done.segments.iter().map(|segment| segment.groups).sum();
+    if let Some((group, _)) =
+        done.snapshots.iter().find(|(group, unusable)| unusable.is_none() && *group > last)
+        && whole
+    {
+        let words = format!(
+            "The journal ends with group {last}, but the snapshot of group {group} had more: what came between is gone. Restore a newer backup."
+        );
+        done.findings.push(Found { code: "journal-groups-lost", severe: true, words });
+    }
 }
 
 fn of_problem(problem: &Problem) -> Found {
@@ -152,38 +183,39 @@ fn of_problem(problem: &Problem) -> Found {
 }
 
 fn check_files(offline: &Offline, done: &mut Checked) {
-    let look = || {
-        let blobs = DiskBlobs::open(offline.disk().clone())?;
-        let mut damaged = Vec::new();
+    let listed = DiskBlobs::open(offline.disk().clone()).and_then(|blobs| {
         let ids: BTreeSet<_> = blobs.list()?.into_iter().collect();
-        let read = ids.len() as u64;
-        for id in ids {
-            let Some(file) = blobs.open(&id)? else { continue };
-            let (mut hash, mut offset, mut buffer) = (Sha256::new(), 0, vec![0; 256 << 10]);
-            loop {
-                let count = file.read_at(&mut buffer, offset)?;
-                if count == 0 {
-                    break;
-                }
+        Ok((blobs, ids))
+    });
+    let (blobs, ids) = match listed {
+        Ok(listed) => listed,
+        Err(error) => return done.findings.push(failed("files-unreadable", &error)),
+    };
+    for id in ids {
+        done.files += 1;
+        match hash(&blobs, &id) {
+            Ok(found) if found.is_none_or(|found| found == id) => {}
+            Ok(_) => done.findings.push(Found {
+                code: "file-damaged",
+                severe: true,
+                words: format!("The file with SHA-256 {id} is damaged. The running desk fetches it again if a partner sent it and can be asked; else bring it back from a backup, or attach it again."),
+            }),
+            Err(error) => done.findings.push(failed("file-unreadable", &error)),
+        }
+    }
+}
+
+fn hash(blobs: &DiskBlobs, id: &BlobId) -> Result<Option<BlobId>, Error> {
+    let Some(file) = blobs.open(id)? else { return Ok(None) };
+    let (mut hash, mut offset, mut buffer) = (Sha256::new(), 0, vec![0; 256 << 10]);
+    loop {
+        match file.read_at(&mut buffer, offset)? {
+            0 => return Ok(Some(BlobId(hash.finalize().into()))),
+            count => {
                 hash.update(&buffer[..count]);
                 offset += count as u64;
             }
-            if <[u8; 32]>::from(hash.finalize()) != id.0 {
-                damaged.push(id);
-            }
         }
-        Ok::<_, Error>((read, damaged))
-    };
-    match look() {
-        Ok((read, damaged)) => {
-            done.files = read;
-            done.findings.extend(damaged.into_iter().map(|id| Found {
-                code: "file-damaged",
-                severe: true,
-                words: format!("The file with SHA-256 {id} is damaged. The running desk fetches it again if a partner sent it; else bring it back from a backup."),
-            }));
-        }
-        Err(error) => done.findings.push(failed("files-unreadable", &error)),
     }
 }
 
@@ -195,16 +227,23 @@ fn check_snapshots(offline: &Offline, done: &mut Checked) {
     };
     for group in groups {
         let unusable = match snapshots.open(group, SCHEMA) {
-            Ok(snapshot) => {
-                snapshot.verify(|_| ControlFlow::Continue(())).err().map(|error| (error.to_string(), true))
-            }
-            Err(unusable) => Some((unusable.reason, unusable.damaged)),
+            Ok(snapshot) => snapshot.verify(|_| ControlFlow::Continue(())).err().map(|error| {
+                let damaged = matches!(error, Error::SnapshotDamaged { .. });
+                (error.to_string(), if damaged { Unfit::Damaged } else { Unfit::Unread })
+            }),
+            Err(unusable) => Some((unusable.reason, unusable.kind)),
         };
-        if let Some((reason, true)) = &unusable {
-            let words = format!(
-                "The snapshot of group {group} is damaged: {reason}. It is passed over, and another is made."
-            );
-            done.findings.push(Found { code: "snapshot-damaged", severe: false, words });
+        let told = |code, words| Found { code, severe: false, words };
+        match &unusable {
+            Some((reason, Unfit::Damaged)) => done.findings.push(told(
+                "snapshot-damaged",
+                format!("The snapshot of group {group} is damaged: {reason}. It is passed over, and another is made."),
+            )),
+            Some((reason, Unfit::Unread)) => done.findings.push(told(
+                "snapshot-unreadable",
+                format!("The snapshot of group {group} could not be read: {reason}. Look at the disk and at the limits of the process."),
+            )),
+            Some((_, Unfit::Version)) | None => {}
         }
         done.snapshots.push((group, unusable.map(|(reason, _)| reason)));
     }
@@ -226,6 +265,7 @@ pub fn rebuild(
     {
         let offline = open(folder)?;
         if from == From::Nothing {
+            check_first_segment(&offline)?;
             offline.snapshots().keep(0)?;
         }
         offline.forget_view()?;
@@ -234,6 +274,21 @@ pub fn rebuild(
     let groups = opened.reader.tail().group;
     let folded = refold(opened, &mut |done| progress(done, groups))?;
     Ok(Rebuilt { groups, folded })
+}
+
+/// Refuses to fold a journal from nothing that does not begin with its first segment: the snapshots may be all there is
+/// of that.
+fn check_first_segment(offline: &Offline) -> Result<(), StartError> {
+    let names = offline.disk().list("journal").map_err(|error| Error::io("list the journal", error))?;
+    let numbers = names.iter().filter_map(|name| name.strip_suffix(".seg")?.parse::<u64>().ok());
+    match numbers.min() {
+        Some(1) => Ok(()),
+        first => {
+            let segment = first.map_or(1, |first| first.saturating_sub(1));
+            let reason = "the segment is missing, and the snapshots are kept".into();
+            Err(Error::from(Damage { segment, offset: 0, reason }).into())
+        }
+    }
 }
 
 /// What a salvage would do; `None` when the journal is not damaged.

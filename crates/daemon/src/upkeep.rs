@@ -10,6 +10,8 @@ use deskwire_engine::Engine;
 use deskwire_engine::command::keep::{FetchAgain, TellFindings};
 use deskwire_engine::custody::{Custody, Finding};
 use deskwire_store::local::FileNo;
+use deskwire_store::row::{Author, LinkState};
+use deskwire_store::table::{FILES, Rows};
 use deskwire_store::{BlobId, Error};
 use tokio::runtime::Handle;
 
@@ -79,10 +81,12 @@ impl Keeper {
         let _ = rustix::process::setpriority_process(None, NICE);
         let mut scrub_at = Instant::now() + FIRST_SCRUB;
         let mut orphans = Vec::new();
+        self.tell(self.custody.lost());
         self.tell(self.custody.corrected());
         while !self.waits(LOOK) {
             self.tell(self.custody.corrected());
             self.snapshot();
+            self.restore_reserve();
             if Instant::now() >= scrub_at {
                 if self.rate > 0 {
                     self.scrub();
@@ -109,6 +113,15 @@ impl Keeper {
             Ok(None) => {}
             Err(Error::Damaged(damage)) => self.tell(vec![Finding::Journal(damage)]),
             Err(error) => tracing::warn!(%error, "no snapshot could be made"),
+        }
+    }
+
+    /// Takes back the room that was given up to open the store on a full disk.
+    fn restore_reserve(&self) {
+        match self.custody.restore_reserve() {
+            Ok(true) => tracing::info!("the disk has room again; the reserve was taken back"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the reserve could not be taken back"),
         }
     }
 
@@ -141,8 +154,9 @@ impl Keeper {
             }
             let now = self.custody.orphans()?;
             for id in orphans.iter().filter(|id| now.contains(id)) {
-                self.custody.discard_blob(id)?;
-                tracing::info!(blob = %id, "a file that belongs to no ticket was deleted");
+                if self.custody.remove_orphan(id)? {
+                    tracing::info!(blob = %id, "a file that belongs to no ticket was deleted");
+                }
             }
             *orphans = now;
             Ok(())
@@ -153,33 +167,54 @@ impl Keeper {
     }
 
     /// Tells the operator, and has damaged files fetched again.
-    fn tell(&self, findings: Vec<Finding>) {
+    fn tell(&self, mut findings: Vec<Finding>) {
         if findings.is_empty() {
             return;
         }
-        for finding in &findings {
-            tracing::warn!(code = finding.code(), "{}", finding.words());
+        for finding in &mut findings {
             if let Finding::Blob(id, files) = finding
                 && let Err(error) = self.fetch_again(id, files)
             {
                 tracing::warn!(%error, blob = %id, "a damaged file could not be fetched again");
+                files.iter_mut().for_each(|(_, again)| *again = false);
             }
+            tracing::warn!(code = finding.code(), "{}", finding.words());
         }
         if let Err(refusal) = self.runtime.block_on(self.engine.call(TellFindings(findings))) {
             tracing::warn!(code = refusal.code, "what was found could not be kept for the operator");
         }
     }
 
-    fn fetch_again(&self, id: &BlobId, files: &[(FileNo, bool)]) -> Result<(), Box<dyn std::error::Error>> {
-        let lost: Vec<_> = files.iter().filter(|(_, partner)| *partner).map(|(file, _)| *file).collect();
+    /// Has a damaged file fetched again of those partners who can be asked for it now, and notes which those are. For
+    /// the others nothing is touched: the next look asks again.
+    fn fetch_again(
+        &self,
+        id: &BlobId,
+        files: &mut [(FileNo, bool)],
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        for (file, partner) in files.iter_mut() {
+            *partner = *partner && self.can_be_asked(*file)?;
+        }
+        let lost: Vec<_> = files.iter().filter(|(_, again)| *again).map(|(file, _)| *file).collect();
         if lost.is_empty() {
             return Ok(());
         }
-        self.custody.discard_blob(id)?;
+        self.custody.set_blob_aside(id)?;
         for file in lost {
             self.runtime.block_on(self.engine.call(FetchAgain(file)))?;
         }
         Ok(())
+    }
+
+    /// Whether the partner who sent a file can be asked for it: its link is active and it has an address. A partner
+    /// without one brought the file itself and does not bring it again.
+    fn can_be_asked(&self, file: FileNo) -> Result<bool, Box<dyn std::error::Error>> {
+        let reader = self.engine.reader();
+        let Some(row) = reader.rows().get(FILES, &file)? else { return Ok(false) };
+        let Author::Partner(link) = row.author else { return Ok(false) };
+        let partner = reader.partner(link)?;
+        Ok(partner
+            .is_some_and(|partner| partner.row.state == LinkState::Active && !partner.endpoints().is_empty()))
     }
 
     /// Waits; whether that is the end.

@@ -6,6 +6,7 @@ mod sweep;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deskwire_store::{Archive, BlobId, Blobs, JournalReader, Keeper, Result, Snapshots, View};
 
@@ -28,12 +29,39 @@ pub struct Custody {
     pub(crate) keeper: Arc<dyn Keeper>,
 }
 
+/// Bytes that somebody brought within this time are about to belong to a ticket.
+const YOUNG: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Custody {
-    /// Deletes a damaged file, so that it can be fetched again.
+    /// Takes a damaged file out of the way, so that it can be fetched again; its bytes are kept until that is done.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn discard_blob(&self, id: &BlobId) -> Result<()> {
-        self.blobs.remove(id).map(drop)
+    pub fn set_blob_aside(&self, id: &BlobId) -> Result<()> {
+        self.blobs.set_aside(id).map(drop)
+    }
+
+    /// Deletes a file that is one of [`Custody::orphans`], unless somebody has brought it again since. Whether it is
+    /// gone.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn remove_orphan(&self, id: &BlobId) -> Result<bool> {
+        self.blobs.remove_unwanted(id, YOUNG)
+    }
+
+    /// What this start found to be lost of the journal.
+    #[must_use]
+    pub fn lost(&self) -> Vec<Finding> {
+        self.keeper.loss().map(Finding::Lost).into_iter().collect()
+    }
+
+    /// Takes the room again that was given up when the disk was full, once the disk has plenty. Whether it has been
+    /// taken by this.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn restore_reserve(&self) -> Result<bool> {
+        self.keeper.restore_lost_reserve()
     }
 }

@@ -1,6 +1,6 @@
 //! The look at every byte: journal, files, snapshots, and the view against a fold of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use deskwire_store::journal::Correction;
 use deskwire_store::local::FileNo;
 use deskwire_store::row::{Author, FileState};
 use deskwire_store::table::{Committed, FILES, Rows, SCHEMA};
-use deskwire_store::{BlobId, Damage, Direction, Error, FoldView, Result, View};
+use deskwire_store::{BlobId, Damage, Direction, Error, FoldView, Result, Unfit, Unusable, View};
 use sha2::{Digest, Sha256};
 
 use super::{Custody, Pace};
@@ -37,11 +37,15 @@ pub enum Finding {
     Corrected(Correction),
     /// The journal is damaged.
     Journal(Damage),
-    /// A file is missing or not what its hash says. The files of tickets that it belongs to, and whether each came from a partner,
-    /// who has it still.
+    /// A file is missing or not what its hash says. The files of tickets that it belongs to, and whether each came from a
+    /// partner, of whom it can be had again.
     Blob(BlobId, Vec<(FileNo, bool)>),
     /// A snapshot was damaged and has been deleted.
     Snapshot(u64, String),
+    /// The journal lost what had been acknowledged: a sentence.
+    Lost(String),
+    /// Something could not be read: what, and what the system said. Nothing was done about it.
+    Unread(String, String),
     /// So many rows of the view are not what the journal says; it is rebuilt at the next start.
     View(u64),
 }
@@ -55,6 +59,8 @@ impl Finding {
             Self::Journal(_) => "journal-damaged",
             Self::Blob(..) => "file-damaged",
             Self::Snapshot(..) => "snapshot-damaged",
+            Self::Lost(_) => "journal-groups-lost",
+            Self::Unread(..) => "stored-unreadable",
             Self::View(_) => "view-differs",
         }
     }
@@ -73,15 +79,19 @@ impl Finding {
             ),
             Self::Blob(id, files) if files.iter().any(|(_, partner)| *partner) => {
                 format!(
-                    "The file with SHA-256 {id} is damaged or missing on this disk; it is fetched from the partner again."
+                    "The file with SHA-256 {id} is damaged or missing on this disk; it is fetched from the partner again, and what is here of it is kept until then."
                 )
             }
             Self::Blob(id, _) => format!(
-                "The file with SHA-256 {id} is damaged or missing on this disk, and no partner sent it: bring it back from a backup, or attach it again."
+                "The file with SHA-256 {id} is damaged or missing on this disk, and there is no partner of whom it can be had now (none sent it, or the link is not active, or the partner has no address): bring it back from a backup, or attach it again. Nothing of it was deleted."
             ),
             Self::Snapshot(group, reason) => {
                 format!("The snapshot of group {group} was damaged ({reason}) and deleted; another is made.")
             }
+            Self::Lost(words) => words.clone(),
+            Self::Unread(what, reason) => format!(
+                "Reading {what} failed ({reason}); nothing was changed. If this comes again, look at the disk and at the limits of the process, and keep older backups."
+            ),
             Self::View(rows) => {
                 format!(
                     "{rows} rows of the view were not what the journal says; the view is rebuilt at the next start."
@@ -112,7 +122,7 @@ impl Custody {
     /// Reads everything that is stored, at the pace of the caller, and says what is not as it was written.
     ///
     /// # Errors
-    /// Whatever the disk says beside that.
+    /// [`Error::Closed`]. What cannot be read is a finding, and the rest is looked at all the same.
     pub fn scrub(&self, pace: Pace<'_>) -> Result<Scrubbed> {
         let mut done = Scrubbed::default();
         let mut stopped = false;
@@ -123,19 +133,15 @@ impl Custody {
                 stopped |= flow.is_break();
                 flow
             };
-            done.segments = self.scrub_journal(&mut done.findings, &mut counted)?;
-            done.blobs = self.scrub_blobs(&mut done.findings, &mut counted)?;
-            self.scrub_snapshots(&mut done.findings, &mut counted)?;
-            done.rows = match self.scrub_view(&mut done.findings, &mut counted) {
-                // Found above, or told now; what comes behind it cannot be folded.
-                Err(Error::Damaged(damage)) => {
-                    if !done.findings.contains(&Finding::Journal(damage.clone())) {
-                        done.findings.push(Finding::Journal(damage));
-                    }
-                    0
-                }
-                result => result?,
-            };
+            let findings = &mut done.findings;
+            let read = self.scrub_journal(findings, &mut counted);
+            done.segments = or_tell(read, "the journal", findings)?;
+            let read = self.scrub_blobs(findings, &mut counted);
+            done.blobs = or_tell(read, "the files", findings)?;
+            let read = self.scrub_snapshots(findings, &mut counted);
+            or_tell(read, "the snapshots", findings)?;
+            let read = self.scrub_view(findings, &mut counted);
+            done.rows = or_tell(read, "the view, or the journal to compare it with,", findings)?;
         }
         done.whole = !stopped;
         Ok(done)
@@ -149,13 +155,21 @@ impl Custody {
 
     fn scrub_journal(&self, findings: &mut Vec<Finding>, pace: Pace<'_>) -> Result<u64> {
         let mut read = 0;
-        for segment in self.archive.segments() {
+        let segments = self.archive.segments();
+        if let Some(first) = segments.first().filter(|first| first.start.group > 0) {
+            let reason = "the segment is missing".into();
+            let missing = Damage { segment: first.number.saturating_sub(1), offset: 0, reason };
+            findings.push(Finding::Journal(missing));
+        }
+        for segment in segments {
             match self.archive.verify(segment.number, &mut *pace) {
                 Ok(()) => read += 1,
                 Err(Error::Damaged(damage)) => findings.push(Finding::Journal(damage)),
                 // Dropped or rewritten meanwhile.
                 Err(Error::NoEntry { .. }) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    findings.push(unread(format!("segment {} of the journal", segment.number), &error)?)
+                }
             }
             if pace(0).is_break() {
                 break;
@@ -166,12 +180,22 @@ impl Custody {
     }
 
     fn scrub_blobs(&self, findings: &mut Vec<Finding>, pace: Pace<'_>) -> Result<u64> {
-        let (mut read, mut damaged) = (0, Vec::new());
+        let (mut read, mut present, mut damaged) = (0, BTreeSet::new(), BTreeSet::new());
         for id in self.blobs.list()? {
-            match self.hash(&id, pace)? {
-                Some(found) if found != id => damaged.push(id),
-                Some(_) => read += 1,
-                None => {}
+            match self.hash(&id, pace) {
+                Ok(None) => {}
+                Ok(Some(found)) => {
+                    present.insert(id);
+                    if found == id {
+                        read += 1;
+                    } else {
+                        damaged.insert(id);
+                    }
+                }
+                Err(error) => {
+                    present.insert(id);
+                    findings.push(unread(format!("the file with SHA-256 {id}"), &error)?);
+                }
             }
             if pace(0).is_break() {
                 return Ok(read);
@@ -181,7 +205,9 @@ impl Custody {
         Committed(Arc::clone(&self.view)).scan(FILES, &(), None, Direction::Forward, &mut |no, row| {
             let id = BlobId(*row.blob.as_bytes());
             // One that is missing is as bad as one that is damaged.
-            if row.state == FileState::Here && (damaged.contains(&id) || !self.blobs.exists(&id)?) {
+            if row.state == FileState::Here
+                && (damaged.contains(&id) || !(present.contains(&id) || self.blobs.exists(&id)?))
+            {
                 files.entry(row.blob).or_default().push((no, matches!(row.author, Author::Partner(_))));
             }
             Ok(ControlFlow::Continue(()))
@@ -218,10 +244,17 @@ impl Custody {
                 Ok(snapshot) => match snapshot.verify(&mut *pace) {
                     Ok(()) => continue,
                     Err(Error::SnapshotDamaged { reason, .. }) => reason,
-                    Err(error) => return Err(error),
+                    Err(error) => {
+                        findings.push(unread(format!("the snapshot of group {group}"), &error)?);
+                        continue;
+                    }
                 },
-                Err(unusable) if unusable.damaged => unusable.reason,
-                Err(_) => continue,
+                Err(Unusable { kind: Unfit::Damaged, reason, .. }) => reason,
+                Err(Unusable { kind: Unfit::Version, .. }) => continue,
+                Err(Unusable { kind: Unfit::Unread, reason, .. }) => {
+                    findings.push(Finding::Unread(format!("the snapshot of group {group}"), reason));
+                    continue;
+                }
             };
             self.snapshots.remove(group)?;
             findings.push(Finding::Snapshot(group, reason));
@@ -283,6 +316,31 @@ impl Custody {
         }
         Ok(true)
     }
+}
+
+/// What could not be read, as a finding.
+///
+/// # Errors
+/// [`Error::Closed`] as it is.
+fn unread(what: String, error: &Error) -> Result<Finding> {
+    match error {
+        Error::Closed => Err(Error::Closed),
+        error => Ok(Finding::Unread(what, error.to_string())),
+    }
+}
+
+/// What one part of the look gave; when it could not go on, that is a finding.
+fn or_tell<T: Default>(read: Result<T>, what: &str, findings: &mut Vec<Finding>) -> Result<T> {
+    let finding = match read {
+        Ok(read) => return Ok(read),
+        Err(Error::Damaged(damage)) => Finding::Journal(damage),
+        Err(error) => unread(what.into(), &error)?,
+    };
+    // It may have been found before; what comes behind it cannot be folded.
+    if !findings.contains(&finding) {
+        findings.push(finding);
+    }
+    Ok(T::default())
 }
 
 type Row = (Vec<u8>, Vec<u8>);

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_store::table::SCHEMA;
-use deskwire_store::{Error, FoldView, Position, Result, Snapshot, View};
+use deskwire_store::{Error, FoldView, Position, RebuildReason, Result, Snapshot, Unfit, Unusable, View};
 
 use super::{Custody, Pace};
 use crate::fold::{fold, newest};
@@ -50,7 +50,7 @@ impl Custody {
             let group = base.as_ref().map_or(0, |base| base.position().group);
             match self.next(base, pace) {
                 Ok(Some((next, whole))) => {
-                    self.snapshots.keep(KEPT)?;
+                    self.keep_usable(next.position.group)?;
                     made = Some(next);
                     if whole {
                         return Ok(made);
@@ -70,6 +70,29 @@ impl Custody {
                 }
             }
         }
+    }
+
+    /// Deletes all but the newest few that this program can begin with. The one just made stays in any case; those of
+    /// another schema or of another history take nobody's place and go.
+    fn keep_usable(&self, made: u64) -> Result<()> {
+        let mut kept = 0;
+        for group in self.snapshots.groups()? {
+            let usable = group == made
+                || match self.snapshots.open(group, SCHEMA) {
+                    Ok(old) => {
+                        RebuildReason::of_position(self.journal.as_ref(), Some(old.position()))?.is_none()
+                    }
+                    Err(Unusable { kind: Unfit::Version, .. }) => false,
+                    // The look at every byte tells of it, as long as it is not too old in any case.
+                    Err(Unusable { kind: Unfit::Damaged | Unfit::Unread, .. }) if kept < KEPT => continue,
+                    Err(_) => false,
+                };
+            kept += usize::from(usable);
+            if !usable || (kept > KEPT && group != made) {
+                self.snapshots.remove(group)?;
+            }
+        }
+        self.snapshots.tidy()
     }
 
     /// One step: as much as fits into memory, over a snapshot. Whether that was all.

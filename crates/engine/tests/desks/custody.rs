@@ -2,6 +2,7 @@
 //! damaged.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use deskwire_engine::Keyed;
 use deskwire_engine::command::file::AttachFile;
@@ -9,10 +10,10 @@ use deskwire_engine::command::keep::{FetchAgain, TellFindings, WHOLE_DESK};
 use deskwire_engine::custody::Finding;
 use deskwire_proto::id::Hash;
 use deskwire_proto::text::FileName;
-use deskwire_store::Batch;
 use deskwire_store::local::FileNo;
 use deskwire_store::row::Audience;
-use deskwire_store::table::{EXCHANGES, KEYED, LINK_EVENTS, Rows};
+use deskwire_store::table::{EXCHANGES, KEYED, LINK_EVENTS, Rows, SCHEMA};
+use deskwire_store::{Batch, Position, Snapshots};
 
 use crate::harness::{Desk, linked, person, settle};
 use crate::rebuild::all;
@@ -136,6 +137,50 @@ fn a_healthy_store_has_no_findings() {
         let done = desk.core.custody().scrub(&mut go_on).unwrap();
         assert_eq!(done.findings, []);
         assert!(done.whole && done.segments > 1 && done.rows > 100 && done.bytes > 100_000);
+    }
+}
+
+/// After an upgrade that changes the rows, old snapshots must neither push out the new ones nor stay for ever: every
+/// start would fold the whole journal.
+#[test]
+fn snapshots_of_another_schema_give_way_to_the_one_just_made() {
+    let (shop, _) = long_lived();
+    let made = shop.core.custody().snapshot(&mut go_on).unwrap().unwrap();
+    let disk = shop.store.disk().clone();
+    let [name] = &snapshots(&shop)[..] else { panic!("one snapshot") };
+    disk.lose(name);
+    let old = Snapshots::new(Arc::new(disk.session()));
+    for group in [1, 8_000, 9_000] {
+        let at = Position { group, ..made.position };
+        old.seal(old.create(SCHEMA - 1, at).unwrap()).unwrap();
+    }
+    let foreign = Position { group: 7_000, ..made.position };
+    old.seal(old.create(SCHEMA, foreign).unwrap()).unwrap();
+    let again = shop.core.custody().snapshot(&mut go_on).unwrap().expect("it is made anew");
+    assert_eq!(again, made);
+    assert_eq!(snapshots(&shop), [name.clone()]);
+    assert!(shop.core.custody().snapshot(&mut go_on).unwrap().is_none(), "it stays");
+}
+
+/// A process without free file handles must not delete good snapshots, nor a bad sector end the look.
+#[test]
+fn what_cannot_be_read_is_told_and_left_and_the_look_goes_on() {
+    let (shop, _) = long_lived();
+    shop.core.custody().snapshot(&mut go_on).unwrap().unwrap();
+    let (blob, _) = shop.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
+    let disk = shop.store.disk().clone();
+    let stored = disk.names().into_iter().find(|name| name.ends_with(&blob.to_string())).unwrap();
+    let snapshot = snapshots(&shop).remove(0);
+    let segment = "journal/00000000000000000001.seg";
+    for name in [stored.as_str(), &snapshot, segment] {
+        disk.fail_reads(Some(name));
+        let done = shop.core.custody().scrub(&mut go_on).unwrap();
+        assert!(done.whole);
+        assert!(matches!(&done.findings[..], [Finding::Unread(..), ..]), "{name}: {:?}", done.findings);
+        assert!(done.findings.iter().all(|found| matches!(found, Finding::Unread(..))), "{name}");
+        disk.fail_reads(None);
+        assert_eq!(snapshots(&shop), [snapshot.clone()]);
+        assert_eq!(shop.core.custody().scrub(&mut go_on).unwrap().findings, [], "{name}: nothing was done");
     }
 }
 
