@@ -116,14 +116,16 @@ impl Core {
             journal: &self.journal,
             entropy: self.entropy.as_mut(),
             effects: BTreeSet::new(),
+            notes: Vec::new(),
             key: None,
         };
         let outcome = command.run(&mut step);
-        let mut effects = step.effects;
+        let (mut effects, notes) = (step.effects, step.notes);
         match outcome.and_then(|reply| Ok(self.overlay.check().map(|()| reply)?)) {
             Ok(reply) => {
                 self.effects.append(&mut effects);
                 self.overlay.keep();
+                notes.into_iter().for_each(|note| note(&mut self.memory));
                 Ok(reply)
             }
             Err(refusal) => {
@@ -179,9 +181,7 @@ impl Core {
                 self.syncing = None;
                 self.effects.clear();
                 self.stage.reset(self.journal.tail());
-                // What commands noted in memory may rest on the lost group: sessions are cheap to open again.
-                self.memory.sessions.clear();
-                self.memory.terms.clear();
+                self.memory.forget();
                 Err(WriteError::Full(why))
             }
             Err(fatal @ WriteError::Fatal(_)) => Err(fatal),

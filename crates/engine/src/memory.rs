@@ -72,6 +72,16 @@ impl Memory {
         }
     }
 
+    /// Drops what commands noted that may rest on a group which was lost: a new hello brings all of it back.
+    pub(crate) fn forget(&mut self) {
+        self.sessions.clear();
+        self.complete.clear();
+        self.fetching.clear();
+        self.greeted.clear();
+        self.hellos.clear();
+        self.terms.clear();
+    }
+
     /// Notes that a partner asked for our messages.
     pub fn was_asked(&mut self, link: LinkNo, now: Timestamp) {
         self.heard(link, now);

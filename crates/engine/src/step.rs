@@ -19,6 +19,9 @@ use crate::port::{Effect, Entropy};
 use crate::project::project;
 use crate::sabotage::{self, Sabotage};
 
+/// What is noted in memory after a step that is kept.
+pub(crate) type Note = Box<dyn FnOnce(&mut Memory)>;
+
 /// What one command works on. Records become rows at once, so that what follows sees them; nothing is final before
 /// the group is on stable storage, and all of it is taken back if the command refuses.
 pub struct Step<'a> {
@@ -34,6 +37,8 @@ pub struct Step<'a> {
     pub(crate) journal: &'a Arc<dyn JournalReader>,
     pub(crate) entropy: &'a mut dyn Entropy,
     pub(crate) effects: BTreeSet<Effect>,
+    /// What the memory notes once nothing of this step can be taken back.
+    pub(crate) notes: Vec<Note>,
     /// The idempotency key of the call, and how many ids were drawn from it.
     pub(crate) key: Option<(Hash, u32)>,
 }
@@ -118,6 +123,11 @@ impl Step<'_> {
     /// Has something happen once this step is on stable storage.
     pub fn after(&mut self, effect: Effect) {
         self.effects.insert(effect);
+    }
+
+    /// Notes something in memory, unless this step is taken back.
+    pub(crate) fn once_kept(&mut self, note: impl FnOnce(&mut Memory) + 'static) {
+        self.notes.push(Box::new(note));
     }
 
     /// Wakes the courier of a link after the commit.

@@ -6,7 +6,7 @@ use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::envelope::Verified;
 use deskwire_proto::id::Hash;
-use deskwire_proto::limits::{DOCUMENT_BYTES, RECEIPT_MESSAGES};
+use deskwire_proto::limits::{PULL_PAGE_BYTES, RECEIPT_MESSAGES};
 use deskwire_proto::message::Body;
 use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
 use deskwire_proto::time::Timestamp;
@@ -78,6 +78,11 @@ impl Command for Deliver {
             recover::doubt(step, no);
             return Ok(Delivered::Refused(Code::Busy));
         }
+        let recovers = stream.recovery.is_some();
+        let mut placing = recover::Placing::begin();
+        if recovers && !placing.place(step, no)? {
+            return Ok(Delivered::Refused(Code::Busy));
+        }
         let terms = find::terms(step, &link)?;
         let context = Context { no, link: &link, terms: &terms };
         for message in self.messages {
@@ -88,6 +93,9 @@ impl Command for Deliver {
                 {
                     return Ok(ended);
                 }
+                break;
+            }
+            if recovers && !placing.place(step, no)? {
                 break;
             }
         }
@@ -152,7 +160,12 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     if let Some(ended) = stops(step, no, &stream, &message)? {
         return Ok(Some(ended));
     }
-    let (decided_at, consumed) = decided(step, context, &stream, &message)?;
+    let told = recover::told(step, no, &stream, seq)?;
+    if let Some(receipt) = told.as_ref().and_then(|told| told.contradicts(&message)) {
+        recover::forked(step, no, false, receipt, message.delivery.0)?;
+        return Ok(Some(Delivered::Refused(Code::Fork)));
+    }
+    let (decided_at, consumed) = decided(step, context, &stream, &message, told)?;
     let text = message.delivery.1.as_ref().map_or(0, |text| text.len());
     quota::took(step, no, message.delivery.0.len() + text);
     if consumed.local.file.is_some() {
@@ -184,9 +197,6 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     }
     if file.is_some() {
         step.after(Effect::Fetch(no));
-    }
-    if stream.recovery.is_some() {
-        recover::place_due(step, no)?;
     }
     Ok(None)
 }
@@ -230,11 +240,8 @@ fn decided(
     context: &Context<'_>,
     stream: &StreamRow,
     message: &Verified,
+    told: Option<recover::Told>,
 ) -> Result<(Option<Timestamp>, Consumed), Refusal> {
-    let told = match &stream.recovery {
-        Some(recovery) => recover::told(step, context.no, recovery, message.head.seq)?,
-        None => None,
-    };
     if let Some(told) = told {
         return Ok((Some(told.at), recover::consume(step, context, message, told)?));
     }
@@ -288,8 +295,9 @@ fn head_at(step: &Step<'_>, no: LinkNo, link: &LinkRow, seq: u64) -> Result<Hash
     if seq == 0 { Ok(link.link.into()) } else { Ok(received(step, no, seq)?.hash) }
 }
 
-/// Room for times and outcomes in a receipt: one that is larger could not be read. proto-spec, section 8.2.
-pub(super) const RECEIPT_ROOM: usize = DOCUMENT_BYTES - 1_024;
+/// Room for times and outcomes in a receipt, bytes: well below what can be read, as a partner without an endpoint that
+/// hands it back has to get it into a page of a pull. proto-spec, sections 5.7 and 8.2.
+pub(super) const RECEIPT_ROOM: usize = PULL_PAGE_BYTES / 4 * 3 - 1_024;
 /// What one message takes of it, without code and words: its time, and the frame of its outcome.
 pub(super) const RECEIPT_FRAME: usize = 40;
 

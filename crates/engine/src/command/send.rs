@@ -15,7 +15,7 @@ use deskwire_store::record::{ItemMade, Record};
 use deskwire_store::row::{LinkRow, LinkState, StreamRow, WaitingRow};
 use deskwire_store::table::{DELEGATIONS, Rows, SENT, WAITING};
 
-use super::{find, queue};
+use super::{find, queue, recover};
 use serde_bytes::ByteBuf;
 
 use crate::sabotage::{self, Sabotage};
@@ -71,7 +71,11 @@ impl Command for NextBatch {
         {
             return Ok(Next::NoSession);
         }
-        let stream = find::stream(step, self.link)?;
+        let mut stream = find::stream(step, self.link)?;
+        if stream.recovery.is_some() {
+            recover::place_due(step, self.link)?;
+            stream = find::stream(step, self.link)?;
+        }
         let first = stream.sendable(self.after.unwrap_or(stream.acked));
         let mut room = Room { deliveries: Vec::new(), bytes: BATCH_BYTES - BATCH_HEAD };
         again(step, self.link, first, &stream, &mut room)?;

@@ -123,21 +123,25 @@ impl Command for TakeWelcome {
             recover::forked(step, no, true, held, raw.into())?;
             return Ok(Err(Code::Fork));
         }
-        if stream.recovery.as_ref().is_some_and(|recovery| !recovery.complete) {
-            // Nothing more is missing than what is here already.
-            step.record(&Record::PageTaken { no, complete: true, at }, None)?;
+        if let Some(recovery) = &stream.recovery {
+            if !recovery.complete {
+                // Nothing more is missing than what is here already.
+                step.record(&Record::PageTaken { no, complete: true, at }, None)?;
+            }
             recover::place_due(step, no)?;
         }
-        step.memory.complete.insert(no);
         step.record(&Record::Welcomed { no, welcome: raw.into(), at }, None)?;
-        step.memory.greeted.insert(no);
-        if let Some(said) = step.memory.hellos.get_mut(&no) {
-            said.welcomed = true;
-        }
         let session = SessionId::of(&welcome.hello, &welcome.nonce);
-        step.memory.sessions.insert(no, session);
         step.memory.heard(no, at);
         clock::told(step, no, welcome.time)?;
+        step.once_kept(move |memory| {
+            memory.complete.insert(no);
+            memory.greeted.insert(no);
+            memory.sessions.insert(no, session);
+            if let Some(said) = memory.hellos.get_mut(&no) {
+                said.welcomed = true;
+            }
+        });
         Ok(Ok(Opened { session, held: welcome.length }))
     }
 }
@@ -227,7 +231,7 @@ impl Command for AnswerHello {
             recover::forked(step, self.link, false, held, other)?;
             return Ok(Err(Code::Fork));
         }
-        if recover::is_beyond(step, self.link, &link, &stream, self.hello.body())? {
+        if !waits && recover::is_beyond(step, self.link, &link, &stream, self.hello.body())? {
             return Ok(Err(Code::LinkPaused));
         }
         clock::told(step, self.link, self.hello.body().time)?;

@@ -12,8 +12,9 @@ use deskwire_store::row::{
     ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
-    BLOB_FILES, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FILES, GRANTS, LEFT_RECEIVED, LEFT_SENT,
-    RECEIVED, RECOVERED_ITEMS, RETURNED_ITEMS, Rows, RowsMut, SENT, STREAMS, THREADS, TOLD, WAITING,
+    ANNOUNCED, BLOB_FILES, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FILES, GRANTS, LEFT_RECEIVED,
+    LEFT_SENT, RECEIVED, RECOVERED_ITEMS, RETURNED_ITEMS, Rows, RowsMut, SENT, STREAMS, THREADS, TOLD,
+    WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Error, Result};
 
@@ -179,6 +180,7 @@ fn announced(
     rows.put(BLOB_FILES, &(file.blob, file.file), &())?;
     if file.state == FileState::Here {
         rows.put(GRANTS, &(placed.no, file.blob), &file.file)?;
+        rows.put(ANNOUNCED, &(placed.no, placed.seq), &file.file)?;
     }
     count(rows, |counters| counters.file = counters.file.max(file.file.0 + 1))
 }

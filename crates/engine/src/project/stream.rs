@@ -153,6 +153,12 @@ pub(super) fn numbered(
         row.out_length = seq;
         row.out_head = hash;
         row.waiting = row.waiting.saturating_sub(1);
+        // Nothing is numbered anew in a recovery: the message came back, and what it had seen has to come too. What is
+        // fetched because somebody had our key says nothing of that.
+        let ours = row.out_change.is_none_or(|change| change.confirmed);
+        if let Some(recovery) = row.recovery.as_mut().filter(|_| ours) {
+            recovery.upto = recovery.upto.max(seen);
+        }
     })?;
     match waiting.event {
         Some(delegation) => delegation::own_numbered(rows, delegation, order, (seq, seen)),

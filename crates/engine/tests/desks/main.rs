@@ -12,6 +12,7 @@ mod queue;
 mod quota;
 mod rebuild;
 mod recovery;
+mod recovery_faults;
 mod repair;
 mod story;
 mod unknown;

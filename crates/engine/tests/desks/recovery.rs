@@ -19,20 +19,20 @@ use crate::harness::{
 };
 use crate::rebuild::all;
 
-fn state(desk: &Desk) -> LinkState {
+pub(crate) fn state(desk: &Desk) -> LinkState {
     desk.rows().get(LINKS, &LINK).unwrap().unwrap().state
 }
 
-fn recovery(desk: &Desk) -> Option<Recovery> {
+pub(crate) fn recovery(desk: &Desk) -> Option<Recovery> {
     desk.stream().recovery
 }
 
-fn codes(desk: &Desk) -> Vec<String> {
+pub(crate) fn codes(desk: &Desk) -> Vec<String> {
     let rows = desk.rows().list(LINK_EVENTS, &LINK, usize::MAX).unwrap();
     rows.into_iter().map(|(_, event)| event.code.to_string()).collect()
 }
 
-fn hello(from: &mut Desk, to: &mut Desk) -> Result<(), Code> {
+pub(crate) fn hello(from: &mut Desk, to: &mut Desk) -> Result<(), Code> {
     let hello = from.run(SayHello { link: LINK }).unwrap();
     let hello = Signed::open(&hello, from.identity.keys().current()).unwrap();
     let welcome = to.run(AnswerHello { link: LINK, hello }).unwrap()?;
@@ -40,13 +40,13 @@ fn hello(from: &mut Desk, to: &mut Desk) -> Result<(), Code> {
     from.run(TakeWelcome { link: LINK, welcome }).unwrap().map(drop)
 }
 
-fn request(from: &mut Desk) -> Option<Signed<RecoverRequest>> {
+pub(crate) fn request(from: &mut Desk) -> Option<Signed<RecoverRequest>> {
     let time = from.now;
     let request = from.run(AskPage { link: LINK, time }).unwrap()?;
     Some(Signed::open(&request, from.identity.keys().current()).unwrap())
 }
 
-fn open(bytes: &[u8], to: &Desk, from: &Desk) -> Result<Page, Code> {
+pub(crate) fn open(bytes: &[u8], to: &Desk, from: &Desk) -> Result<Page, Code> {
     let link = to.rows().get(LINKS, &LINK).unwrap().unwrap().link;
     let stream = Stream { link, from: to.identity.desk(), to: from.identity.desk() };
     Page::open(bytes, &to.identity, &stream, from.identity.keys())
@@ -100,7 +100,7 @@ pub(crate) fn same_after_rebuild(desk: Desk) -> Desk {
     desk
 }
 
-fn offered() -> (Desk, Desk) {
+pub(crate) fn offered() -> (Desk, Desk) {
     let (mut shop, mut acme) = linked();
     let ticket = shop.ticket("Dead cash register");
     shop.delegate(ticket).unwrap();

@@ -98,7 +98,7 @@ impl AnswerRecover {
         let (no, request) = (self.link, self.request.body());
         let descriptor = ByteBuf::from(find::descriptor(step, link.descriptor)?.raw().to_vec());
         let mut room = self.most.saturating_sub(HEAD + descriptor.len());
-        let (mut receipts, all_receipts) = self.receipts(step, room / 2)?;
+        let (mut receipts, all_receipts) = self.receipts(step, room)?;
         room = room.saturating_sub(receipts.iter().map(|receipt| receipt.len() + 16).sum());
         let first = request.from_seq.get();
         let (deliveries, items) = self.messages(step, stream, first, room)?;
@@ -106,7 +106,10 @@ impl AnswerRecover {
         if last >= first {
             let receipt = receipt_upto(step, no, link, (first - 1, last))?;
             receipts.push(receipt.into());
-            let known = step.rows().get(RETURNED_ITEMS, &(no, items[0]))?;
+            let known = match items.last() {
+                Some(item) => step.rows().get(RETURNED_ITEMS, &(no, *item))?,
+                None => None,
+            };
             if known.is_none() {
                 step.record(&Record::HandedBack { no, first, items, at: step.now }, None)?;
             }
@@ -120,7 +123,8 @@ impl AnswerRecover {
         Ok(RecoverPage { head, deliveries }.encode())
     }
 
-    /// The partner's own receipts behind what it still has, as many as fit; and whether that is all.
+    /// The partner's own receipts behind what it still has, as many as fit into half of the room, one that is larger
+    /// alone; and whether that is all.
     fn receipts(&self, step: &Step<'_>, room: usize) -> Result<(Vec<ByteBuf>, bool), Refusal> {
         let (no, upto) = (self.link, self.request.body().upto);
         let mut places = Vec::new();
@@ -138,7 +142,7 @@ impl AnswerRecover {
                 return Err(find::broken("a receipt is another record"));
             };
             used += receipt.len() + 16;
-            if used > room && !receipts.is_empty() {
+            if used > if receipts.is_empty() { room } else { room / 2 } {
                 return Ok((receipts, false));
             }
             receipts.push(receipt);

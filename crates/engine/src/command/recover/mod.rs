@@ -26,17 +26,18 @@ use deskwire_store::EntryRef;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::{ItemMade, Record};
 use deskwire_store::row::{LinkRow, LinkState, Pause, Recovery, StreamRow, WaitingRow};
-use deskwire_store::table::{PARKED, Rows, WAITING};
+use deskwire_store::table::{FILES, PARKED, Rows, SENT, WAITING};
 
 use serde_bytes::ByteBuf;
 
 use super::{change, find, session};
+use crate::identity::Identity;
 use crate::{Command, Refusal, Step, refused};
 
 pub use answer::AnswerRecover;
 pub use page::Page;
-pub(super) use place::place_due;
-pub(super) use told::{consume, told};
+pub(super) use place::{Placing, place_due};
+pub(super) use told::{Told, consume, told};
 
 /// Asks for the next page of what this desk has lost on a link. Replies the signed request; nothing when there is
 /// nothing to ask for.
@@ -121,7 +122,11 @@ impl Command for TakePage {
         else {
             return Ok(Taken::Refused(Code::RecoveryNotOffered));
         };
-        let checked = self.page.and_then(|page| fits(&page, &stream, &recovery).map(|()| page));
+        let last = last_key(step, no, &stream)?;
+        let checked = self.page.and_then(|page| {
+            stand(step.identity, &page, &stream, last)?;
+            fits(&page, &stream, &recovery).map(|()| page)
+        });
         let page = match checked {
             Ok(page) => page,
             Err(code) => return bad_page(step, no, &link, code).map(|()| Taken::Refused(code)),
@@ -138,12 +143,14 @@ impl Command for TakePage {
         for receipt in page.receipts {
             take_receipt(step, no, &link, receipt)?;
         }
-        if complete {
-            step.memory.complete.insert(no);
-        }
         step.memory.heard(no, step.now);
         place_due(step, no)?;
         step.wake(no);
+        if complete {
+            step.once_kept(move |memory| {
+                memory.complete.insert(no);
+            });
+        }
         Ok(if complete { Taken::Complete } else { Taken::More })
     }
 }
@@ -164,6 +171,40 @@ fn foreign(
         Ok(true) => Ok(Taken::Complete),
         Ok(false) => Ok(Taken::More),
         Err(code) => bad_page(step, no, link, code).map(|()| Taken::Refused(code)),
+    }
+}
+
+/// The place of the key that signed our last message among our keys; 0 if there is none.
+fn last_key(step: &Step<'_>, no: LinkNo, stream: &StreamRow) -> Result<usize, Refusal> {
+    let Some(row) = step.rows().get(SENT, &(no, stream.out_length))? else { return Ok(0) };
+    let Record::Numbered { signed, .. } = step.read(row.signed)? else {
+        return Err(find::broken("a sent message that is another record"));
+    };
+    let signer = Sign1::parse(&signed)?.key_id();
+    let keys = step.identity.keys().keys();
+    keys.iter().rposition(|key| key.id() == signer).ok_or_else(|| find::broken("a key of this desk"))
+}
+
+/// Whether the key of each message stands at its place: never an older one behind a newer, and behind the place of our
+/// last change of key the newest alone. proto-spec, section 5.8.
+fn stand(identity: &Identity, page: &Page, stream: &StreamRow, mut last: usize) -> Result<(), Code> {
+    let newest = identity.keys().keys().len() - 1;
+    let older = older_keys_upto(stream);
+    for message in &page.messages {
+        if message.key < last || (message.key != newest && message.head.seq > older) {
+            return Err(Code::BadSignature);
+        }
+        last = message.key;
+    }
+    Ok(())
+}
+
+/// Up to which of our messages keys that we have replaced stand.
+fn older_keys_upto(stream: &StreamRow) -> u64 {
+    match stream.out_change {
+        // The key has not changed since the link was made.
+        None => 0,
+        Some(change) => change.place.map_or(u64::MAX, |place| place.0),
     }
 }
 
@@ -329,11 +370,15 @@ fn take(
     strikes: &HashMap<ItemId, Order>,
 ) -> Result<(), Refusal> {
     let head = message.head;
-    let mut thread = None;
+    let (mut thread, mut file) = (None, None);
     if let Some(order) = strikes.get(&head.item).copied()
         && let Some(row) = unsent(step, &(no, order))?
     {
         thread = row.thread.filter(|_| row.event.is_none());
+        // What was announced with it still has to be brought, where the partner cannot fetch it.
+        if let Some(no) = row.file {
+            file = step.rows().get(FILES, &no)?.map(|row| (no, row.blob));
+        }
         step.record(&Record::Struck { no, order }, None)?;
     }
     let order = Order(find::stream(step, no)?.next_order);
@@ -349,7 +394,7 @@ fn take(
         facts: head.facts,
         delegation: None,
         thread,
-        file: None,
+        file,
         event,
         at: head.time,
     };

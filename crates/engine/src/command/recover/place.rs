@@ -11,6 +11,7 @@ use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{Placed, PlacedFile, Record, TicketMade, TicketText, encode_text};
 use deskwire_store::row::{FileState, Recovery, Refused, SentRow, StreamRow};
 use deskwire_store::table::{BLOB_FILES, DELEGATION_IDS, FILES, RECEIPTS, Rows, SENT, TICKETS};
+use serde_bytes::ByteBuf;
 
 use super::super::find;
 use super::told::{event_of, folded, number, title_of};
@@ -20,30 +21,70 @@ use crate::{Refusal, Step, refused};
 /// Lines of the list that the operator gets.
 const LISTED: usize = 11;
 
-/// Lets every message of ours that came back take effect whose time has come; ends the recovery when all is here.
-pub(crate) fn place_due(step: &mut Step<'_>, no: LinkNo) -> Result<(), Refusal> {
-    loop {
-        let stream = find::stream(step, no)?;
-        let Some(recovery) = &stream.recovery else { return Ok(()) };
-        let seq = recovery.placed + 1;
-        if seq > stream.out_length {
-            return if recovery.complete && stream.in_length >= recovery.upto {
-                end(step, no, &stream, recovery)
-            } else {
-                Ok(())
-            };
-        }
-        let row = step.rows().get(SENT, &(no, seq))?;
-        let row = row.ok_or_else(|| find::broken("a message that came back without a row"))?;
-        let Record::Numbered { signed, seen, .. } = step.read(row.signed)? else {
-            return Err(find::broken("a message that came back is another record"));
-        };
-        if seen > stream.in_length {
-            return Ok(());
-        }
-        let head = read_head(&signed)?;
-        place(step, no, &stream, &row, &head)?;
+/// Messages that take effect in one step, and bytes of them, so that no step takes long and every group has room.
+const MESSAGES: usize = 256;
+const BYTES: usize = 4 << 20;
+
+/// What one step may still let take effect.
+pub(crate) struct Placing {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Placing {
+    /// Nothing has taken effect in this step yet.
+    pub(crate) const fn begin() -> Self {
+        Self { messages: MESSAGES, bytes: BYTES }
     }
+}
+
+/// As [`Placing::place`], for a step that does this once.
+pub(crate) fn place_due(step: &mut Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
+    Placing::begin().place(step, no)
+}
+
+impl Placing {
+    /// Lets messages of ours that came back take effect whose time has come; ends the recovery when all is here. False
+    /// when there is more of them than one step takes: the link is woken to go on, and until then no message of the
+    /// partner is looked at.
+    pub(crate) fn place(&mut self, step: &mut Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
+        while let Some((stream, row, signed)) = next(step, no)? {
+            let text = step.entry(row.item)?.text.into_bytes();
+            let size = signed.len() + text.as_ref().map_or(0, Vec::len);
+            if self.messages == 0 || self.bytes < size {
+                step.wake(no);
+                return Ok(false);
+            }
+            (self.messages, self.bytes) = (self.messages - 1, self.bytes - size);
+            let head = read_head(&signed)?;
+            place(step, no, &stream, &row, (&head, text.as_deref()))?;
+        }
+        let stream = find::stream(step, no)?;
+        if let Some(recovery) = &stream.recovery
+            && recovery.placed == stream.out_length
+            && recovery.complete
+            && stream.in_length >= recovery.upto
+        {
+            end(step, no, &stream, recovery)?;
+        }
+        Ok(true)
+    }
+}
+
+/// The next message of ours that takes effect, if its time has come: what it had seen is here.
+fn next(step: &Step<'_>, no: LinkNo) -> Result<Option<(StreamRow, SentRow, ByteBuf)>, Refusal> {
+    let stream = find::stream(step, no)?;
+    let Some(recovery) = &stream.recovery else { return Ok(None) };
+    let seq = recovery.placed + 1;
+    if seq > stream.out_length {
+        return Ok(None);
+    }
+    let row = step.rows().get(SENT, &(no, seq))?;
+    let row = row.ok_or_else(|| find::broken("a message that came back without a row"))?;
+    let Record::Numbered { signed, seen, .. } = step.read(row.signed)? else {
+        return Err(find::broken("a message that came back is another record"));
+    };
+    Ok((seen <= stream.in_length).then_some((stream, row, signed)))
 }
 
 fn place(
@@ -51,12 +92,10 @@ fn place(
     no: LinkNo,
     stream: &StreamRow,
     row: &SentRow,
-    head: &Head,
+    (head, text): (&Head, Option<&[u8]>),
 ) -> Result<(), Refusal> {
     let kind = Kind::from_name(head.kind.as_str());
-    let text = step.entry(row.item)?.text.into_bytes();
-    let body =
-        kind.and_then(|kind| Body::decode(kind, &head.facts, text.as_deref().and_then(text_body)).ok());
+    let body = kind.and_then(|kind| Body::decode(kind, &head.facts, text.and_then(text_body)).ok());
     let said = kind.and_then(|kind| event_of(kind, head, body.as_ref()));
     let mut local = None;
     if let (Some(kind), Some(id)) = (kind, head.delegation) {

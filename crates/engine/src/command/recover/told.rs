@@ -3,20 +3,24 @@
 
 use deskwire_machine::delegation::Said;
 use deskwire_machine::saying::{said, said_in_facts};
+use deskwire_proto::code::OutcomeCode;
+use deskwire_proto::cose::Sign1;
 use deskwire_proto::envelope::{Head, Verified};
-use deskwire_proto::id::DelegationId;
+use deskwire_proto::id::{DelegationId, Hash};
 use deskwire_proto::message::{Body, Facts, Kind};
 use deskwire_proto::receipt::NotApplied;
 use deskwire_proto::text::Line;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{FoldEvent, Local, Record};
-use deskwire_store::row::{Recovery, Refused};
+use deskwire_store::row::{Refused, StreamRow};
 use deskwire_store::table::{DELEGATION_IDS, Rows, SENT, TICKETS, TOLD};
 use deskwire_store::{Direction, EntryRef};
+use serde_bytes::ByteBuf;
 
 use super::super::consume::{Consumed, Context};
 use super::super::find;
+use super::older_keys_upto;
 use crate::project::stream::read_receipt;
 use crate::{Refusal, Step, refused};
 
@@ -29,16 +33,27 @@ pub(crate) struct Told {
     pub(crate) at: Timestamp,
     /// Why it had no effect: true for `unsupported`.
     refused: Option<(bool, Refused)>,
+    /// The last message that the receipt covers: its hash stands there, and covers those before it.
+    end: Option<Hash>,
+    /// The receipt.
+    raw: ByteBuf,
+}
+
+impl Told {
+    /// Our receipt, if it was given for another message with this number.
+    pub(crate) fn contradicts(&self, message: &Verified) -> Option<ByteBuf> {
+        self.end.filter(|end| *end != message.hash).map(|_| self.raw.clone())
+    }
 }
 
 /// What our own receipts, handed back, say of the partner's message with this number; nothing if none covers it.
 pub(crate) fn told(
     step: &Step<'_>,
     no: LinkNo,
-    recovery: &Recovery,
+    stream: &StreamRow,
     seq: u64,
 ) -> Result<Option<Told>, Refusal> {
-    if seq > recovery.told {
+    if stream.recovery.as_ref().is_none_or(|recovery| seq > recovery.told) {
         return Ok(None);
     }
     let mut found: Option<EntryRef> = None;
@@ -47,17 +62,23 @@ pub(crate) fn told(
         Ok(std::ops::ControlFlow::Break(()))
     })?;
     let Some(at) = found else { return Ok(None) };
-    let Record::ReceiptReturned { receipt, .. } = step.read(at)? else {
+    let Record::ReceiptReturned { receipt: raw, .. } = step.read(at)? else {
         return Err(find::broken("a receipt that came back is another record"));
     };
-    let receipt = read_receipt(&receipt).ok_or_else(|| find::broken("a receipt that came back"))?;
+    let receipt = read_receipt(&raw).ok_or_else(|| find::broken("a receipt that came back"))?;
+    let newest = step.identity.keys().current().id();
+    if Sign1::parse(&raw)?.key_id() != newest && receipt.length > older_keys_upto(stream) {
+        // It names messages of ours behind the last change of key: somebody else gave it with the old one.
+        return Ok(None);
+    }
     let time = receipt.commit_times().find(|(told, _)| *told == seq);
     let Some((_, at)) = time else { return Ok(None) };
     let refused = receipt.outcome(seq).map(|outcome| {
         let why = refused(outcome.2.as_str(), outcome.3.as_str());
         (outcome.1 == NotApplied::Unsupported, why)
     });
-    Ok(Some(Told { at, refused }))
+    let end = (receipt.upto == seq).then_some(receipt.hash);
+    Ok(Some(Told { at, refused, end, raw }))
 }
 
 /// Takes the outcome as it was told, and finds what the message concerns here.
@@ -78,6 +99,9 @@ pub(crate) fn consume(
     else {
         return Ok(Consumed::default());
     };
+    if !is_readable(kind, message) {
+        return nothing();
+    }
     let event = event_of(kind, &message.head, message.body.as_ref().ok());
     let counters = step.counters()?;
     let known = step.rows().get(DELEGATION_IDS, &(context.no, id))?;
@@ -93,14 +117,29 @@ pub(crate) fn consume(
     let mut row = find::delegation(step, delegation)?;
     let ticket = row.ticket;
     let Some(said) = event else {
+        if !matches!(kind, Kind::CommentAdd | Kind::FileAdd) {
+            return nothing();
+        }
         let file = (kind == Kind::FileAdd).then_some(FileNo(counters.file));
         return Ok(Consumed { local: local(delegation, ticket, file), ..Consumed::default() });
     };
     let seen = message.head.seen;
-    if row.case.take(message.head.seq, seen, said.clone()).is_err() {
+    if row.case.check_peer(&said.event).is_err()
+        || find::has_room(&row).is_err()
+        || row.case.take(message.head.seq, seen, said.clone()).is_err()
+    {
         return nothing();
     }
     Ok(Consumed { local: local(delegation, ticket, None), event: Some(folded(said)), ..Consumed::default() })
+}
+
+/// Whether a message could have been applied: it is well formed, but for a text that was erased since.
+fn is_readable(kind: Kind, message: &Verified) -> bool {
+    match &message.body {
+        Ok(_) => true,
+        Err(OutcomeCode::TextMissing) => Facts::decode(kind, &message.head.facts).is_ok(),
+        Err(_) => false,
+    }
 }
 
 /// What a message says to the fold, also one whose text was erased.

@@ -1,0 +1,257 @@
+//! A recovery in which the partner lies, the disk fills up or there is very much: nothing false is taken, nothing is
+//! lost, and the desk goes on.
+
+use deskwire_engine::command::comment::AddComment;
+use deskwire_engine::command::deliver::Delivered;
+use deskwire_engine::command::file::AttachFile;
+use deskwire_engine::command::recover::{AnswerRecover, TakePage, Taken};
+use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
+use deskwire_engine::identity::{Face, Identity};
+use deskwire_proto::batch::{Batch, BatchHead};
+use deskwire_proto::code::Code;
+use deskwire_proto::document::Signed;
+use deskwire_proto::id::Hash;
+use deskwire_proto::key::SecretKey;
+use deskwire_proto::limits::BATCH_BYTES;
+use deskwire_proto::list::List;
+use deskwire_proto::receipt::Receipt;
+use deskwire_proto::recover::RecoverPage;
+use deskwire_proto::session::Welcome;
+use deskwire_proto::text::FileName;
+use deskwire_store::WriteError;
+use deskwire_store::local::TicketNumber;
+use deskwire_store::row::{Audience, LinkState, Pause};
+use deskwire_store::table::{ANNOUNCED, RETURNED_ITEMS, Rows};
+
+use crate::harness::{Desk, LINK, batch, deliver, person, prose, session, settle};
+use crate::recovery::{
+    codes, fetch, hello, offered, open, recover, recovery, request, same_after_rebuild, shown, state,
+};
+
+/// The desk says hello, and is answered with what `lie` makes of the partner's welcome.
+fn lied_to(desk: &mut Desk, partner: &mut Desk, lie: impl FnOnce(&mut Welcome)) -> Result<(), Code> {
+    let hello = desk.run(SayHello { link: LINK }).unwrap();
+    let hello = Signed::open(&hello, desk.identity.keys().current()).unwrap();
+    let welcome = partner.run(AnswerHello { link: LINK, hello }).unwrap()?;
+    let welcome = Signed::<Welcome>::open(&welcome, partner.identity.keys().current()).unwrap();
+    let mut welcome = welcome.body().clone();
+    lie(&mut welcome);
+    let welcome = Signed::seal(welcome, partner.identity.secret());
+    desk.run(TakeWelcome { link: LINK, welcome }).unwrap().map(drop)
+}
+
+#[test]
+fn other_messages_behind_a_true_receipt_of_this_desk_are_a_fork_and_not_believed() {
+    let (mut shop, mut acme) = offered();
+    let (old_shop, old_acme) = (shop.copy(), acme.copy());
+    acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    acme.comment(1, "We are there.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut shop = shop.restore(&old_shop);
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme, BATCH_BYTES);
+    assert_eq!(recovery(&shop).unwrap().told, 2);
+
+    let mut liar = Desk::new("Acme", 2).restore(&old_acme);
+    liar.comment(1, "You have agreed to pay twice.", Audience::Thread).unwrap();
+    liar.comment(1, "And at once.", Audience::Thread).unwrap();
+    // It gave them their numbers before it says hello.
+    let mut other = Desk::new("Shop", 1).restore(&old_shop);
+    let open = session(&mut liar, &mut other);
+    batch(&mut liar, open, None).unwrap();
+    let open = session(&mut liar, &mut shop);
+    let sent = batch(&mut liar, open, None).unwrap();
+    assert_eq!(deliver(&liar, &mut shop, &sent), Delivered::Refused(Code::Fork));
+    assert!(matches!(state(&shop), LinkState::Paused(Pause::Fork(_))));
+    assert!(shop.stream().in_length < 2);
+    same_after_rebuild(shop);
+}
+
+/// The desk stops, its key is changed, and it starts again.
+fn rotate(desk: Desk, seed: u8) -> Desk {
+    let next = SecretKey::from_seed(&[seed ^ 0xff; 32]);
+    let after = SecretKey::from_seed(&[seed.wrapping_add(16); 32]);
+    let keys = desk.identity.keys().rotate(&next, &after.public()).unwrap();
+    let body = desk.identity.descriptor().body();
+    let face = Face {
+        name: body.name.clone(),
+        prefix: desk.identity.prefix().to_owned(),
+        endpoints: body.endpoints.clone(),
+        tls: body.tls.clone(),
+        file_bytes: body.limits.file,
+    };
+    let identity = Identity::new(keys, next, face, body.version.plus(1)).unwrap();
+    desk.restart_as(identity)
+}
+
+#[test]
+fn what_a_stolen_key_signed_behind_the_change_does_not_come_back_as_lost() {
+    let (shop, mut acme) = offered();
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    let open_thief = session(&mut thief, &mut acme);
+    thief.comment(1, "Pay to another account.", Audience::Thread).unwrap();
+    let forged = batch(&mut thief, open_thief, None).unwrap();
+    let mut shop = rotate(shop, 1);
+    session(&mut shop, &mut acme);
+    let before = shop.stream().out_length;
+    let lie = lied_to(&mut shop, &mut acme, |welcome| {
+        welcome.length = before + 1;
+        welcome.head = Hash::of(b"whatever");
+    });
+    assert_eq!(lie, Err(Code::RecoveryNeeded));
+    let link = request(&mut shop).unwrap().body().link;
+    let head = deskwire_proto::recover::RecoverHead {
+        v: deskwire_proto::document::V1,
+        link,
+        more: false,
+        receipts: List::new(Vec::new()).unwrap(),
+        descriptor: None,
+    };
+    let page = RecoverPage { head, deliveries: forged.deliveries };
+    let page = open(&page.encode(), &shop, &acme);
+    let taken = shop.run(TakePage { link: LINK, page }).unwrap();
+    assert_eq!(taken, Taken::Refused(Code::BadSignature));
+    assert_eq!(shop.stream().out_length, before);
+    assert!(matches!(state(&shop), LinkState::Paused(Pause::BadPage(_))));
+}
+
+#[test]
+fn very_many_messages_that_become_due_at_once_take_effect_in_steps() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    acme.comment(1, "How do we do it?", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    for number in 0..600 {
+        shop.comment(1, &format!("step {number}"), Audience::Thread).unwrap();
+    }
+    settle(&mut shop, &mut acme);
+    let before = (shop.stream().out_head, shown(&shop, 1));
+
+    let mut shop = shop.restore(&copy);
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme, BATCH_BYTES);
+    let first = recovery(&shop).unwrap().placed;
+    let open = session(&mut acme, &mut shop);
+    let sent = batch(&mut acme, open, Some(shop.stream().in_length)).unwrap();
+    assert!(matches!(deliver(&acme, &mut shop, &sent), Delivered::Receipt(_)));
+    assert_eq!(recovery(&shop).unwrap().placed, first + 256);
+    // Until all of them have, nothing of the partner is looked at.
+    assert_eq!(deliver(&acme, &mut shop, &sent), Delivered::Refused(Code::Busy));
+    assert_eq!(recovery(&shop).unwrap().placed, first + 512);
+    let mut shop = same_after_rebuild(shop);
+    session(&mut shop, &mut acme);
+    assert_eq!(recovery(&shop), None);
+    settle(&mut shop, &mut acme);
+    assert_eq!((shop.stream().out_head, shown(&shop, 1)), before);
+    assert!(codes(&shop).iter().any(|code| code == "recovered"));
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn a_full_disk_in_the_middle_of_a_recovery_does_not_turn_true_messages_into_lies() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    shop.comment(1, "lost here", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.comment(1, "an answer to it", Audience::Thread).unwrap();
+    let open_acme = session(&mut acme, &mut shop);
+    let answer = batch(&mut acme, open_acme, None).unwrap();
+
+    let mut shop = shop.restore(&copy);
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    let asked = request(&mut shop).unwrap();
+    let page = acme.run(AnswerRecover { link: LINK, request: asked, most: BATCH_BYTES }).unwrap().unwrap();
+    let page = open(&page, &shop, &acme);
+    let disk = shop.store.disk().clone();
+    disk.set_capacity(Some(disk.used()));
+    assert_eq!(shop.core.step(shop.now, TakePage { link: LINK, page }).unwrap(), Taken::Complete);
+    for _ in 0..40 {
+        let body = prose(&"x".repeat(40_000));
+        let (ticket, audience, by) = (TicketNumber(1), Audience::Internal, person("Anna"));
+        shop.core.step(shop.now, AddComment { ticket, body, audience, by }).unwrap();
+    }
+    assert!(matches!(shop.core.commit(), Err(WriteError::Full(_))));
+    disk.set_capacity(None);
+
+    let open_acme = session(&mut acme, &mut shop);
+    let head = BatchHead { session: open_acme, known: 0, ..answer.head };
+    let answer = Batch { head, deliveries: answer.deliveries };
+    assert_eq!(deliver(&acme, &mut shop, &answer), Delivered::Refused(Code::Busy));
+    recover(&mut shop, &mut acme);
+    settle(&mut shop, &mut acme);
+    assert!(crate::harness::receipts_of(&shop).iter().all(|(_, refused)| !refused));
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn what_lost_messages_had_seen_and_nobody_holds_any_more_is_told_to_the_operator() {
+    let (mut shop, mut acme) = offered();
+    let (old_shop, old_acme) = (shop.copy(), acme.copy());
+    acme.comment(1, "Which room?", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.comment(1, "The second.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut shop = shop.restore(&old_shop);
+    // Acme has kept the messages of the shop, and neither its own nor the receipts for them.
+    let lie = lied_to(&mut shop, &mut acme, |welcome| welcome.known = 0);
+    assert_eq!(lie, Err(Code::RecoveryNeeded));
+    let asked = request(&mut shop).unwrap();
+    let page = acme.run(AnswerRecover { link: LINK, request: asked, most: BATCH_BYTES }).unwrap().unwrap();
+    let mut page = RecoverPage::decode(&page).unwrap();
+    let theirs = page
+        .head
+        .receipts
+        .iter()
+        .filter(|raw| Signed::<Receipt>::open(raw, acme.identity.keys().current()).is_ok());
+    page.head.receipts = List::new(theirs.cloned().collect()).unwrap();
+    let page = open(&page.encode(), &shop, &acme);
+    assert_eq!(shop.run(TakePage { link: LINK, page }).unwrap(), Taken::Complete);
+    assert_eq!(recovery(&shop).unwrap().upto, 1, "what the answer had seen");
+    let mut acme = acme.restore(&old_acme);
+    assert_eq!(hello(&mut acme, &mut shop), Err(Code::LinkPaused));
+    assert_eq!(state(&shop), LinkState::Paused(Pause::Beyond(1)));
+    assert_eq!(codes(&shop), ["history-lost"]);
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn a_file_that_waited_in_the_old_copy_and_was_announced_since_is_still_brought() {
+    let (mut shop, mut acme) = offered();
+    let (blob, size) = shop.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
+    let attach = AttachFile {
+        ticket: TicketNumber(1),
+        name: FileName::new("photo.jpg").unwrap(),
+        media: None,
+        blob: Hash::new(blob.0),
+        size,
+        chunks: Hash::of(b"chunks"),
+        audience: Audience::Thread,
+        by: person("Anna"),
+    };
+    shop.run(attach).unwrap();
+    let copy = shop.copy();
+    settle(&mut shop, &mut acme);
+    let before = shop.rows().list(ANNOUNCED, &LINK, usize::MAX).unwrap();
+    assert_eq!(before.len(), 1);
+    let mut shop = shop.restore(&copy);
+    recover(&mut shop, &mut acme);
+    assert_eq!(shop.rows().list(ANNOUNCED, &LINK, usize::MAX).unwrap(), before);
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn all_that_was_handed_back_is_known_also_where_a_page_overlaps_one_before() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    for number in 0..20 {
+        shop.comment(1, &format!("{number}: {}", "x".repeat(900)), Audience::Thread).unwrap();
+    }
+    settle(&mut shop, &mut acme);
+    let mut shop = shop.restore(&copy);
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    // The first page is lost on its way; the next is larger.
+    let asked = request(&mut shop).unwrap();
+    acme.run(AnswerRecover { link: LINK, request: asked, most: 8_192 }).unwrap().unwrap();
+    recover(&mut shop, &mut acme);
+    assert_eq!(acme.rows().list(RETURNED_ITEMS, &LINK, usize::MAX).unwrap().len(), 20);
+}
