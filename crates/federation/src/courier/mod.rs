@@ -165,8 +165,13 @@ impl Courier {
             code: code.to_owned(),
             words: trouble.words,
         };
+        let busy = matches!(trouble.failure, Failure::Busy { .. });
         match self.shared.engine.call(failed).await {
             Ok(Some(next)) => {
+                if busy {
+                    // It is there: what it has for this desk can be asked for.
+                    self.lane.bell.send_modify(|times| *times += 1);
+                }
                 // Never at once, whatever the clock does.
                 let left = next.since(self.shared.engine.now()).max(1_000);
                 Wait::For(Duration::from_millis(left))

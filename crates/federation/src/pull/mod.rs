@@ -14,6 +14,7 @@ use deskwire_engine::command::pull::Ask;
 use deskwire_engine::{Fault, Partner, Refusal};
 use deskwire_http::server::Shutdown;
 use deskwire_machine::retry::{Failure, Retry};
+use deskwire_proto::code::Code;
 use deskwire_proto::limits::BATCH_BYTES;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
@@ -140,9 +141,11 @@ impl Puller {
     }
 
     /// Whether there is somebody to ask. While the partner cannot be reached, or refuses, it is the courier that tries.
+    /// One that is busy is there: it may take nothing before it was asked what it has lost. proto-spec, section 5.7.
     fn may_ask(&self, partner: &Partner) -> bool {
+        let trouble = partner.row.trouble.as_ref();
         partner.row.state == LinkState::Active
-            && partner.row.trouble.is_none()
+            && trouble.is_none_or(|trouble| trouble.last.code.as_str() == Code::Busy.as_str())
             && !partner.endpoints().is_empty()
             && !self.shared.is_reachable()
     }
@@ -167,7 +170,12 @@ impl Puller {
             return Err(Trouble::new(Failure::Unreachable, "pull-barren", words.to_owned()).into());
         }
         self.through = true;
-        self.contact().await?;
+        if self.riders.page.is_none() {
+            self.contact().await?;
+        } else {
+            // As long as it gets back what it lost, it takes nothing that is sent to it.
+            self.retry = Retry::reset(self.shared.engine.now());
+        }
         Ok(then)
     }
 
