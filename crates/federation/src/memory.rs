@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes that are lent. Whoever asks may hold a quarter of what is free then, so that with each one who holds much there
-/// is less for all who do, and always something for who holds nothing.
+/// Bytes that are lent. An eighth of them is kept for who holds little. Of the others, whoever asks may hold a quarter of
+/// what is free then, so that with each one who holds much there is less for all who do.
 #[derive(Debug)]
 pub(crate) struct Pool<K> {
     size: usize,
@@ -19,6 +19,9 @@ struct Lent<K> {
 }
 
 const PART: usize = 4;
+const KEPT: usize = 8;
+/// Who holds no more than this holds little: a batch of usual size.
+const LITTLE: usize = 128 * 1024;
 
 impl<K: Copy + Eq + Hash> Pool<K> {
     pub(crate) fn new(size: usize) -> Arc<Self> {
@@ -29,7 +32,9 @@ impl<K: Copy + Eq + Hash> Pool<K> {
     pub(crate) fn lend(self: &Arc<Self>, who: K, bytes: usize) -> Option<Share<K>> {
         let mut lent = self.lent();
         let held = lent.by.get(&who).copied().unwrap_or(0).saturating_add(bytes);
-        if held > (self.size - lent.total) / PART {
+        let free = self.size - lent.total;
+        let most = if held <= LITTLE { free } else { free.saturating_sub(self.size / KEPT) / PART };
+        if bytes > free || held > most {
             return None;
         }
         lent.total += bytes;
@@ -74,17 +79,21 @@ mod tests {
 
     #[test]
     fn many_who_take_all_they_get_leave_some_for_the_next() {
-        let pool = Pool::new(64 << 20);
+        let pool = Pool::new(72 << 20);
         let mut held = Vec::new();
-        for hostile in 0..300 {
+        for hostile in 0..60 {
             while let Some(share) = pool.lend(hostile, 64 << 10) {
                 held.push(share);
             }
         }
-        assert!(pool.lend(1_000, 128 << 10).is_some(), "an honest batch of usual size has room");
-        assert!(pool.lend(1_000, 64 << 20).is_none());
+        for honest in 1_000..1_010 {
+            let share = pool.lend(honest, 128 << 10);
+            held.push(share.expect("an honest batch of usual size has room"));
+        }
+        assert!(pool.lend(1_000, 64 << 10).is_none(), "but not much");
+        assert!(pool.lend(2_000, 64 << 20).is_none());
         held.clear();
-        assert!(pool.lend(0, 16 << 20).is_some());
+        assert!(pool.lend(0, 12 << 20).is_some());
         assert!(pool.lent().by.is_empty());
     }
 }

@@ -22,7 +22,7 @@ use crate::numbers::Counters;
 use crate::peer::{Call, Cause, Peer, Trouble, endpoints, read_descriptor};
 
 /// Bytes of partners' bodies that may be on their way in at once: batches, and chunks of files that are brought.
-const BODIES: usize = 64 * 1024 * 1024;
+const BODIES: usize = 72 * 1024 * 1024;
 
 /// One per daemon.
 pub(crate) struct Shared {

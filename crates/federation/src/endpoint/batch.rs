@@ -26,8 +26,11 @@ const HEAD: usize = 1_024;
 const MUCH: u64 = 2_048;
 /// Bytes of a receipt for a full batch without refusals.
 const USUAL_RECEIPT: usize = 4_096;
-/// What a batch that does not verify costs, in requests: checking it is dear, and no correct desk sends one.
-const FINE: u32 = 59;
+/// What a batch that does not verify costs at least, in requests: no correct desk sends one, but who mends one has to be
+/// told what is wrong again and again.
+const FINE: u32 = 9;
+/// Messages that are checked for the price of a request.
+const CHECKED: usize = 4;
 /// Messages for which it is worth to ask another core.
 const SHARE: usize = 32;
 
@@ -70,6 +73,7 @@ impl Endpoint {
     /// Verifies a batch and delivers what verified; the receipt.
     async fn take(&self, partner: &Arc<Partner>, lane: &Arc<Lane>, batch: Batch) -> Result<Vec<u8>, Refused> {
         let size = batch.deliveries.iter().map(Delivery::size).sum();
+        let fine = fine(batch.deliveries.len());
         let (messages, failed) = self.verify(partner, lane, batch.deliveries).await?;
         let early = Early { head: batch.head, messages, size };
         let Some(code) = failed else {
@@ -81,7 +85,7 @@ impl Endpoint {
             return self.deliver(partner.no, lane, early).await;
         }
         tracing::warn!(link = %partner.no, %code, "a message of the partner does not verify");
-        lane.meter.fine(FINE);
+        lane.meter.fine(fine);
         Err(self.refused_at(partner.no, code))
     }
 
@@ -149,6 +153,11 @@ impl Endpoint {
             _ => code.into(),
         }
     }
+}
+
+/// What a batch of so many messages costs beyond a request when it does not verify: checking it is dear.
+fn fine(count: usize) -> u32 {
+    u32::try_from(count / CHECKED).unwrap_or(u32::MAX).max(FINE)
 }
 
 /// Whether a batch has nothing new, or asks for a receipt over much of what its author has receipts for: what is stored

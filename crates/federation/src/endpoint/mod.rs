@@ -12,7 +12,7 @@ mod hello;
 mod linking;
 pub(crate) mod pull;
 mod put;
-mod recover;
+pub(crate) mod recover;
 mod refuse;
 
 use std::net::IpAddr;

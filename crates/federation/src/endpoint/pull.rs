@@ -25,6 +25,8 @@ use super::{Answer, Endpoint, Shelf, body, document, open_link};
 use crate::lane::Lane;
 use crate::verify;
 
+/// About what a hello or a welcome that was taken takes with its rows.
+const GREETING: usize = 2_048;
 /// How long a partner waits before it asks a desk again that is about to end, milliseconds.
 const LEAVING: u64 = 1_000;
 
@@ -82,7 +84,7 @@ impl Endpoint {
         let open = lane.polls.open.swap(false, Ordering::AcqRel);
         let mut answered = false;
         if let Some(welcome) = &asked.welcome {
-            answered |= self.take_welcome(partner, welcome).await?;
+            answered |= self.take_welcome(partner, lane, welcome).await?;
         }
         if let Some(page) = &asked.page {
             answered |= self.take_page(partner, page).await?;
@@ -94,11 +96,14 @@ impl Endpoint {
     }
 
     /// Whether the welcome opened a session. One that does not verify counts as none.
-    async fn take_welcome(&self, partner: &Partner, bytes: &[u8]) -> Result<bool, Refused> {
+    async fn take_welcome(&self, partner: &Partner, lane: &Lane, bytes: &[u8]) -> Result<bool, Refused> {
         let opened = match verify::open::<Welcome>(bytes, partner, self.shared.us()) {
             Ok(opened) => opened,
             Err(code) => return Ok(not_taken(partner, "welcome", code)),
         };
+        // Each welcome is stored, whether it is needed or not.
+        lane.idle.open().map_err(Refused::limited)?;
+        lane.idle.charge(bytes.len() + GREETING);
         let link = partner.no;
         if let Some(descriptor) = opened.descriptor {
             self.shared.engine.call(TakeDescriptor { link, descriptor }).await?;
@@ -207,10 +212,16 @@ impl Endpoint {
             poll.lane.polls.open.store(true, Ordering::Release);
             return Ok(Some(request));
         }
+        let stream = self.shared.engine.reader().stream(link).map_err(Refusal::from)?;
+        if doubt || upto > stream.out_length {
+            // There is going to be a hello, and each is stored.
+            poll.lane.idle.open().map_err(Refused::limited)?;
+        }
         let answer = match self.shared.engine.call(AnswerPull { link, upto, doubt }).await? {
             Pulled::Nothing => return Ok(None),
             Pulled::Refused(code) => return Err(self.refused_at(link, code)),
             Pulled::Hello(hello) => {
+                poll.lane.idle.charge(hello.len() + GREETING);
                 let link = poll.partner.row.link;
                 PullAnswer::Hello(PullHello { v: V1, link, hello: hello.into() }).encode()
             }

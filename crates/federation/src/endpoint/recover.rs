@@ -2,8 +2,9 @@
 
 use axum::extract::{Request, State};
 use deskwire_engine::command::recover::AnswerRecover;
+use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::limits::BATCH_BYTES;
-use deskwire_proto::recover::RecoverRequest;
+use deskwire_proto::recover::{RecoverHead, RecoverRequest};
 
 use super::refuse::Refused;
 use super::{Answer, Shelf, body, document, open_link};
@@ -21,9 +22,12 @@ pub(super) async fn recover(State(endpoint): Shelf, request: Request) -> Answer 
     lane.meter.spend().map_err(Refused::limited)?;
     lane.meter.fine(PAGE);
     lane.fresh(opened.signed.body().time).map_err(Refused::stale)?;
+    // The receipt of each page is stored.
+    lane.idle.open().map_err(Refused::limited)?;
     let command = AnswerRecover { link: partner.no, request: opened.signed, most: BATCH_BYTES };
     match endpoint.shared.engine.call(command).await? {
         Ok(page) => {
+            lane.idle.charge(stored(&page));
             tracing::info!(link = %partner.no, bytes = page.len(), "handed back a page of what the partner lost");
             Ok(document(page))
         }
@@ -32,5 +36,40 @@ pub(super) async fn recover(State(endpoint): Shelf, request: Request) -> Answer 
             tracing::warn!(link = %partner.no, %code, "a request for lost messages was refused");
             Err(endpoint.refused_at(partner.no, code))
         }
+    }
+}
+
+/// What a page costs at least that was handed back, bytes.
+const LEAST: usize = 2_048;
+
+/// About how many bytes this desk stored for a page that it laid out: its own receipt stands last in the head.
+pub(crate) fn stored(page: &[u8]) -> usize {
+    let head =
+        cbor::split(page, Bounds::LARGE).ok().and_then(|(head, _)| cbor::decode(head, Bounds::LARGE).ok());
+    let receipt = head.map_or(0, |head: RecoverHead| head.receipts.last().map_or(0, |receipt| receipt.len()));
+    receipt + LEAST
+}
+
+#[cfg(test)]
+mod tests {
+    //! What a page has this desk store is charged to who asked for it.
+    use deskwire_proto::document::V1;
+    use deskwire_proto::id::LinkId;
+    use deskwire_proto::list::List;
+    use deskwire_proto::recover::RecoverPage;
+
+    use super::*;
+
+    #[test]
+    fn the_receipt_of_a_page_counts() {
+        let page = |receipts: &[usize]| {
+            let receipts = receipts.iter().map(|length| vec![0; *length].into()).collect();
+            let receipts = List::new(receipts).unwrap();
+            let head =
+                RecoverHead { v: V1, link: LinkId::new([1; 32]), more: true, receipts, descriptor: None };
+            RecoverPage { head, deliveries: Vec::new() }.encode()
+        };
+        assert_eq!(stored(&page(&[])), LEAST);
+        assert_eq!(stored(&page(&[5_000, 70_000])), LEAST + 70_000, "the last one is this desk's");
     }
 }

@@ -23,9 +23,14 @@ use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::Hello;
 
 use super::{Failed, LONGEST, Puller, Then};
+use crate::endpoint::recover::stored;
 use crate::peer::Trouble;
 use crate::verify;
 
+/// About what a hello that is answered takes with its welcome and rows.
+const WELCOME: usize = 2_048;
+/// While the partner has had this desk store too much without saying anything new, it is asked this seldom.
+const SATED: Duration = LONGEST;
 /// An answer that came after less was not held.
 const HELD: Duration = Duration::from_secs(1);
 
@@ -61,6 +66,10 @@ impl Puller {
         let link = self.link;
         let opened = verify::open::<Hello>(hello, partner, self.shared.us())
             .map_err(|code| unverified("hello", code))?;
+        if self.lane.idle.open().is_err() {
+            return Ok(self.sated());
+        }
+        self.lane.idle.charge(hello.len() + WELCOME);
         let keys = opened.descriptor.as_ref().map_or(partner.keys(), Descriptor::keys);
         if opened.signed.body().keys != keys.head() {
             return Err(unverified("hello", Code::KeyUnknown));
@@ -86,11 +95,17 @@ impl Puller {
         self.lane
             .fresh(opened.signed.body().time)
             .map_err(|_| unverified("request for lost messages", Code::StaleRequest))?;
+        if self.lane.idle.open().is_err() {
+            return Ok(self.sated());
+        }
+        let asked = (opened.signed.body().from_seq.get(), opened.signed.body().upto);
         let command = AnswerRecover { link: self.link, request: opened.signed, most: PULL_PAGE_BYTES };
         match self.shared.engine.call(command).await? {
             Ok(page) => {
                 tracing::info!(link = %self.link, bytes = page.len(), "handing back what the partner lost");
-                self.barren = 0;
+                self.lane.idle.charge(stored(&page));
+                self.barren = if goes_on(self.handed, asked) { 0 } else { self.barren + 1 };
+                self.handed = Some(asked);
                 self.riders.page = Some(page);
                 Ok(Then::Ask)
             }
@@ -151,9 +166,20 @@ impl Puller {
         }
     }
 
+    /// Leaves the partner alone for a while.
+    fn sated(&self) -> Then {
+        tracing::warn!(link = %self.link, "the partner makes this desk store much and says nothing new");
+        Then::Pause(SATED)
+    }
+
     fn length(&self) -> Result<u64, Refusal> {
         Ok(self.shared.engine.reader().stream(self.link)?.in_length)
     }
+}
+
+/// Whether a restored partner asks for more than it asked for before, as one does that took the page.
+fn goes_on(before: Option<(u64, u64)>, now: (u64, u64)) -> bool {
+    before.is_none_or(|before| now.0 >= before.0 && now.1 >= before.1 && now != before)
 }
 
 fn link_of(answer: &PullAnswer) -> LinkId {
@@ -190,4 +216,20 @@ async fn check(
 
 fn unverified(what: &str, code: Code) -> Failed {
     Trouble::unverified_answer(what, code).into()
+}
+
+#[cfg(test)]
+mod tests {
+    //! A partner that asks for the same lost page for ever is asked less often.
+    use super::*;
+
+    #[test]
+    fn the_same_page_again_is_no_progress() {
+        assert!(goes_on(None, (1, 0)));
+        assert!(goes_on(Some((1, 0)), (257, 0)), "more messages came");
+        assert!(goes_on(Some((257, 0)), (257, 50)), "more receipts came");
+        assert!(!goes_on(Some((257, 50)), (257, 50)));
+        assert!(!goes_on(Some((257, 50)), (1, 51)), "back and forth");
+        assert!(!goes_on(Some((257, 50)), (300, 49)), "back and forth");
+    }
 }

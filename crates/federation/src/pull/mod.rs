@@ -88,6 +88,8 @@ pub(crate) struct Puller {
     lane: Arc<Lane>,
     stop: Shutdown,
     riders: Riders,
+    /// What the restored partner asked for last: the first message, and its cursor.
+    handed: Option<(u64, u64)>,
     /// Answers since one brought something.
     barren: u32,
     /// The last request got through: one that breaks now may be repeated at once.
@@ -104,6 +106,7 @@ impl Puller {
             lane: shared.lanes.of(link),
             stop,
             riders: Riders::default(),
+            handed: None,
             barren: 0,
             through: false,
             retry: Retry::reset(shared.engine.now()),

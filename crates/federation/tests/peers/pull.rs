@@ -9,13 +9,17 @@ use deskwire_engine::command::link::Resume;
 use deskwire_engine::command::linking::ComposeRequest;
 use deskwire_engine::command::pull::Ask;
 use deskwire_engine::command::session::AnswerHello;
-use deskwire_proto::document::Signed;
+use deskwire_proto::cose::Purpose;
+use deskwire_proto::document::{Document, Signed, V1};
 use deskwire_proto::envelope;
+use deskwire_proto::id::{DeskId, Hash, LinkId, Nonce};
 use deskwire_proto::pull::PullAnswer;
 use deskwire_proto::session::Hello;
 use deskwire_proto::terms::Terms;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::row::LinkState;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::carrier::{Answer, Carrier, post};
 use crate::support::{Answers, Desk, LINK, now, until};
@@ -320,6 +324,60 @@ async fn of_all_requests_of_a_partner_one_is_held() {
         busy = acme.ask(&shop, 60_000, Some(receipt), None).await;
     }
     assert_eq!(busy.code(), "busy");
+    acme.0.running.stop().unwrap();
+}
+
+/// A welcome with a member that this version does not know, and ignores.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Swollen {
+    v: V1,
+    to: DeskId,
+    from: DeskId,
+    head: Hash,
+    link: LinkId,
+    time: Timestamp,
+    hello: Nonce,
+    known: u64,
+    nonce: Nonce,
+    length: u64,
+    #[serde(rename = "whatever-else")]
+    whatever_else: ByteBuf,
+}
+
+impl Document for Swollen {
+    const PURPOSE: Purpose = Purpose::Welcome;
+}
+
+/// A partner that greets again and again must not fill the disk with greetings.
+#[tokio::test]
+async fn greetings_without_end_are_bounded() {
+    let (shop, acme) = played().await;
+    let (identity, stream) = (acme.0.engine.identity(), shop.stream());
+    let swollen = Swollen {
+        v: V1,
+        to: shop.id(),
+        from: identity.desk(),
+        head: stream.in_head,
+        link: shop.link().unwrap().row.link,
+        time: now(),
+        hello: Nonce::new([1; 32]),
+        known: 0,
+        nonce: Nonce::new([2; 32]),
+        length: 0,
+        whatever_else: vec![0; 200 * 1024].into(),
+    };
+    let greeting = Signed::seal(swollen, identity.secret()).into_parts().0;
+    let mut stored = 0;
+    let refused = loop {
+        let answer = acme.ask(&shop, 0, None, Some(greeting.clone())).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        stored += greeting.len();
+        assert!(stored < 20 * 1024 * 1024, "nothing stops it");
+    };
+    assert_eq!((refused.status, refused.code().as_str()), (429, "rate-limited"));
+    assert!(stored > 8 * 1024 * 1024, "who greets a few times is served");
     acme.0.running.stop().unwrap();
 }
 
