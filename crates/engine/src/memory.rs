@@ -49,6 +49,8 @@ pub struct Memory {
     pub(crate) usage: Usage,
     /// When each partner last asked for our messages.
     pub(crate) asked: Contacts,
+    /// When a receipt last took back what the partner had said of the length of its stream.
+    pub(crate) shortened: HashMap<LinkNo, Timestamp>,
     /// The hello last said on each link by this process.
     pub(crate) hellos: HashMap<LinkNo, Said>,
 }
@@ -68,6 +70,7 @@ impl Memory {
             contacts: Contacts::default(),
             usage: Usage::new(room),
             asked: Contacts::default(),
+            shortened: HashMap::new(),
             hellos: HashMap::new(),
         }
     }

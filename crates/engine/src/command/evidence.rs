@@ -19,10 +19,14 @@ use crate::{Refusal, Step};
 pub(crate) const CODE: &str = "receipts-differ";
 /// A partner that goes on contradicting itself is heard once in so long, milliseconds.
 const AGAIN: u64 = 3_600_000;
+/// Receipts that one is compared with, and bytes of them after which there are no more.
+const COMPARED: usize = 32;
+const COMPARED_BYTES: usize = 256 * 1024;
 /// Messages that are named.
 const NAMED: usize = 3;
 
-/// Compares a receipt with those held, as far as they tell of the same messages.
+/// Compares a receipt with the first of those held that tell of the same messages. One that covers many of them is no
+/// honest partner's, and reading them all is dear.
 ///
 /// # Errors
 /// When the store fails.
@@ -34,7 +38,7 @@ pub(super) fn compare(
     raw: &[u8],
 ) -> Result<(), Refusal> {
     let last = receipt.upto.min(acked);
-    if receipt.base >= last {
+    if receipt.base >= last || was_told(step, no)? {
         return Ok(());
     }
     let held = held(step, no, receipt.base + 1, last)?;
@@ -45,7 +49,7 @@ pub(super) fn compare(
             times.get(seq) != Some(time) || !same(receipt.outcome(**seq), outcome.as_ref())
         })
         .collect();
-    if differing.is_empty() || was_told(step, no)? {
+    if differing.is_empty() {
         return Ok(());
     }
     tracing::warn!(link = %no, messages = differing.len(), "a receipt of the partner contradicts one that it gave before");
@@ -66,16 +70,24 @@ pub(super) fn compare(
 
 type Told = BTreeMap<u64, (Timestamp, Option<Outcome>)>;
 
-/// What was first told of the messages `first ..= last`.
+/// What was first told of the messages `first ..= last`, or of the first of them.
 fn held(step: &Step<'_>, no: LinkNo, first: u64, last: u64) -> Result<Told, Refusal> {
     let mut entries = Vec::new();
     step.rows().scan(RECEIPTS, &no, Some(&(no, first)), Direction::Forward, &mut |(_, upto), at| {
         entries.push(at);
-        Ok(if upto < last { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        Ok(if upto < last && entries.len() < COMPARED {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
     })?;
-    let mut told = Told::new();
+    let (mut told, mut read) = (Told::new(), 0);
     for at in entries {
+        if read >= COMPARED_BYTES {
+            break;
+        }
         let Record::ReceiptTaken { receipt, .. } = step.read(at)? else { continue };
+        read += receipt.len();
         let receipt = read_receipt(&receipt).ok_or_else(|| find::broken("a receipt that was taken"))?;
         for (seq, time) in receipt.commit_times().filter(|(seq, _)| (first..=last).contains(seq)) {
             told.entry(seq).or_insert_with(|| (time, receipt.outcome(seq).cloned()));

@@ -10,6 +10,10 @@ use super::{evidence, find, session};
 use crate::port::Effect;
 use crate::{Command, Refusal, Step};
 
+/// A receipt takes back what those before it said of the length once in so long, milliseconds: all that is open is looked
+/// at then. A partner that is restored does so once; who does so again has its next receipt heard.
+const AGAIN: u64 = 60_000;
+
 /// Takes a receipt for messages of ours. One that says nothing new changes nothing.
 #[derive(Debug, Clone)]
 pub struct TakeReceipt {
@@ -50,17 +54,23 @@ impl Command for TakeReceipt {
             let code = OutcomeCode::from_text(outcome.2.as_str()).map_or("other", OutcomeCode::as_str);
             step.memory.gauges.refused_out.one(code);
         }
-        let (length, at) = (body.length, step.now);
-        if stream.promises.iter().any(|promise| promise.length > length) {
-            // It promises more than those before it, or its signer was restored and has counted anew.
-            step.record(
-                &Record::Shortened { no: self.link, length: length.max(stream.in_length), at },
-                None,
-            )?;
+        // It promises more than those before it, or its signer was restored and has counted anew. What is held counts.
+        let (length, at) = (body.length.max(stream.in_length), step.now);
+        if stream.promises.iter().any(|promise| promise.length > length) && may_shorten(step, self.link) {
+            step.record(&Record::Shortened { no: self.link, length, at }, None)?;
         }
         let receipt = self.receipt.into_parts().0.into();
         step.record(&Record::ReceiptTaken { no: self.link, receipt, at: step.now }, None)?;
         step.after(Effect::Advanced(self.link));
         Ok(())
     }
+}
+
+fn may_shorten(step: &mut Step<'_>, no: LinkNo) -> bool {
+    let (now, before) = (step.now, step.memory.shortened.get(&no));
+    let due = before.is_none_or(|before| now.0.abs_diff(before.0) >= AGAIN);
+    if due {
+        step.memory.shortened.insert(no, now);
+    }
+    due
 }

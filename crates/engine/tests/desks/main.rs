@@ -11,6 +11,7 @@ mod order;
 mod queue;
 mod quota;
 mod rebuild;
+mod receipts;
 mod recovery;
 mod recovery_faults;
 mod repair;
