@@ -153,10 +153,9 @@ impl Keeper {
                 self.runtime.block_on(self.engine.call(sweep))?;
             }
             let now = self.custody.orphans()?;
-            for id in orphans.iter().filter(|id| now.contains(id)) {
-                if self.custody.remove_orphan(id)? {
-                    tracing::info!(blob = %id, "a file that belongs to no ticket was deleted");
-                }
+            let twice: Vec<_> = orphans.iter().filter(|id| now.contains(id)).copied().collect();
+            for id in self.custody.remove_orphans(&twice)? {
+                tracing::info!(blob = %id, "a file that belongs to no ticket was deleted");
             }
             *orphans = now;
             Ok(())

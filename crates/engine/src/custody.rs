@@ -6,7 +6,6 @@ mod sweep;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use deskwire_store::{Archive, BlobId, Blobs, JournalReader, Keeper, Result, Snapshots, View};
 
@@ -29,9 +28,6 @@ pub struct Custody {
     pub(crate) keeper: Arc<dyn Keeper>,
 }
 
-/// Bytes that somebody brought within this time are about to belong to a ticket.
-const YOUNG: Duration = Duration::from_secs(24 * 60 * 60);
-
 impl Custody {
     /// Takes a damaged file out of the way, so that it can be fetched again; its bytes are kept until that is done.
     ///
@@ -41,13 +37,20 @@ impl Custody {
         self.blobs.set_aside(id).map(drop)
     }
 
-    /// Deletes a file that is one of [`Custody::orphans`], unless somebody has brought it again since. Whether it is
-    /// gone.
+    /// Deletes those files that are among [`Custody::orphans`] for the second time, unless somebody has brought them
+    /// again since the first. Which are gone.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn remove_orphan(&self, id: &BlobId) -> Result<bool> {
-        self.blobs.remove_unwanted(id, YOUNG)
+    pub fn remove_orphans(&self, twice: &[BlobId]) -> Result<Vec<BlobId>> {
+        let mut gone = Vec::new();
+        for id in twice {
+            if self.blobs.remove_unwanted(id)? {
+                gone.push(*id);
+            }
+        }
+        self.blobs.forget_wants();
+        Ok(gone)
     }
 
     /// What this start found to be lost of the journal.

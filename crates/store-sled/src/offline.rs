@@ -28,10 +28,8 @@ impl Offline {
     /// [`NewerFormat`](deskwire_store::Error::NewerFormat) and [`NotAStore`](deskwire_store::Error::NotAStore) for
     /// folders that are not for this program; whatever the system says.
     pub fn open(folder: &Path) -> Result<Self> {
-        let not_there = |reason: &str| Error::NotAStore {
-            folder: folder.display().to_string(),
-            reason: reason.into(),
-        };
+        let not_there =
+            |reason: &str| Error::NotAStore { folder: folder.display().to_string(), reason: reason.into() };
         if !folder.is_dir() {
             return Err(not_there("it does not exist"));
         }

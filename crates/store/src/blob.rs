@@ -5,7 +5,6 @@ mod files;
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::Result;
 
@@ -86,9 +85,12 @@ pub trait Blobs: Send + Sync {
     /// Deletes a blob, durably. `false` when it was not here.
     fn remove(&self, id: &BlobId) -> Result<bool>;
 
-    /// Deletes a blob that belongs to nobody, durably, unless somebody brought it or asked for it so recently that it is
-    /// about to belong to somebody. `false` when it was not deleted.
-    fn remove_unwanted(&self, id: &BlobId, since: Duration) -> Result<bool>;
+    /// Deletes a blob that belongs to nobody, durably, unless somebody brought it or asked for it since
+    /// [`Blobs::forget_wants`]: it is about to belong to somebody then. `false` when it was not deleted.
+    fn remove_unwanted(&self, id: &BlobId) -> Result<bool>;
+
+    /// Ends a look for what is nobody's: what was brought before it belongs to somebody at the next one, or to nobody.
+    fn forget_wants(&self);
 
     /// Takes a damaged blob out of the way, durably, and keeps its bytes until the blob is here again. `false` when it
     /// was not here.

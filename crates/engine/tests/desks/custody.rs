@@ -251,7 +251,10 @@ fn old_answers_and_files_of_no_ticket_are_given_up_and_young_ones_kept() {
     let (blob, _) = shop.core.blobs().import(&mut b"nobody's".as_slice()).unwrap();
     let sweep = shop.core.custody().sweepable(shop.now).unwrap();
     assert_eq!((sweep.keyed.len(), sweep.exchanges.len()), (1, exchanges));
-    assert_eq!(shop.core.custody().orphans().unwrap(), [blob]);
+    let custody = shop.core.custody();
+    assert_eq!(custody.orphans().unwrap(), [blob]);
+    assert_eq!(custody.remove_orphans(&[blob]).unwrap(), [], "it has only just come");
+    assert_eq!(custody.remove_orphans(&[blob]).unwrap(), [blob], "nobody asked for it since");
     shop.run(sweep).unwrap();
     assert!(shop.core.custody().sweepable(shop.now).unwrap().is_empty());
     assert_eq!(shop.rows().list(KEYED, &(), 10).unwrap().len(), 1);

@@ -1,11 +1,10 @@
 //! Blobs as files on a [`Disk`]: `blobs/<aa>/<bb>/<sha256>`, partial ones in `blobs/partial`, damaged ones that wait for
 //! another copy in `blobs/damaged`.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -27,8 +26,8 @@ const PIECE: usize = 256 << 10;
 pub struct DiskBlobs {
     disk: Arc<dyn Disk>,
     imports: AtomicU64,
-    /// When somebody brought or asked for a blob last, in this process.
-    wanted: Mutex<HashMap<BlobId, Instant>>,
+    /// What somebody brought or asked for since the last look for what is nobody's.
+    wanted: Mutex<HashSet<BlobId>>,
 }
 
 impl DiskBlobs {
@@ -102,10 +101,10 @@ impl DiskBlobs {
     /// Keeps a blob from being taken for nobody's. What is noted here before a look at the disk is seen by
     /// [`Blobs::remove_unwanted`], or the look finds that the blob is gone.
     fn want(&self, id: &BlobId) {
-        self.wants().insert(*id, Instant::now());
+        self.wants().insert(*id);
     }
 
-    fn wants(&self) -> MutexGuard<'_, HashMap<BlobId, Instant>> {
+    fn wants(&self) -> MutexGuard<'_, HashSet<BlobId>> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -227,13 +226,16 @@ impl Blobs for DiskBlobs {
         Ok(was_here)
     }
 
-    fn remove_unwanted(&self, id: &BlobId, since: Duration) -> Result<bool> {
-        let mut wants = self.wants();
-        wants.retain(|_, at| at.elapsed() < since);
-        if wants.contains_key(id) {
+    fn remove_unwanted(&self, id: &BlobId) -> Result<bool> {
+        let wants = self.wants();
+        if wants.contains(id) {
             return Ok(false);
         }
         self.remove(id)
+    }
+
+    fn forget_wants(&self) {
+        self.wants().clear();
     }
 
     fn set_aside(&self, id: &BlobId) -> Result<bool> {
@@ -352,8 +354,6 @@ mod tests {
     use super::*;
     use crate::memory::SimDisk;
 
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
     fn blobs(disk: &SimDisk) -> DiskBlobs {
         DiskBlobs::open(Arc::new(disk.session())).unwrap()
     }
@@ -432,7 +432,8 @@ mod tests {
         let id = import(&blobs(&disk), b"a photo");
         let blobs = blobs(&disk);
         import(&blobs, b"a photo");
-        assert!(!blobs.remove_unwanted(&id, DAY).unwrap() && blobs.exists(&id).unwrap());
-        assert!(blobs.remove_unwanted(&id, Duration::ZERO).unwrap() && !blobs.exists(&id).unwrap());
+        assert!(!blobs.remove_unwanted(&id).unwrap() && blobs.exists(&id).unwrap());
+        blobs.forget_wants();
+        assert!(blobs.remove_unwanted(&id).unwrap() && !blobs.exists(&id).unwrap());
     }
 }
