@@ -12,9 +12,9 @@ use deskwire_store::row::{
     ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
-    ANNOUNCED, BLOB_FILES, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FILES, GRANTS, LEFT_RECEIVED,
-    LEFT_SENT, RECEIVED, RECOVERED_ITEMS, RETURNED_ITEMS, Rows, RowsMut, SENT, STREAMS, THREADS, TOLD,
-    WAITING,
+    ANNOUNCED, BLOB_FILES, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, EVENT_PLACES, FILES, GRANTS,
+    LEFT_RECEIVED, LEFT_SENT, RECEIVED, RECOVERED_ITEMS, RETURNED_ITEMS, Rows, RowsMut, SENT, STREAMS,
+    THREADS, TOLD, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Error, Result};
 
@@ -249,14 +249,19 @@ pub(super) fn shortened(rows: &mut Overlay, no: LinkNo, length: u64) -> Result<(
             same
         });
     })?;
+    // Only events that are not settled have a row there.
     let mut delegations = Vec::new();
-    rows.scan(DELEGATION_IDS, &no, None, Direction::Forward, &mut |_, delegation| {
-        delegations.push(delegation);
+    rows.scan(EVENT_PLACES, &(), None, Direction::Forward, &mut |(delegation, _), _| {
+        if delegations.last() != Some(&delegation) {
+            delegations.push(delegation);
+        }
         Ok(std::ops::ControlFlow::Continue(()))
     })?;
     for delegation in delegations {
         let mut row = need(rows, DELEGATIONS, &delegation)?;
-        if row.case.open().iter().any(|open| open.receipt_length.is_some_and(|named| named > length)) {
+        if row.link == no
+            && row.case.open().iter().any(|open| open.receipt_length.is_some_and(|named| named > length))
+        {
             let changes = row.case.shorten(length, cursor);
             delegation::store(rows, delegation, &row, &changes)?;
         }
