@@ -71,16 +71,17 @@ impl Daemon {
     /// # Errors
     /// [`StartError`]; nothing of the desk runs then.
     pub async fn start(folder: &Folder, config: &Config) -> Result<Self, StartError> {
-        let material = Material::load(folder, config)?;
         let started = deskwire_engine::port::Clock::now(&SystemClock);
-        let opened = open_store(folder, config).await?;
+        // Whoever holds the store is alone with the keys.
+        let (opened, known) = open_store(folder, config).await?;
+        let material = Material::load(folder, config)?;
         let api_address = folder.api_address();
         // Left there by a daemon that was killed.
         let _ = fs::remove_file(&api_address);
         let peer = peer_listener(config).await?;
         let listen = Listen(peer.as_ref().map(Listener::local_addr));
         let api = Listener::bind(config.api.listen.address()).await?;
-        let identity = Arc::new(face::identity(folder, config, &material, listen, started)?);
+        let identity = Arc::new(face::identity(folder, config, &material, listen, (known, started))?);
         let mut core = open_core(opened, Arc::clone(&identity)).await?;
         core.limit(quotas(config), config.files.disk_floor.0);
         let (bell, effects) = deskwire_federation::bell();
@@ -178,14 +179,19 @@ impl Notifier for Ringer {
     }
 }
 
-pub(crate) async fn open_store(folder: &Folder, config: &Config) -> Result<Opened, StartError> {
+/// Opens the store and folds what its view does not have yet, telling how far it is. Gives the highest version that a
+/// descriptor of this desk had, too.
+pub(crate) async fn open_store(
+    folder: &Folder,
+    config: &Config,
+) -> Result<(Opened, Option<Timestamp>), StartError> {
     let path = folder.store();
     let options = deskwire_store_sled::Options {
         cache_bytes: config.store.cache.0,
         ..deskwire_store_sled::Options::new(deskwire_store::table::SCHEMA)
     };
     let opened = blocking(move || deskwire_store_sled::open(&path, options)).await?;
-    opened.map_err(|error| match error {
+    let mut opened = opened.map_err(|error| match error {
         deskwire_store::Error::Locked { holder, .. } => {
             let root = folder.root().display();
             StartError::new(
@@ -195,11 +201,7 @@ pub(crate) async fn open_store(folder: &Folder, config: &Config) -> Result<Opene
             )
         }
         error => error.into(),
-    })
-}
-
-/// Folds what the view does not have yet, telling how far it is.
-pub(crate) async fn open_core(opened: Opened, identity: Arc<Identity>) -> Result<Core, StartError> {
+    })?;
     let all = opened.reader.tail().group;
     let mut told = Instant::now();
     let mut tell = move |groups: u64| {
@@ -208,9 +210,19 @@ pub(crate) async fn open_core(opened: Opened, identity: Arc<Identity>) -> Result
             tracing::info!(groups, of = all, "folding the journal into the view");
         }
     };
+    let fold = move || {
+        deskwire_engine::catch_up(&mut opened, &mut tell)?;
+        let known = deskwire_engine::last_version(&opened)?;
+        Ok((opened, known))
+    };
+    blocking(fold).await?.map_err(|error: deskwire_store::Error| error.into())
+}
+
+/// The engine over a store whose view is up to date.
+pub(crate) async fn open_core(opened: Opened, identity: Arc<Identity>) -> Result<Core, StartError> {
     let open = move || {
         let now = deskwire_engine::port::Clock::now(&SystemClock);
-        Core::open(opened, identity, Box::new(SystemEntropy), now, &mut tell)
+        Core::open(opened, identity, Box::new(SystemEntropy), now, &mut |_| {})
     };
     Ok(blocking(open).await??)
 }

@@ -56,13 +56,14 @@ pub(crate) fn terms(config: &Config) -> Terms {
 }
 
 /// Signs who this desk is. What was said last is said again, byte for byte, as long as nothing has changed; else it gets
-/// a version above the last one, whatever the clock says.
+/// a version above the last one, whatever the clock says. The last one is that of the file or that of the journal
+/// (`known`), whichever is higher: the file may be an old one.
 pub(crate) fn identity(
     folder: &Folder,
     config: &Config,
     material: &Material,
     listen: Listen,
-    now: Timestamp,
+    (known, now): (Option<Timestamp>, Timestamp),
 ) -> Result<Identity, StartError> {
     let path = folder.descriptor();
     let sign = |version| {
@@ -71,16 +72,14 @@ pub(crate) fn identity(
             .map_err(|code| refused(folder, code))
     };
     let last = last_said(&path)?.filter(|last| last.desk() == material.keys.desk());
-    let version = match &last {
-        Some(last) => {
-            let same = sign(last.body().version)?;
-            if same.descriptor().raw() == last.raw() {
-                return Ok(same);
-            }
-            Timestamp(now.0.max(last.body().version.0 + 1))
+    if let Some(last) = last.as_ref().filter(|last| Some(last.body().version) >= known) {
+        let same = sign(last.body().version)?;
+        if same.descriptor().raw() == last.raw() {
+            return Ok(same);
         }
-        None => now,
-    };
+    }
+    let highest = last.map(|last| last.body().version).max(known);
+    let version = highest.map_or(now, |highest| now.max(highest.plus(1)));
     let identity = sign(version)?;
     replace(&path, identity.descriptor().raw(), 0o600)
         .map_err(|error| StartError::file("write", &path, &error))?;

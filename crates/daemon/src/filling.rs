@@ -39,10 +39,10 @@ impl Filling {
     /// [`StartError`]: there is none, or it runs.
     pub async fn open(folder: &Folder) -> Result<Self, StartError> {
         let config = load(folder, Vec::new())?;
+        let (opened, known) = open_store(folder, &config).await?;
         let material = Material::load(folder, &config)?;
-        let opened = open_store(folder, &config).await?;
-        let now = SystemClock.now();
-        let identity = Arc::new(face::identity(folder, &config, &material, config.peer.listen, now)?);
+        let versions = (known, SystemClock.now());
+        let identity = Arc::new(face::identity(folder, &config, &material, config.peer.listen, versions)?);
         Ok(Self { core: open_core(opened, identity).await?, calls: 0 })
     }
 

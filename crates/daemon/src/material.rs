@@ -25,7 +25,8 @@ pub(crate) struct Material {
 }
 
 impl Material {
-    /// Reads all of it, and refuses secret files that others may read.
+    /// Reads all of it, and refuses secret files that others may read. The store has to be open: whoever changes the key
+    /// holds it too.
     pub(crate) fn load(folder: &Folder, config: &Config) -> Result<Self, StartError> {
         let keys = key_log(&folder.key_log())?;
         rekey::finish(folder, &keys)?;

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deskwire_engine::command::key::{Doubtful, Places, PlanKey, behind, doubtful};
+use deskwire_engine::command::key::{Doubtful, Places, PlanKey, behind, doubtful, is_planned};
 use deskwire_engine::identity::Identity;
 use deskwire_engine::port::{SystemClock, SystemEntropy};
 use deskwire_engine::{Command, Core, Reader, Refusal};
@@ -20,10 +20,11 @@ use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::limits::KEY_EVENTS;
 use deskwire_proto::time::Timestamp;
 use deskwire_proto::words::Mnemonic;
+use deskwire_store::{Keeper, Opened};
 
 use crate::config::Config;
 use crate::error::StartError;
-use crate::folder::{Folder, parent, replace, sync_folder, write_new};
+use crate::folder::{Folder, replace, sync_folder};
 use crate::init::{SavedWords, random};
 use crate::material::key_log;
 use crate::{Recovery, signing_key};
@@ -50,8 +51,39 @@ impl Theft {
 /// A desk whose daemon is stopped, held by this process.
 pub struct Stopped {
     folder: Folder,
-    core: Option<Core>,
+    store: Held,
     log: KeyLog,
+}
+
+/// The store of a stopped desk. As long as it is open, no daemon and no other change of key is at work.
+enum Held {
+    /// With its partners.
+    Core(Box<Core>),
+    /// The desk never ran, so it has no partners.
+    New(Box<Opened>),
+}
+
+impl Held {
+    fn new(folder: &Folder, config: &Config, log: &KeyLog, opened: Opened) -> Result<Self, StartError> {
+        let Some(descriptor) = last_said(folder)? else { return Ok(Self::New(Box::new(opened))) };
+        // Nothing is signed here, and the key in use may be what was lost.
+        let secret = match signing_key::load(&folder.signing_key()) {
+            Ok(secret) => secret,
+            Err(_) => SecretKey::from_seed(&*random()?),
+        };
+        let prefix = config.desk.prefix.as_str().to_owned();
+        let identity = Arc::new(Identity::resume(log.clone(), secret, descriptor, prefix));
+        let now = deskwire_engine::port::Clock::now(&SystemClock);
+        let core = Core::open(opened, identity, Box::new(SystemEntropy), now, &mut |_| {})?;
+        Ok(Self::Core(Box::new(core)))
+    }
+
+    fn keeper(&self) -> &Arc<dyn Keeper> {
+        match self {
+            Self::Core(core) => core.keeper(),
+            Self::New(opened) => &opened.keeper,
+        }
+    }
 }
 
 /// A change of key that is ready and has not happened yet.
@@ -87,36 +119,24 @@ impl Stopped {
     /// # Errors
     /// `desk-running`, or what is wrong with the folder.
     pub fn hold(folder: &Folder, config: &Config) -> Result<Self, StartError> {
-        let log = key_log(&folder.key_log())?;
-        finish(folder, &log)?;
+        // A desk that was not made yet gets no store of one.
+        key_log(&folder.key_log())?;
         let options = deskwire_store_sled::Options {
             cache_bytes: config.store.cache.0,
             ..deskwire_store_sled::Options::new(deskwire_store::table::SCHEMA)
         };
-        let store = folder.store();
-        if !store.exists() {
-            return Ok(Self { folder: folder.clone(), core: None, log });
-        }
-        let opened = deskwire_store_sled::open(&store, options).map_err(|error| match error {
+        let opened = deskwire_store_sled::open(&folder.store(), options).map_err(|error| match error {
             deskwire_store::Error::Locked { holder, .. } => running(folder, &holder),
             error => error.into(),
         })?;
-        let core = match last_said(folder)? {
-            Some(descriptor) => {
-                // Nothing is signed here, and the key in use may be what was lost.
-                let secret = match signing_key::load(&folder.signing_key()) {
-                    Ok(secret) => secret,
-                    Err(_) => SecretKey::from_seed(&*random()?),
-                };
-                let prefix = config.desk.prefix.as_str().to_owned();
-                let identity = Arc::new(Identity::resume(log.clone(), secret, descriptor, prefix));
-                let now = deskwire_engine::port::Clock::now(&SystemClock);
-                Some(Core::open(opened, identity, Box::new(SystemEntropy), now, &mut |_| {})?)
-            }
-            // It never ran, so it has no partners.
-            None => None,
-        };
-        Ok(Self { folder: folder.clone(), core, log })
+        // Whoever holds the store is alone with the keys, and only now.
+        let log = key_log(&folder.key_log())?;
+        if let Err(error) = finish(folder, &log) {
+            // The key that comes next replaces it anyway.
+            tracing::warn!(%error, "an interrupted change of key cannot be finished");
+        }
+        let store = Held::new(folder, config, &log, opened)?;
+        Ok(Self { folder: folder.clone(), store, log })
     }
 
     /// Its key log.
@@ -130,7 +150,13 @@ impl Stopped {
     /// # Errors
     /// `unknown-link`, or when the store fails.
     pub fn doubtful(&self, theft: &Theft) -> Result<(Places, Vec<Doubtful>), StartError> {
-        let Some(core) = &self.core else { return Ok((Vec::new(), Vec::new())) };
+        let core = match &self.store {
+            Held::Core(core) => core,
+            Held::New(opened) if opened.reader.tail().group > 0 && !theft.is_none() => {
+                return Err(without_descriptor(&self.folder));
+            }
+            Held::New(_) => return Ok((Vec::new(), Vec::new())),
+        };
         let reader = Reader::new(core, Arc::new(SystemClock));
         let (mut places, mut all) = match theft.since {
             Some(since) => doubtful(&reader, since)?,
@@ -187,20 +213,20 @@ impl Stopped {
     pub fn adopt(mut self, prepared: Prepared, theft: &Theft) -> Result<Rotated, StartError> {
         let (places, _) = self.doubtful(theft)?;
         let Prepared { log, secret, recovery } = prepared;
-        if let Some(core) = &mut self.core {
+        if let Held::Core(core) = &mut self.store {
             // Without its old key this is a desk from a backup.
             let restored = theft.restored || !self.folder.signing_key().exists();
-            if restored || !theft.is_none() {
+            // A plan of a change that failed must not become that of this one.
+            let planned = is_planned(&Reader::new(core, Arc::new(SystemClock)))?;
+            if restored || planned || !theft.is_none() {
                 let key = secret.public().commitment();
                 run(core, PlanKey { key, places, restored })?;
             }
-            // Whoever holds the store keeps every daemon out until the files are there.
-            write(&self.folder, &log, &secret)?;
-            if let Err(error) = core.keeper().close() {
-                tracing::warn!(%error, "the store could not be closed cleanly");
-            }
-        } else {
-            write(&self.folder, &log, &secret)?;
+        }
+        // Whoever holds the store keeps every daemon out until the files are there.
+        write(&self.folder, &log, &secret)?;
+        if let Err(error) = self.store.keeper().close() {
+            tracing::warn!(%error, "the store could not be closed cleanly");
         }
         Ok(Rotated { desk: log.desk(), log, recovery })
     }
@@ -238,6 +264,18 @@ fn rotated(log: &KeyLog, next: &SecretKey, after: &SecretKey) -> Result<KeyLog, 
         ));
     }
     log.rotate(next, &after.public()).map_err(|_| wrong_words("the next key of this desk"))
+}
+
+/// Its messages cannot be looked through, so no choice among them is taken rather than none made unsaid.
+fn without_descriptor(folder: &Folder) -> StartError {
+    StartError::new(
+        "descriptor-missing",
+        format!(
+            "{} is missing or damaged, so what this desk said cannot be looked through.",
+            folder.descriptor().display()
+        ),
+        "Take it from a backup of this desk, then run this again.",
+    )
 }
 
 fn wrong_words(what: &str) -> StartError {
@@ -290,31 +328,41 @@ fn run<C: Command>(core: &mut Core, command: C) -> Result<C::Reply, StartError> 
 
 fn write(folder: &Folder, log: &KeyLog, secret: &SecretKey) -> Result<(), StartError> {
     let beside = folder.next_signing_key();
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |error: io::Error| StartError::file("write", &path, &error)
-    };
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&beside)(error)),
-        _ => {}
-    }
+    let failed = |path: PathBuf| move |error: io::Error| StartError::file("write", &path, &error);
     let text = signing_key::encode(secret, log.desk());
-    write_new(&beside, text.as_bytes(), 0o600).map_err(failed(&beside))?;
-    sync_folder(&parent(&beside)).map_err(failed(&beside))?;
-    replace(&folder.key_log(), &log.encode(), 0o600).map_err(failed(&folder.key_log()))?;
-    finish(folder, log)
+    replace(&beside, text.as_bytes(), 0o600).map_err(failed(beside))?;
+    replace(&folder.key_log(), &log.encode(), 0o600).map_err(failed(folder.key_log()))?;
+    finish(folder, log)?;
+    let key = signing_key::load(&folder.signing_key())?;
+    if key.public() == *log.current() {
+        return Ok(());
+    }
+    let words = format!("{} is not the key that was just written.", folder.signing_key().display());
+    let next = "Another program changes the files of this desk. Stop it, and change the key again with the newest words.";
+    Err(StartError::new("signing-key-not-newest", words, next))
 }
 
 /// Goes on where a change of key was interrupted: the log is ahead of the signing key, and the new one lies beside it. A
-/// key that lies there although the log does not know it was never brought into use.
+/// key that lies there although the log does not know it was never brought into use. Only for whoever holds the store.
+///
+/// # Errors
+/// When the key beside cannot be read and may be the one that the log names: it stays where it is.
 pub(crate) fn finish(folder: &Folder, log: &KeyLog) -> Result<(), StartError> {
     let beside = folder.next_signing_key();
     if !beside.exists() {
         return Ok(());
     }
     let failed = |path: &PathBuf, error: io::Error| StartError::file("replace", path, &error);
-    let ready = signing_key::load(&beside).is_ok_and(|secret| secret.public() == *log.current());
-    let done = if ready { fs::rename(&beside, folder.signing_key()) } else { fs::remove_file(&beside) };
+    let is_named = |secret: &SecretKey| secret.public() == *log.current();
+    let done = match signing_key::load(&beside) {
+        Ok(secret) if is_named(&secret) => fs::rename(&beside, folder.signing_key()),
+        Ok(_) => fs::remove_file(&beside),
+        // Half of a file of a change that was interrupted; the key that the log names is in its place.
+        Err(_) if signing_key::load(&folder.signing_key()).is_ok_and(|secret| is_named(&secret)) => {
+            fs::remove_file(&beside)
+        }
+        Err(error) => return Err(error),
+    };
     done.map_err(|error| failed(&beside, error))?;
     sync_folder(&folder.keys()).map_err(|error| failed(&folder.keys(), error))
 }

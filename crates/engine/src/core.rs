@@ -1,7 +1,6 @@
 //! The engine without its thread: opens a store, runs commands one after the other, commits groups.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_proto::id::InstanceId;
@@ -9,13 +8,13 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::record::Record;
 use deskwire_store::{
     Archive, Blobs, JournalReader, Keeper, Opened, Position, SealedGroup, Sink, Snapshots, Stage, View,
-    ViewState, WriteError,
+    WriteError,
 };
 
 use crate::Refusal;
 use crate::command::change;
 use crate::custody::Custody;
-use crate::fold::{fold, load};
+use crate::fold::catch_up;
 use crate::identity::Identity;
 use crate::memory::Memory;
 use crate::overlay::Overlay;
@@ -53,29 +52,14 @@ impl Core {
     /// # Errors
     /// When the journal is damaged or cannot be written.
     pub fn open(
-        opened: Opened,
+        mut opened: Opened,
         identity: Arc<Identity>,
         mut entropy: Box<dyn Entropy>,
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Self, Refusal> {
-        let Opened { stage, sink, reader, view, view_state, blobs, keeper, archive, snapshots } = opened;
-        let from = match &view_state {
-            ViewState::Intact => view.position()?,
-            ViewState::NeedsRebuild(_) => load(&view, &snapshots, reader.as_ref(), keeper.as_ref())?,
-        };
-        let mut groups = 0u64;
-        fold(&view, reader.as_ref(), from, None, &mut |_| {
-            groups += 1;
-            if groups.is_multiple_of(1_000) {
-                progress(groups);
-            }
-            ControlFlow::Continue(())
-        })?;
-        if let ViewState::NeedsRebuild(reason) = view_state {
-            tracing::info!(%reason, "the view was folded anew from the journal");
-            keeper.view_rebuilt()?;
-        }
+        catch_up(&mut opened, progress)?;
+        let Opened { stage, sink, reader, view, blobs, keeper, archive, snapshots, .. } = opened;
         let mut instance = [0; InstanceId::SIZE];
         entropy.fill(&mut instance);
         let instance = InstanceId::new(instance);

@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use deskwire_proto::time::Timestamp;
 use deskwire_store::record::Record;
-use deskwire_store::table::SCHEMA;
+use deskwire_store::table::{Committed, OWN_KEYS, Rows, SCHEMA};
 use deskwire_store::{
     Batch, Direction, Error, JournalReader, Keeper, Opened, Position, RebuildReason, Replayed, Result,
     Snapshot, Snapshots, View, ViewState,
@@ -23,23 +24,45 @@ const LOADED_TOGETHER: usize = 2_000;
 ///
 /// # Errors
 /// Damage of the journal, and whatever the store says.
-pub fn refold(opened: Opened, progress: Progress<'_>) -> Result<u64> {
+pub fn refold(mut opened: Opened, progress: Progress<'_>) -> Result<u64> {
+    let groups = catch_up(&mut opened, progress)?;
+    opened.keeper.close()?;
+    Ok(groups)
+}
+
+/// Brings the view of an opened store up to date. Returns how many groups were folded, and tells of every thousandth.
+///
+/// # Errors
+/// Damage of the journal, and whatever the store says.
+pub fn catch_up(opened: &mut Opened, progress: Progress<'_>) -> Result<u64> {
     let Opened { reader, view, view_state, snapshots, keeper, .. } = opened;
     let from = match view_state {
         ViewState::Intact => view.position()?,
-        ViewState::NeedsRebuild(_) => load(&view, &snapshots, reader.as_ref(), keeper.as_ref())?,
+        ViewState::NeedsRebuild(_) => load(view, snapshots, reader.as_ref(), keeper.as_ref())?,
     };
-    let mut groups = 0;
-    fold(&view, reader.as_ref(), from, None, &mut |_| {
+    let mut groups = 0u64;
+    fold(view, reader.as_ref(), from, None, &mut |_| {
         groups += 1;
-        if groups % 1_000 == 0 {
+        if groups.is_multiple_of(1_000) {
             progress(groups);
         }
         ControlFlow::Continue(())
     })?;
-    keeper.view_rebuilt()?;
-    keeper.close()?;
+    if let ViewState::NeedsRebuild(reason) = std::mem::replace(view_state, ViewState::Intact) {
+        tracing::info!(%reason, "the view was folded anew from the journal");
+        keeper.view_rebuilt()?;
+    }
     Ok(groups)
+}
+
+/// The highest version that a descriptor of this desk ever had, as far as its journal tells; none before its first start.
+/// The view has to be up to date.
+///
+/// # Errors
+/// Whatever the store says.
+pub fn last_version(opened: &Opened) -> Result<Option<Timestamp>> {
+    let rows = Committed(Arc::clone(&opened.view));
+    Ok(rows.get(OWN_KEYS, &())?.map(|row| row.version))
 }
 
 /// Folds the journal behind `from` into rows, group by group, up to the segment `before` if one is given. Whoever looks

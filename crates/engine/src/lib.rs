@@ -23,7 +23,7 @@ mod step;
 mod writer;
 
 pub use core::{Core, Progress};
-pub use fold::refold;
+pub use fold::{catch_up, last_version, refold};
 pub use memory::Memory;
 pub use reader::{Partner, Reader};
 pub use refusal::{Fault, Refusal, cut_words, refused};

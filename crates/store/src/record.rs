@@ -100,8 +100,17 @@ pub enum Record {
     Delegated { delegation: DelegationNo, no: LinkNo, id: DelegationId, ticket: TicketNumber, at: Timestamp },
     /// Something was accepted to be said. Text: the text part as it will travel.
     ItemMade(ItemMade),
-    /// An item was numbered and signed.
-    Numbered { no: LinkNo, order: Order, seq: u64, hash: Hash, seen: u64, signed: ByteBuf },
+    /// An item was numbered and signed: here, at that time, or elsewhere, which came back from the partner.
+    Numbered {
+        no: LinkNo,
+        order: Order,
+        seq: u64,
+        hash: Hash,
+        seen: u64,
+        signed: ByteBuf,
+        #[serde(default)]
+        at: Option<Timestamp>,
+    },
     /// An item became impossible before it was numbered.
     Dropped { no: LinkNo, order: Order, why: Refused, at: Timestamp },
     /// A message of the partner was consumed. Text: the text part as it came.

@@ -135,7 +135,7 @@ async fn exposed_secrets_keep_the_desk_from_starting() {
         assert!(error.words.contains(path.file_name().unwrap().to_str().unwrap()), "{error}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
-    assert!(!desk.folder.store().exists(), "nothing was begun");
+    assert!(!desk.folder.descriptor().exists(), "nothing was begun");
 }
 
 #[tokio::test]

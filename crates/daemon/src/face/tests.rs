@@ -35,8 +35,14 @@ fn new_desk() -> Desk {
 
 impl Desk {
     fn says(&self, port: u16, now: u64) -> Vec<u8> {
+        self.says_after(None, port, now)
+    }
+
+    fn says_after(&self, known: Option<u64>, port: u16, now: u64) -> Vec<u8> {
+        let known = known.map(Timestamp);
         let listen = Listen(Some(SocketAddr::from(([127, 0, 0, 1], port))));
-        let identity = identity(&self.folder, &self.config, &self.material, listen, Timestamp(now)).unwrap();
+        let identity =
+            identity(&self.folder, &self.config, &self.material, listen, (known, Timestamp(now))).unwrap();
         identity.descriptor().raw().to_vec()
     }
 }
@@ -62,12 +68,22 @@ fn a_change_gets_a_higher_version_even_when_the_clock_went_back() {
 }
 
 #[test]
+fn a_version_that_the_journal_knows_is_passed_even_when_the_file_is_older_or_gone() {
+    let desk = new_desk();
+    desk.says(8441, 1_000);
+    assert_eq!(version(&desk.says_after(Some(7_000), 8441, 500)), 7_001, "an old file says nothing again");
+    fs::remove_file(desk.folder.descriptor()).unwrap();
+    assert_eq!(version(&desk.says_after(Some(9_000), 8441, 500)), 9_001);
+    assert_eq!(version(&desk.says_after(Some(9_001), 8441, 500)), 9_001, "what is the newest stays");
+}
+
+#[test]
 fn a_key_that_is_not_of_the_log_is_refused() {
     let (desk, other) = (new_desk(), new_desk());
     fs::copy(other.folder.signing_key(), desk.folder.signing_key()).unwrap();
     let material = Material::load(&desk.folder, &desk.config).unwrap();
     let listen = Listen(Some(SocketAddr::from(([127, 0, 0, 1], 1))));
-    let error = identity(&desk.folder, &desk.config, &material, listen, Timestamp(1)).unwrap_err();
+    let error = identity(&desk.folder, &desk.config, &material, listen, (None, Timestamp(1))).unwrap_err();
     assert_eq!(error.code, "signing-key-not-newest");
 }
 

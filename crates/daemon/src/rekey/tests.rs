@@ -1,11 +1,13 @@
 //! A key changes as a whole or not at all, and only with the words that were kept for it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use deskwire_proto::text::Label;
 
 use super::*;
 use crate::config::{List, Listen};
+use crate::folder::write_new;
 use crate::material::Material;
 use crate::{NewDesk, init, load};
 
@@ -88,6 +90,56 @@ fn an_interrupted_change_leaves_the_old_key_or_the_new_one() {
     let (found, secret) = keys(&desk.folder);
     assert_eq!((found, secret.public()), (newer, next.public()));
     assert!(!desk.folder.next_signing_key().exists());
+}
+
+#[test]
+fn a_second_change_of_key_waits_for_the_first_and_touches_nothing_of_it() {
+    let desk = desk();
+    let held = hold(&desk.folder);
+    let beside = desk.folder.next_signing_key();
+    let text = signing_key::encode(&SecretKey::from_seed(desk.words.secret()), held.log().desk());
+    write_new(&beside, text.as_bytes(), 0o600).unwrap();
+    let config = load(&desk.folder, Vec::new()).unwrap();
+    let refused = Stopped::hold(&desk.folder, &config).err().unwrap();
+    assert_eq!(refused.code, "desk-running");
+    assert!(beside.exists());
+    // Who comes after the first one sees what it wrote.
+    let prepared = held.prepare(&desk.words, None).unwrap();
+    let rotated = held.adopt(prepared, &Theft::default()).unwrap();
+    assert_eq!(*hold(&desk.folder).log(), rotated.log);
+}
+
+#[tokio::test]
+async fn a_start_that_finds_the_store_in_use_leaves_the_keys_alone() {
+    let desk = desk();
+    let held = hold(&desk.folder);
+    let beside = desk.folder.next_signing_key();
+    let text = signing_key::encode(&SecretKey::from_seed(desk.words.secret()), held.log().desk());
+    write_new(&beside, text.as_bytes(), 0o600).unwrap();
+    let config = load(&desk.folder, Vec::new()).unwrap();
+    assert_eq!(crate::Daemon::start(&desk.folder, &config).await.err().unwrap().code, "desk-running");
+    assert!(beside.exists());
+}
+
+#[test]
+fn a_key_that_cannot_be_read_stays_where_it_may_be_the_one_in_use() {
+    let desk = desk();
+    let (log, _) = keys(&desk.folder);
+    let next = SecretKey::from_seed(desk.words.secret());
+    let newer = log.rotate(&next, &SecretKey::from_seed(&[9; 32]).public()).unwrap();
+    let beside = desk.folder.next_signing_key();
+    // Others may read it, so it is refused; the log names it already.
+    write_new(&beside, signing_key::encode(&next, log.desk()).as_bytes(), 0o644).unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o644)).unwrap();
+    replace(&desk.folder.key_log(), &newer.encode(), 0o600).unwrap();
+    assert_eq!(finish(&desk.folder, &newer).unwrap_err().code, "key-file-exposed");
+    assert!(beside.exists());
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(keys(&desk.folder).1.public(), next.public());
+    // Half a file of a change that never happened is in nobody's way.
+    write_new(&beside, b"-----BEGIN", 0o600).unwrap();
+    assert_eq!(keys(&desk.folder).1.public(), next.public());
+    assert!(!beside.exists());
 }
 
 #[test]

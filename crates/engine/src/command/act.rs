@@ -13,8 +13,8 @@ use deskwire_store::local::{DelegationNo, TicketNumber};
 use deskwire_store::record::{ActorText, Record, encode_text};
 use deskwire_store::row::{DelegationRow, TicketRow};
 
-use super::find;
 use super::say::{Saying, say};
+use super::{find, queue};
 use crate::{Command, Fault, Refusal, Step};
 
 /// An action of a person on a delegation, with what the person says beside it. Whether the state and the role allow it
@@ -105,6 +105,7 @@ impl Command for Act {
 
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         let row = find::delegation(step, self.delegation)?;
+        queue::offered(step, self.delegation, &row)?;
         check_version(step, &row, self.read)?;
         self.own.record(step, row.ticket, &self.by)?;
         let ticket = find::ticket(step, row.ticket)?;

@@ -177,21 +177,21 @@ pub(super) fn take_page(
     step: &mut Step<'_>,
     no: LinkNo,
     link: &LinkRow,
-    (messages, more): (Vec<Verified>, bool),
+    (messages, mut more): (Vec<Verified>, bool),
 ) -> Result<Result<bool, Code>, Refusal> {
     let Some((nonce, mut next)) = fetching(step, no) else { return Ok(Err(Code::RecoveryNotOffered)) };
     if messages.is_empty() && more {
         return Ok(Err(Code::RecoveryNeeded));
+    }
+    if let Err(code) = chained(next, session::sent_hash(step, no, link, next - 1)?, &messages) {
+        return Ok(Err(code));
     }
     let before = find::stream(step, no)?.out_length;
     let mut foreign: Option<(u64, u64)> = None;
     for message in messages {
         let stream = find::stream(step, no)?;
         let Some(change) = stream.out_change else { return Ok(Err(Code::RecoveryNotOffered)) };
-        let (seq, prev) = (message.head.seq, session::sent_hash(step, no, link, next - 1)?);
-        if seq != next || message.head.prev != prev {
-            return Ok(Err(if seq == next { Code::BadPrev } else { Code::Gap }));
-        }
+        let seq = message.head.seq;
         next += 1;
         if change.place.is_none() {
             if seq <= stream.out_length && session::sent_hash(step, no, link, seq)? == message.hash {
@@ -202,6 +202,7 @@ pub(super) fn take_page(
         if message.key + 1 == step.identity.keys().keys().len() {
             // Our newest key signed it: it is ours and was lost, which is for a recovery.
             confirm(step, no)?;
+            more = false;
             break;
         }
         keep(step, no, message)?;
@@ -219,6 +220,22 @@ pub(super) fn take_page(
         decide(step, no, link, Known { agreed: before, held: next - 1 })?;
     }
     Ok(Ok(true))
+}
+
+/// Whether a whole page follows the message before it, one message after the other: nothing of a page may be kept if a
+/// later message of it does not fit.
+fn chained(first: u64, before: Hash, messages: &[Verified]) -> Result<(), Code> {
+    let (mut seq, mut prev) = (first, before);
+    for message in messages {
+        if message.head.seq != seq {
+            return Err(Code::Gap);
+        }
+        if message.head.prev != prev {
+            return Err(Code::BadPrev);
+        }
+        (seq, prev) = (seq + 1, message.hash);
+    }
+    Ok(())
 }
 
 /// From now on what the partner holds beyond our stream is our own.
@@ -247,7 +264,7 @@ fn keep(step: &mut Step<'_>, no: LinkNo, message: Verified) -> Result<(), Refusa
     let (signed, text) = (message.delivery.0, message.delivery.1);
     step.record(&Record::ItemMade(made), text.map(|text| text.into_vec()))?;
     let (seq, seen, hash) = (head.seq, head.seen, message.hash);
-    step.record(&Record::Numbered { no, order, seq, hash, seen, signed }, None).map(drop)
+    step.record(&Record::Numbered { no, order, seq, hash, seen, signed, at: None }, None).map(drop)
 }
 
 /// Up to which number both sides have the same stream of ours, and how many messages the partner holds.

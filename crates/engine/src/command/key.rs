@@ -235,6 +235,8 @@ pub struct Doubtful {
 pub type Places = Vec<(LinkNo, u64)>;
 
 /// The places up to which our streams are beyond doubt if the key was stolen at `since`, and every message behind them.
+/// Doubt begins with the first message that was numbered since then and does not end again: an item that waited long has
+/// an old time, and a thief writes any.
 ///
 /// # Errors
 /// When the store fails.
@@ -245,10 +247,7 @@ pub fn doubtful(reader: &Reader, since: Timestamp) -> Result<(Places, Vec<Doubtf
             continue;
         }
         let stream = reader.stream(partner.no)?;
-        let mut place = stream.out_length;
-        while place > 0 && time_of(reader, partner.no, place)?.0 >= since {
-            place -= 1;
-        }
+        let place = before(reader, partner.no, stream.out_length, since)?;
         all.extend(behind(reader, partner.no, partner.row.name.as_str(), place)?);
         places.push((partner.no, place));
     }
@@ -262,18 +261,47 @@ pub fn doubtful(reader: &Reader, since: Timestamp) -> Result<(Places, Vec<Doubtf
 pub fn behind(reader: &Reader, no: LinkNo, name: &str, place: u64) -> Result<Vec<Doubtful>, Refusal> {
     let stream = reader.stream(no)?;
     let one = |seq| {
-        let (time, kind) = time_of(reader, no, seq)?;
+        let Said { time, kind, .. } = said(reader, no, seq)?;
         Ok(Doubtful { link: no, name: name.to_owned(), seq, kind, time, delivered: seq <= stream.acked })
     };
     (place + 1..=stream.out_length).map(one).collect()
 }
 
-fn time_of(reader: &Reader, no: LinkNo, seq: u64) -> Result<(Timestamp, KindName), Refusal> {
+/// The last message before the first one that was numbered at `since` or later.
+fn before(reader: &Reader, no: LinkNo, length: u64, since: Timestamp) -> Result<u64, Refusal> {
+    for seq in 1..=length {
+        let Said { time, numbered, .. } = said(reader, no, seq)?;
+        if numbered.unwrap_or(time) >= since {
+            return Ok(seq - 1);
+        }
+    }
+    Ok(length)
+}
+
+/// A message of ours.
+struct Said {
+    /// When it was said, as the message itself says.
+    time: Timestamp,
+    /// When it was numbered here; not known of one that came back from the partner.
+    numbered: Option<Timestamp>,
+    kind: KindName,
+}
+
+fn said(reader: &Reader, no: LinkNo, seq: u64) -> Result<Said, Refusal> {
     let row =
         reader.rows().get(SENT, &(no, seq))?.ok_or_else(|| find::broken("a sent message without a row"))?;
-    let Record::Numbered { signed, .. } = reader.record(row.signed)? else {
+    let Record::Numbered { signed, at: numbered, .. } = reader.record(row.signed)? else {
         return Err(find::broken("a sent message that is another record"));
     };
     let head = deskwire_proto::envelope::read_head(&signed).map_err(|code: Code| Refusal::from(code))?;
-    Ok((head.time, head.kind))
+    Ok(Said { time: head.time, numbered, kind: head.kind })
+}
+
+/// Whether a choice for a change of key is recorded that has not happened yet. The next change needs a choice of its own
+/// then, be it that nothing is in doubt: the recorded one may be of a change that failed.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_planned(reader: &Reader) -> Result<bool, Refusal> {
+    Ok(reader.rows().get(OWN_KEYS, &())?.is_some_and(|row| row.planned.is_some()))
 }

@@ -9,7 +9,7 @@ use deskwire_proto::text::KindName;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{FoldEvent, Record};
-use deskwire_store::row::{LinkState, ParkedRow, Refused, WaitingRow};
+use deskwire_store::row::{DelegationRow, LinkState, ParkedRow, Refused, WaitingRow};
 use deskwire_store::table::{DELEGATIONS, PARKED, PARKED_OF, Rows};
 use serde::{Deserialize, Serialize};
 
@@ -236,6 +236,33 @@ fn held_by(
         }
     }
     Ok(None)
+}
+
+/// Whether anything can be done with a delegation of ours yet: its offer has to be on its way first.
+///
+/// # Errors
+/// `rests-on-parked` while the offer is parked, `not-offered` when it was dropped, or when the store fails.
+pub(super) fn offered(step: &Step<'_>, no: DelegationNo, row: &DelegationRow) -> Result<(), Refusal> {
+    if row.case.view(find::stream(step, row.link)?.in_length).state != State::Unoffered {
+        return Ok(());
+    }
+    Err(match held_by(step, no, true)? {
+        Some((_, parked)) => Refusal::new(
+            Fault::Conflict,
+            "rests-on-parked",
+            "The offer of this delegation is parked, so the partner knows nothing of it and nothing can be done with it.",
+            format!(
+                "Send the offer again first with `deskwire queue retry {0}`, or drop it with `deskwire queue drop {0}`.",
+                parked.item.item
+            ),
+        ),
+        None => Refusal::new(
+            Fault::Conflict,
+            "not-offered",
+            "The offer of this delegation was never sent, so nothing can be done with it.",
+            "Delegate the ticket again.",
+        ),
+    })
 }
 
 fn is_offer(row: &WaitingRow) -> bool {

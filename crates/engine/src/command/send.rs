@@ -196,7 +196,8 @@ fn number(
                 stream.out_head = delivery.hash();
                 let signed = delivery.signed().to_vec().into();
                 let hash = stream.out_head;
-                step.record(&Record::Numbered { no, order, seq, hash, seen, signed }, None)?;
+                let at = Some(step.now);
+                step.record(&Record::Numbered { no, order, seq, hash, seen, signed, at }, None)?;
                 room.push(delivery);
             }
             Err(code) => {

@@ -109,16 +109,17 @@ fn late(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Resul
         due.at(moment);
         return Ok(());
     }
-    let (waiting, unacknowledged) = (stream.waiting, stream.out_length - stream.acked);
+    let (waiting, unacknowledged) = (stream.waiting, stream.out_length.saturating_sub(stream.acked));
     let trouble = link.trouble.as_ref().map_or("none", |trouble| trouble.last.code.as_str());
     tracing::warn!(link = %no, waiting, unacknowledged, trouble, "nothing has been delivered to the partner for an hour");
     step.record(&Record::LateNoticed { no, order, since, at: step.now }, None).map(drop)
 }
 
-/// The oldest item that no receipt covers and that is not parked: its place, and when it was accepted.
+/// The oldest item that a receipt can still cover and none does, and that is not parked: its place, and when it was
+/// accepted. What was disowned or set aside is never sent again, so nothing waits for it.
 fn oldest(step: &Step<'_>, no: LinkNo, stream: &StreamRow) -> Result<Option<(Order, Timestamp)>, Refusal> {
-    if stream.acked < stream.out_length {
-        let sent = step.rows().get(SENT, &(no, stream.acked + 1))?;
+    if stream.is_unacknowledged() {
+        let sent = step.rows().get(SENT, &(no, stream.sendable(stream.acked)))?;
         let sent = sent.ok_or_else(|| find::broken("a sent message without a row"))?;
         let Record::ItemMade(made) = step.read(sent.item)? else {
             return Err(find::broken("a sent item that is another record"));

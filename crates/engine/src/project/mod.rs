@@ -15,7 +15,7 @@ mod ticket;
 use deskwire_store::record::Record;
 use deskwire_store::row::{CounterRow, FileState, KeyedRow, LinkState, OwnKeysRow, Pause, ThreadKind};
 use deskwire_store::table::{
-    ANNOUNCED, COUNTERS, EXCHANGES, INVITATIONS, KEYED, Key, OWN_KEYS, RowsMut, Table,
+    ANNOUNCED, COUNTERS, EXCHANGES, INVITATIONS, KEYED, Key, OWN_KEYS, Rows, RowsMut, Table,
 };
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
@@ -118,7 +118,9 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         }
         Record::Noted { no, event } => link::note(rows, (*no, at), event),
         Record::OwnKeys { keys, count, descriptor, version, .. } => {
-            let (keys, count, descriptor, version) = (*keys, *count, *descriptor, *version);
+            // An older descriptor may have been told since; the highest version is what must be passed.
+            let highest = rows.get(OWN_KEYS, &())?.map_or(*version, |known| known.version.max(*version));
+            let (keys, count, descriptor, version) = (*keys, *count, *descriptor, highest);
             aside::own_keys(rows, OwnKeysRow { keys, count, descriptor, version, planned: None })
         }
         Record::KeyPlanned { key, .. } => {

@@ -1,14 +1,17 @@
 //! Keys that change: nobody loses a message, and a thief who speaks under an old key is disowned on both sides.
 
-use deskwire_engine::Refusal;
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
-use deskwire_engine::command::key::{ImportKeyLog, Imported, PlanKey};
+use deskwire_engine::command::key::{ImportKeyLog, Imported, PlanKey, doubtful, is_planned};
+use deskwire_engine::command::queue::{Park, Retry, Target};
 use deskwire_engine::command::receipt::TakeReceipt;
 use deskwire_engine::command::recover::{AnswerRecover, AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{AnswerHello, Opened, SayHello, TakeWelcome};
+use deskwire_engine::command::tick::Tick;
 use deskwire_engine::identity::{Face, Identity};
+use deskwire_engine::port::SystemClock;
+use deskwire_engine::{Reader, Refusal};
 use deskwire_machine::delegation::State;
 use deskwire_proto::batch::Batch;
 use deskwire_proto::code::Code;
@@ -18,13 +21,14 @@ use deskwire_proto::id::{Hash, Spki};
 use deskwire_proto::key::SecretKey;
 use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::limits::BATCH_BYTES;
+use deskwire_proto::recover::RecoverPage;
 use deskwire_proto::session::Hello;
 use deskwire_proto::text::{Label, Url};
 use deskwire_store::local::{DelegationNo, LinkNo};
 use deskwire_store::row::{Audience, Effect, LinkState, Pause};
-use deskwire_store::table::{DELEGATION_EVENTS, LINK_EVENTS, LINKS, RECEIVED, Rows, SENT, THREADS};
+use deskwire_store::table::{DELEGATION_EVENTS, LINK_EVENTS, LINKS, RECEIVED, Rows, SENT, THREADS, WAITING};
 
-use crate::harness::{Desk, LINK, because, linked, prose, settle};
+use crate::harness::{Desk, LINK, because, linked, person, prose, settle};
 use crate::rebuild::all;
 
 /// The key that a desk of this seed commits to after so many rotations.
@@ -498,4 +502,128 @@ fn a_link_number_that_is_not_there_is_no_plan() {
     let key = key(1, 0).public().commitment();
     assert!(shop.run(PlanKey { key, places: vec![(LINK, 9_999)], restored: false }).is_err());
     assert!(shop.run(PlanKey { key, places: vec![(LinkNo(77), 1)], restored: false }).is_err());
+}
+
+fn reader(desk: &Desk) -> Reader {
+    Reader::new(&desk.core, std::sync::Arc::new(SystemClock))
+}
+
+fn first_waiting(desk: &Desk) -> deskwire_proto::id::ItemId {
+    desk.rows().list(WAITING, &LINK, 1).unwrap().remove(0).1.item
+}
+
+#[test]
+fn what_a_thief_said_stays_in_doubt_though_an_older_item_was_sent_after_it() {
+    let (mut shop, mut acme) = working();
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    let target = Target::Item(first_waiting(&shop));
+    shop.run(Park { target, by: person("Anna") }).unwrap();
+    let (mine, since) = (shop.stream().out_length, shop.now.plus(1));
+    shop.comment(1, "Pay to another account.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.run(Retry { target, parked: false }).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_length, mine + 2);
+    let (places, doubts) = doubtful(&reader(&shop), since).unwrap();
+    assert_eq!(places, [(LINK, mine)]);
+    let found: Vec<_> = doubts.iter().map(|doubt| (doubt.seq, doubt.time >= since)).collect();
+    assert_eq!(found, [(mine + 1, true), (mine + 2, false)]);
+}
+
+#[test]
+fn what_was_signed_after_a_theft_is_in_doubt_however_long_it_had_waited() {
+    let (mut shop, mut acme) = working();
+    let mine = shop.stream().out_length;
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    let since = shop.now.plus(1);
+    settle(&mut shop, &mut acme);
+    assert_eq!(doubtful(&reader(&shop), since).unwrap().0, [(LINK, mine)]);
+    assert_eq!(doubtful(&reader(&shop), shop.now.plus(1)).unwrap(), (vec![(LINK, mine + 1)], vec![]));
+}
+
+#[test]
+fn a_choice_of_a_change_of_key_that_failed_does_not_become_the_one_of_the_next() {
+    let (mut shop, mut acme) = working();
+    let mine = shop.stream().out_length;
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let key = key(1, 0).public().commitment();
+    assert!(!is_planned(&reader(&shop)).unwrap());
+    shop.run(PlanKey { key, places: vec![(LINK, mine)], restored: false }).unwrap();
+    assert!(is_planned(&reader(&shop)).unwrap());
+    shop.run(PlanKey { key, places: Vec::new(), restored: false }).unwrap();
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(heard(&acme).1, 0, "the operator vouched for all of it");
+    assert!(!is_planned(&reader(&shop)).unwrap());
+}
+
+#[test]
+fn of_a_page_that_does_not_fit_to_its_end_nothing_is_kept() {
+    let (shop, mut acme) = working();
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    thief.comment(1, "Send the spare parts elsewhere.", Audience::Thread).unwrap();
+    thief.comment(1, "And pay here.", Audience::Thread).unwrap();
+    carry(&mut thief, &mut acme);
+    let mut shop = rotate(shop, 1);
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    let held = |shop: &Desk| (shop.stream(), shop.rows().list(SENT, &LINK, usize::MAX).unwrap());
+    let before = held(&shop);
+    let request = shop.run(AskPage { link: LINK, time: shop.now }).unwrap().unwrap();
+    let request = Signed::open(&request, shop.identity.keys().current()).unwrap();
+    let page = acme.run(AnswerRecover { link: LINK, request, most: BATCH_BYTES }).unwrap().unwrap();
+    let mut bad = RecoverPage::decode(&page).unwrap();
+    bad.deliveries.push(bad.deliveries[0].clone());
+    let link = shop.rows().get(LINKS, &LINK).unwrap().unwrap().link;
+    let stream = Stream { link, from: shop.identity.desk(), to: acme.identity.desk() };
+    let bad = Page::open(&bad.encode(), &shop.identity, &stream, acme.identity.keys()).unwrap();
+    let taken = shop.run(TakePage { link: LINK, page: Ok(bad) }).unwrap();
+    assert!(matches!(taken, Taken::Refused(Code::Gap)), "{taken:?}");
+    assert_eq!(held(&shop), before);
+}
+
+#[test]
+fn messages_that_were_disowned_are_not_late() {
+    let (mut shop, mut acme) = working();
+    let mine = shop.stream().out_length;
+    // Somebody used the machine itself; the receipt never came.
+    shop.comment(1, "Pay here.", Audience::Thread).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    let batch = next(&mut shop, opened, None).unwrap();
+    deliver(&shop, &mut acme, &batch).unwrap();
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+    let mut shop = rotate(shop, 1);
+    let _ = open(&mut shop, &mut acme);
+    let stream = shop.stream();
+    assert!(stream.acked < stream.out_length, "no receipt covers what was disowned");
+    shop.now = shop.now.plus(3 * 3_600_000);
+    shop.run(Tick).unwrap();
+    // What waits since then is: the new descriptor. What was disowned before is not.
+    let late = shop.stream().late.unwrap();
+    assert_eq!(
+        shop.rows().get(WAITING, &(LINK, late.order)).unwrap().unwrap().kind.as_str(),
+        "link.descriptor"
+    );
+}
+
+#[test]
+fn the_highest_version_of_a_descriptor_is_known_from_the_journal_alone() {
+    let (shop, _) = working();
+    let version = shop.identity.descriptor().body().version;
+    let higher = version.plus(500);
+    let keys = shop.identity.keys().clone();
+    let mut now = face(&shop);
+    let earlier = now.clone();
+    now.name = Label::new("Shop and Sons").unwrap();
+    let identity = |face, at| Identity::new(keys.clone(), SecretKey::from_seed(&[1; 32]), face, at).unwrap();
+    // A start with an older descriptor does not make the newer one forgotten.
+    let shop = shop.restart_as(identity(now, higher)).restart_as(identity(earlier, version));
+    shop.store.fail_view();
+    let store = shop.store.clone();
+    drop(shop);
+    store.kill(0);
+    let mut opened = store.open(deskwire_store::table::SCHEMA).unwrap();
+    deskwire_engine::catch_up(&mut opened, &mut |_| {}).unwrap();
+    assert_eq!(deskwire_engine::last_version(&opened).unwrap(), Some(higher));
 }

@@ -7,9 +7,11 @@ use deskwire_engine::command::link::{DeliveryFailed, End};
 use deskwire_engine::command::queue::{Changed, DropItems, Park, Retry, Target};
 use deskwire_engine::command::tick::Tick;
 use deskwire_machine::delegation::State;
+use deskwire_machine::disclosure::Changes;
 use deskwire_machine::retry::Failure;
 use deskwire_proto::document::Signed;
 use deskwire_proto::id::ItemId;
+use deskwire_proto::message::common::Priority;
 use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
 use deskwire_proto::text::{Code, Words};
 use deskwire_proto::time::Timestamp;
@@ -212,7 +214,13 @@ fn parking_an_offer_parks_what_rests_on_it_and_sending_it_again_sends_all_of_it_
     assert!(matches!(last_effect(&shop, 1), Effect::Parked(_)));
     shop.comment(1, "two", Audience::Delegations(vec![DelegationNo(1)])).unwrap();
     assert_eq!(parked(&shop).len(), 3, "what is said later about it waits with it");
-    assert_eq!(shop.act(1, Action::Confirm).unwrap_err().fault, deskwire_engine::Fault::Conflict);
+    let changes = Changes { priority: Some(Priority::High), ..Changes::default() };
+    for action in [Action::Confirm, Action::Update(Box::new(changes.clone()))] {
+        let refusal = shop.act(1, action).unwrap_err();
+        assert_eq!((refusal.fault, refusal.code), (deskwire_engine::Fault::Conflict, "rests-on-parked"));
+        assert!(refusal.next.contains(&format!("deskwire queue retry {}", items[0].1)), "{}", refusal.next);
+        assert!(refusal.next.contains("deskwire queue drop"), "{}", refusal.next);
+    }
     settle(&mut shop, &mut acme);
     assert_eq!(acme.stream().in_length, 1, "the other offer has overtaken");
     let comment = parked(&shop)[1];
@@ -221,6 +229,8 @@ fn parking_an_offer_parks_what_rests_on_it_and_sending_it_again_sends_all_of_it_
     settle(&mut shop, &mut acme);
     assert_eq!((acme.stream().in_length, comments(&acme, 2)), (4, 2));
     assert_eq!((state(&shop, 1), state(&acme, 2)), (State::Offered, State::Offered));
+    shop.act(1, Action::Update(Box::new(changes))).unwrap();
+    settle(&mut shop, &mut acme);
     let refused = acme.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
     assert!(refused.iter().all(|(_, row)| row.refused.is_none()));
     sound(shop, acme);

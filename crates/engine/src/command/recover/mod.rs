@@ -401,7 +401,7 @@ fn take(
     let (signed, text) = (message.delivery.0, message.delivery.1);
     step.record(&Record::ItemMade(made), text.map(|text| text.into_vec()))?;
     let (seq, seen, hash) = (head.seq, head.seen, message.hash);
-    step.record(&Record::Numbered { no, order, seq, hash, seen, signed }, None)?;
+    step.record(&Record::Numbered { no, order, seq, hash, seen, signed, at: None }, None)?;
     Ok(())
 }
 
