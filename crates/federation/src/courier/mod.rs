@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 use crate::lane::Lane;
 use crate::peer::Trouble;
 use crate::shared::Shared;
-use plan::{LONGEST, Plan, plan};
+use plan::{Begun, LONGEST, Plan, plan};
 
 /// After a failure of this desk itself, such as a full disk.
 const OWN_FAILURE: Duration = Duration::from_secs(30);
@@ -66,6 +66,8 @@ pub(crate) struct Courier {
     session: Option<Opened>,
     /// A wait was slept out, so that what it waited for is due whatever the clock says.
     overdue: bool,
+    /// The pause of the schedule that is waited out.
+    begun: Begun,
     /// When to ask again whether the partner's operator has approved.
     asking: reveal::Asking,
     /// When to say the daily hello to a partner that refuses this desk.
@@ -81,6 +83,7 @@ impl Courier {
             stop,
             session: None,
             overdue: false,
+            begun: Begun::default(),
             asking: reveal::Asking::default(),
             knock: None,
         }
@@ -109,9 +112,11 @@ impl Courier {
 
     /// Does what is due now; what to wait for next.
     async fn round(&mut self, partner: &Arc<Partner>) -> Wait {
-        match plan(&partner.row, !partner.endpoints().is_empty(), self.shared.engine.now(), self.overdue) {
+        let next_at = partner.row.retry.next_at;
+        let overdue = self.overdue || self.begun.is_over(next_at, Instant::now());
+        match plan(&partner.row, !partner.endpoints().is_empty(), self.shared.engine.now(), overdue) {
             Plan::Rest => Wait::Bell,
-            Plan::Later(pause) => Wait::For(pause),
+            Plan::Later(pause) => Wait::For(self.begun.left(next_at, pause, Instant::now())),
             Plan::Reveal => self.reveal_if_due(partner).await,
             Plan::Deliver => {
                 let outcome = self.deliver(partner).await;
@@ -173,8 +178,8 @@ impl Courier {
                     self.lane.bell.send_modify(|times| *times += 1);
                 }
                 // Never at once, whatever the clock does.
-                let left = next.since(self.shared.engine.now()).max(1_000);
-                Wait::For(Duration::from_millis(left))
+                let left = Duration::from_millis(next.since(self.shared.engine.now()).max(1_000));
+                Wait::For(self.begun.left(next, left, Instant::now()))
             }
             Ok(None) => {
                 tracing::warn!(link = %self.link, code, "the partner refuses this desk; nothing more is sent");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deskwire_proto::time::Timestamp;
 use deskwire_store::row::{LinkRow, LinkState};
+use tokio::time::Instant;
 
 /// The longest pause of the retry schedule. A longer one can only come of a clock that jumped.
 pub(super) const LONGEST: Duration = Duration::from_secs(3_600);
@@ -34,6 +35,30 @@ pub(super) fn plan(row: &LinkRow, reachable: bool, now: Timestamp, overdue: bool
         LinkState::WaitingPartner => due(Plan::Reveal),
         LinkState::Active => due(Plan::Deliver),
         LinkState::Quarantined(_) => Plan::Knock,
+    }
+}
+
+/// A pause that has begun: until when of the schedule, and when it is over by a clock that never jumps. The bell does
+/// not make it longer, however often it rings.
+#[derive(Debug, Default)]
+pub(super) struct Begun(Option<(Timestamp, Instant)>);
+
+impl Begun {
+    /// What is left of the pause until `next_at`, which would be `pause` long if it began now.
+    pub(super) fn left(&mut self, next_at: Timestamp, pause: Duration, now: Instant) -> Duration {
+        let end = now + pause.min(LONGEST);
+        let end = self.end(next_at).map_or(end, |begun| begun.min(end));
+        self.0 = Some((next_at, end));
+        end.saturating_duration_since(now)
+    }
+
+    /// Whether the pause until `next_at` has begun and is over.
+    pub(super) fn is_over(&self, next_at: Timestamp, now: Instant) -> bool {
+        self.end(next_at).is_some_and(|end| end <= now)
+    }
+
+    fn end(&self, next_at: Timestamp) -> Option<Instant> {
+        self.0.filter(|(until, _)| *until == next_at).map(|(_, end)| end)
     }
 }
 
@@ -84,6 +109,22 @@ mod tests {
         let stored = row(LinkState::Active, NOW.plus(10 * 365 * 24 * 3_600_000));
         assert_eq!(plan(&stored, true, NOW, false), Plan::Later(LONGEST));
         assert_eq!(plan(&stored, true, NOW, true), Plan::Deliver);
+    }
+
+    /// A desk with a clock behind its schedule never spoke again while its partner, or its own people, rang at least
+    /// hourly: each time the hour began anew.
+    #[test]
+    fn a_bell_that_rings_all_the_time_does_not_make_a_pause_longer() {
+        let stored = NOW.plus(10 * 365 * 24 * 3_600_000);
+        let (mut begun, start) = (Begun::default(), Instant::now());
+        assert!(!begun.is_over(stored, start));
+        for rings in 0..720 {
+            let now = start + Duration::from_secs(5 * rings);
+            assert!(!begun.is_over(stored, now));
+            assert_eq!(begun.left(stored, LONGEST, now), LONGEST - Duration::from_secs(5 * rings));
+        }
+        assert!(begun.is_over(stored, start + LONGEST));
+        assert!(!begun.is_over(stored.plus(1), start + LONGEST), "another pause begins by itself");
     }
 
     #[test]
