@@ -7,7 +7,8 @@ use super::event::Event;
 use super::open::{Answer, OpenEvent, Place};
 use super::state::Role;
 
-/// How many sets of own words that no receipt covers yet are kept; with more, the middle ones are forgotten.
+/// How many sets of own words that no receipt covers yet are kept; with more, the middle ones are forgotten: the first
+/// ones stand if all later ones are dropped, the last one is what our people see.
 const PENDING: usize = 3;
 
 /// One side's words about its own ticket. A message with words replaces all three; an empty one means that it said none.
@@ -127,7 +128,51 @@ impl Book {
 
     fn sort(&mut self) {
         self.pending.sort_by_key(|(place, _)| *place);
-        let surplus = self.pending.len().saturating_sub(PENDING);
-        self.pending.drain(..surplus);
+        while self.pending.len() > PENDING {
+            self.pending.remove(self.forgettable());
+        }
+    }
+
+    /// Which of too many: one that is numbered and followed by a numbered one, for neither can be dropped any more;
+    /// otherwise the last but one.
+    fn forgettable(&self) -> usize {
+        let followed = self.pending.windows(2).position(|pair| matches!(pair[1].0, Place::Numbered(_)));
+        followed.unwrap_or_else(|| self.pending.len() - 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(ticket: u64) -> Words {
+        Words { ticket: ticket.to_string(), ..Words::default() }
+    }
+
+    /// Five statuses in a row, the later ones dropped by an operator: what the partner got has to stand here as well.
+    #[test]
+    fn the_first_words_stand_when_all_later_ones_are_dropped() {
+        let mut book = Book::default();
+        for number in 1..=5 {
+            book.say(Place::Waiting(number), words(number));
+        }
+        assert_eq!(book.visible(Role::Principal, Role::Principal), &words(5), "the newest ones are shown");
+        book.number(1, 1);
+        (2..=5).for_each(|local| book.drop_waiting(local));
+        book.answered(Role::Principal, 1, Answer::Applied);
+        assert_eq!(book.standing(Role::Principal), &words(1));
+    }
+
+    /// Many messages on their way, then one that waits and is dropped: the last one on its way is what both have.
+    #[test]
+    fn the_last_numbered_words_stand_when_those_that_wait_are_dropped() {
+        let mut book = Book::default();
+        for number in 1..=5 {
+            book.say(Place::Numbered(number), words(number));
+        }
+        book.say(Place::Waiting(6), words(6));
+        book.drop_waiting(6);
+        (1..=5).for_each(|seq| book.answered(Role::Principal, seq, Answer::Applied));
+        assert_eq!(book.standing(Role::Principal), &words(5));
     }
 }
