@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
+use deskwire_machine::delegation::Role;
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::Hash;
 use deskwire_store::local::{DelegationNo, LinkNo};
@@ -265,7 +266,9 @@ impl World {
                         row.state, stream.waiting, stream.acked, stream.out_length
                     ));
                 }
-                if rows.list(FETCHING, &no, 1).is_ok_and(|files| !files.is_empty()) {
+                // What its partner lost with a restore can come from nowhere.
+                let gone = self.model.was_restored(link, self.partner(desk, link));
+                if !gone && rows.list(FETCHING, &no, 1).is_ok_and(|files| !files.is_empty()) {
                     waits.push(format!("desk{desk}, link {link}: files are still to be fetched"));
                 }
             }
@@ -471,7 +474,8 @@ impl World {
                     case.open()
                 ));
             }
-            seen.push((case.settled().clone(), settled_events(desk, number)?));
+            let words = [Role::Principal, Role::Contractor].map(|of| case.shared_words(of).clone());
+            seen.push((case.settled().clone(), settled_events(desk, number)?, words));
         }
         if seen[0] != seen[1] {
             return Err(format!(

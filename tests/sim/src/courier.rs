@@ -36,6 +36,8 @@ pub(crate) struct Courier {
     running: bool,
     bell: bool,
     overdue: bool,
+    /// The pause that has begun: until when of the schedule, and when it is over.
+    begun: Option<(Timestamp, u64)>,
     timer: u64,
     session: Option<Opened>,
     resyncs: u32,
@@ -122,21 +124,33 @@ impl World {
 
     fn round(&mut self, desk: usize, link: usize) {
         let Some(partner) = self.known(desk, link) else { return };
-        let local = Timestamp(self.desks[desk].clock.at(self.now));
+        let (now, local) = (self.now, Timestamp(self.desks[desk].clock.at(self.now)));
         let courier = self.courier(desk, link);
         courier.running = true;
         courier.timer += 1;
-        let pause = partner.row.retry.next_at.since(local).min(LONGEST);
-        let due = courier.overdue || pause == 0;
+        let next_at = partner.row.retry.next_at;
+        let over = courier.begun.is_some_and(|(until, end)| until == next_at && end <= now);
+        let pause = next_at.since(local).min(LONGEST);
+        let due = courier.overdue || over || pause == 0;
         match partner.row.state {
             LinkState::WaitingApproval
             | LinkState::WaitingPartner
             | LinkState::Paused(_)
             | LinkState::Closed => self.rest(desk, link, Wait::Bell),
             LinkState::Active if due => self.deliver(desk, link, &partner),
-            LinkState::Active => self.rest(desk, link, Wait::For(pause)),
+            LinkState::Active => self.pause_until(desk, link, next_at, pause),
             LinkState::Quarantined(_) => self.knock_if_due(desk, link),
         }
+    }
+
+    /// Waits for the schedule; the bell makes no pause longer.
+    fn pause_until(&mut self, desk: usize, link: usize, next_at: Timestamp, pause: u64) {
+        let now = self.now;
+        let courier = self.courier(desk, link);
+        let begun = courier.begun.filter(|(until, _)| *until == next_at).map(|(_, end)| end);
+        let end = begun.map_or(now + pause, |end| end.min(now + pause));
+        courier.begun = Some((next_at, end));
+        self.rest(desk, link, Wait::For(end.saturating_sub(now)));
     }
 
     fn rest(&mut self, desk: usize, link: usize, wait: Wait) {
@@ -508,7 +522,7 @@ impl World {
                     ));
                 }
                 let local = Timestamp(world.desks[desk].clock.at(world.now));
-                world.rest(desk, link, Wait::For(next.since(local).max(1_000)));
+                world.pause_until(desk, link, next, next.since(local).clamp(1_000, LONGEST));
             }
             Ok(None) => {
                 world.refused_by_partner(desk, link, code);

@@ -32,11 +32,11 @@ impl World {
             44..=51 => self.fill_disk(desk),
             52..=54 => self.fail_view(desk),
             55..=62 => self.set_clock(desk),
-            63..=76 => self.wall(),
-            77..=92 => self.weather(),
-            93..=94 => self.stop_in_order(desk),
-            95..=96 => self.back_up(desk),
-            97..=98 => self.restore(desk),
+            63..=73 => self.wall(),
+            74..=85 => self.weather(),
+            86..=87 => self.stop_in_order(desk),
+            88..=89 => self.back_up(desk),
+            90..=98 => self.restore(desk),
             _ => self.run_twice(desk),
         }
     }
@@ -159,9 +159,9 @@ impl World {
 
     /// A desk goes on from an older copy of its disk.
     fn restore(&mut self, desk: usize) {
-        let Some(place) = self.backups.iter().rposition(|backup| backup.who == desk) else {
-            return self.back_up(desk);
-        };
+        let own = self.backups.iter().rposition(|backup| backup.who == desk);
+        let Some(place) = own.or(self.backups.len().checked_sub(1)) else { return self.back_up(desk) };
+        let desk = self.backups[place].who;
         self.report.count("restored backups");
         self.note(|| format!("desk{desk} is restored from an old backup"));
         if self.desks[desk].runs() {

@@ -86,6 +86,12 @@ impl Model {
         self.odd.get(&link).is_none_or(|odd| !odd.copied && odd.restored.len() == 1)
     }
 
+    /// Whether a desk at this link went on from an old backup: the bytes of its later files are gone with that.
+    #[must_use]
+    pub fn was_restored(&self, link: usize, who: usize) -> bool {
+        self.odd.get(&link).is_some_and(|odd| odd.restored.contains(&who))
+    }
+
     /// A copy of a desk at these links ran beside it.
     pub fn copied(&mut self, who: usize, links: &[usize]) {
         for link in links {

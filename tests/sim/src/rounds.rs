@@ -36,7 +36,7 @@ pub fn run(config: &Config) -> Result<Report, Box<Failure>> {
 
 fn history(config: &Config) -> Result<Report, Box<Failure>> {
     let mut world = World::new(config);
-    let drawn = usize::try_from(world.script.within(30, 90)).unwrap_or(30);
+    let drawn = usize::try_from(world.script.within(25, 75)).unwrap_or(25);
     let steps = config.steps.map_or(drawn, |most| most.min(drawn));
     world.weather();
     let mut done = 0;
