@@ -1,6 +1,6 @@
 //! The journal's records: decisions and facts, exactly as decided. The view is folded from them and from nothing else.
 
-use deskwire_machine::delegation::{Event, OpenEvent, Place, Role, Said, Words};
+use deskwire_machine::delegation::{Event, Gap, OpenEvent, Place, Role, Said, Words};
 use deskwire_proto::cbor;
 use deskwire_proto::id::{DelegationId, DeskId, Hash, InstanceId, ItemId, LinkId, Nonce, SessionId};
 use deskwire_proto::message::common::{Contact, Equipment, Object, Person, Priority};
@@ -276,6 +276,9 @@ pub struct Refolded {
     pub why: Refused,
     /// Length of the partner's stream that has been applied.
     pub cursor: u64,
+    /// Own events that are still to come back.
+    #[serde(default)]
+    pub gap: Option<Gap>,
 }
 
 /// An event that counts in a fold.

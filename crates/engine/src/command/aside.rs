@@ -1,24 +1,34 @@
 //! Setting messages of a stream aside: they are kept and shown, and every fold goes on as if they had never been.
 //! proto-spec, sections 5.8 and 5.10.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use deskwire_machine::delegation::{Answer, Event, OpenEvent, Place, Role, Words};
+use deskwire_machine::delegation::{Answer, Event, Gap, OpenEvent, Place, Role, Words};
 use deskwire_machine::saying::said;
 use deskwire_proto::delivery::Delivery;
 use deskwire_proto::envelope::{read_head, text_body};
 use deskwire_proto::message::{Body, Facts, Kind};
+use deskwire_proto::receipt::Receipt;
 use deskwire_proto::session::Cut;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
-use deskwire_store::record::{Counted, GivenUp, ItemMade, Record, Refolded, SetAside};
+use deskwire_store::record::{Counted, GivenUp, ItemMade, Received, Record, Refolded, SetAside};
 use deskwire_store::row::{ReceivedRow, Refused, SentRow, WaitingRow};
 use deskwire_store::table::{DELEGATION_EVENTS, RECEIPTS, RECEIVED, Rows, SENT};
 use deskwire_store::{Direction, EntryRef};
 
+use serde_bytes::ByteBuf;
+
 use super::find;
 use crate::project::stream::read_receipt;
-use crate::{Refusal, Step};
+use crate::{Refusal, Step, refused};
+
+/// Messages of which one record says that they are set aside.
+const AT_ONCE: u64 = 1_000;
+/// Messages that are disowned in one step, and events that are folded anew for them: a partner causes no longer stop.
+const DISOWNED: u64 = 1_024;
+const DISOWNED_EVENTS: usize = 8_192;
 
 /// Which messages of one stream lose their effect.
 pub(super) struct Away {
@@ -34,11 +44,28 @@ pub(super) struct Away {
     pub(super) end: Option<Cut>,
     /// Why, for the people who see it.
     pub(super) why: Refused,
+    /// Where a branch of a fork is left: what that means for what stays.
+    pub(super) left: Option<Left>,
+}
+
+/// What stays when a branch of a fork is left, and rested on it.
+pub(super) struct Left {
+    /// Length of the partner's stream from now on.
+    cursor: u64,
+    /// Own events that come back on the other branch.
+    gap: Option<Gap>,
+    /// Delegations whose order the left messages have settled.
+    concerned: BTreeSet<DelegationNo>,
 }
 
 /// Sets messages aside and folds every delegation that they concern anew. Replies with the items that wait again.
 pub(super) fn set_aside(step: &mut Step<'_>, away: Away) -> Result<Vec<Order>, Refusal> {
-    let mut aside = SetAside {
+    let stream = find::stream(step, away.no)?;
+    let (cursor, gap, mut concerned) = match away.left {
+        Some(left) => (left.cursor, left.gap, left.concerned),
+        None => (stream.in_length, None, BTreeSet::new()),
+    };
+    let mut piece = SetAside {
         no: away.no,
         ours: away.ours,
         range: away.range,
@@ -46,32 +73,133 @@ pub(super) fn set_aside(step: &mut Step<'_>, away: Away) -> Result<Vec<Order>, R
         threads: Vec::new(),
         files: Vec::new(),
         given_up: Vec::new(),
-        end: away.end,
+        end: None,
         at: step.now,
     };
+    let mut first = away.range.0;
+    while first <= away.range.1 {
+        piece.range = (first, away.range.1.min(first.saturating_add(AT_ONCE - 1)));
+        for seq in piece.range.0..=piece.range.1 {
+            if away.ours {
+                concerned.extend(sent(step, away.no, seq)?.event);
+            } else {
+                concerned.extend(theirs(step, seq, &mut piece)?);
+            }
+        }
+        first = piece.range.1 + 1;
+        record(step, &mut piece)?;
+    }
+    let mut again = BTreeMap::new();
+    for seq in away.given_up.into_iter().flat_map(|first| first..=stream.out_length) {
+        let given_up = give_up(step, away.no, seq)?;
+        concerned.extend(given_up.row.event);
+        again.insert(given_up.row.entry, (seq, given_up.order));
+        piece.given_up.push(given_up);
+        if piece.given_up.len() as u64 == AT_ONCE {
+            record(step, &mut piece)?;
+        }
+    }
+    piece.end = away.end;
+    record(step, &mut piece)?;
+    let link = Anew { no: away.no, again, why: away.why, cursor, gap };
+    link.refold(step, concerned)?;
+    Ok(link.again.into_values().map(|(_, order)| order).collect())
+}
+
+/// Records what was gathered, and goes on with nothing.
+fn record(step: &mut Step<'_>, piece: &mut SetAside) -> Result<(), Refusal> {
+    let nothing = piece.range.0 > piece.range.1 && piece.given_up.is_empty() && piece.end.is_none();
+    if !nothing {
+        step.record(&Record::SetAside(Box::new(piece.clone())), None)?;
+    }
+    piece.range = (1, 0);
+    (piece.threads, piece.files, piece.given_up) = (Vec::new(), Vec::new(), Vec::new());
+    Ok(())
+}
+
+/// Takes the effect from more of the messages that the partner has disowned, a bounded part of them. `true` while there
+/// are more, and nothing new of the partner may be taken.
+pub(super) fn disown_more(step: &mut Step<'_>, no: LinkNo, partner: &str) -> Result<bool, Refusal> {
+    let Some((first, last)) = find::stream(step, no)?.disowning else { return Ok(false) };
+    let mut end = first;
+    let (mut known, mut events) = (BTreeSet::new(), 0);
+    for seq in first..=last.min(first.saturating_add(DISOWNED - 1)) {
+        if let Some(delegation) = event_of(step, no, seq)?
+            && known.insert(delegation)
+        {
+            events += count_events(step, delegation)?;
+            if events > DISOWNED_EVENTS && seq > first {
+                break;
+            }
+        }
+        end = seq;
+    }
+    let words = format!("{partner} has disowned this: somebody else had its key. It has no effect.");
+    let why = refused("disowned", &words);
+    let away = Away { no, ours: false, range: (first, end), given_up: None, end: None, why, left: None };
+    set_aside(step, away)?;
+    Ok(end < last)
+}
+
+/// The delegation to whose fold a message of the partner belongs.
+fn event_of(step: &Step<'_>, no: LinkNo, seq: u64) -> Result<Option<DelegationNo>, Refusal> {
+    let row = received(step, no, seq)?;
+    if row.refused.is_some() || row.aside.is_some() {
+        return Ok(None);
+    }
+    let message = message(step, row.entry)?;
+    Ok(message.local.delegation.filter(|_| message.event.is_some()))
+}
+
+fn count_events(step: &Step<'_>, delegation: DelegationNo) -> Result<usize, Refusal> {
+    let mut count = 0;
+    step.rows().scan(DELEGATION_EVENTS, &delegation, None, Direction::Forward, &mut |_, _| {
+        count += 1;
+        Ok(if count > DISOWNED_EVENTS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(count)
+}
+
+/// The partner's stream is cut: what our own events had seen behind that, or what receipts told of them there, settles
+/// nothing any more.
+pub(super) fn cut_theirs(step: &Step<'_>, no: LinkNo, cut: u64) -> Result<Left, Refusal> {
+    let stream = find::stream(step, no)?;
+    let mut known = 0;
+    let mut receipts = Vec::new();
+    step.rows().scan(RECEIPTS, &no, None, Direction::Forward, &mut |(_, upto), at| {
+        receipts.push((upto, at));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for (upto, at) in receipts.into_iter().rev() {
+        if taken(step, at)?.length <= cut {
+            known = upto;
+            break;
+        }
+    }
     let mut concerned = BTreeSet::new();
-    for seq in away.range.0..=away.range.1 {
-        if away.ours {
-            concerned.extend(sent(step, away.no, seq)?.event);
-        } else {
-            theirs(step, seq, &mut aside, &mut concerned)?;
+    for seq in (1..=stream.out_length).rev() {
+        let row = sent(step, no, seq)?;
+        if seq <= known && numbered(step, &row)?.1 <= cut {
+            break;
         }
+        concerned.extend(row.event);
     }
-    if let Some(first) = away.given_up {
-        let last = find::stream(step, away.no)?.out_length;
-        for seq in first..=last {
-            let given_up = give_up(step, away.no, seq)?;
-            concerned.extend(given_up.row.event);
-            aside.given_up.push(given_up);
+    Ok(Left { cursor: cut, gap: None, concerned })
+}
+
+/// Our own stream is cut, and goes on with what the partner holds: its events that may have seen that wait for it.
+pub(super) fn cut_ours(step: &Step<'_>, no: LinkNo, cut: u64) -> Result<Left, Refusal> {
+    let stream = find::stream(step, no)?;
+    let seen = if cut == 0 { 0 } else { numbered(step, &sent(step, no, cut)?)?.1 };
+    let mut concerned = BTreeSet::new();
+    for seq in (1..=stream.in_length).rev() {
+        let message = message(step, received(step, no, seq)?.entry)?;
+        if seq <= seen && message.seen <= cut {
+            break;
         }
+        concerned.extend(message.local.delegation.filter(|_| message.event.is_some()));
     }
-    let again: BTreeMap<EntryRef, (u64, Order)> =
-        aside.given_up.iter().map(|given_up| (given_up.row.entry, (given_up.seq, given_up.order))).collect();
-    step.record(&Record::SetAside(Box::new(aside)), None)?;
-    for delegation in concerned {
-        refold(step, away.no, delegation, &again, &away.why)?;
-    }
-    Ok(again.into_values().map(|(_, order)| order).collect())
+    Ok(Left { cursor: stream.in_length, gap: Some(Gap { own: cut, seen }), concerned })
 }
 
 /// Receipts that cover our messages behind `upto` bind nobody: their answers are open again.
@@ -81,39 +209,27 @@ pub(super) fn void_receipts(
     upto: u64,
     why: &Refused,
 ) -> Result<(), Refusal> {
-    let acked = find::stream(step, no)?.acked;
+    let stream = find::stream(step, no)?;
     step.record(&Record::ReceiptsVoid { no, upto, at: step.now }, None)?;
     let mut concerned = BTreeSet::new();
-    for seq in upto + 1..=acked {
+    for seq in upto + 1..=stream.acked {
         concerned.extend(sent(step, no, seq)?.event);
     }
-    for delegation in concerned {
-        refold(step, no, delegation, &BTreeMap::new(), why)?;
-    }
-    Ok(())
+    let (again, cursor) = (BTreeMap::new(), stream.in_length);
+    Anew { no, again, why: why.clone(), cursor, gap: None }.refold(step, concerned)
 }
 
-/// What a message of the partner has brought about, beside the fold.
-fn theirs(
-    step: &Step<'_>,
-    seq: u64,
-    aside: &mut SetAside,
-    concerned: &mut BTreeSet<DelegationNo>,
-) -> Result<(), Refusal> {
+/// What a message of the partner has brought about, beside the fold; and the delegation whose fold it belongs to.
+fn theirs(step: &Step<'_>, seq: u64, aside: &mut SetAside) -> Result<Option<DelegationNo>, Refusal> {
     let row = received(step, aside.no, seq)?;
     if row.refused.is_some() || row.aside.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    let Record::Received(message) = step.read(row.entry)? else {
-        return Err(find::broken("a received message that is another record"));
-    };
+    let message = message(step, row.entry)?;
     let shown: Option<(TicketNumber, EntryRef)> = message.local.ticket.map(|ticket| (ticket, row.entry));
     aside.threads.extend(shown);
     aside.files.extend(message.local.file);
-    if message.event.is_some() {
-        concerned.extend(message.local.delegation);
-    }
-    Ok(())
+    Ok(message.local.delegation.filter(|_| message.event.is_some()))
 }
 
 /// The item of a message of ours, as it waits again.
@@ -133,52 +249,44 @@ fn give_up(step: &Step<'_>, no: LinkNo, seq: u64) -> Result<GivenUp, Refusal> {
     Ok(GivenUp { seq, order: row.order, row: waiting })
 }
 
-/// Folds a delegation from what the journal holds of it, but for what was set aside.
-fn refold(
-    step: &mut Step<'_>,
+/// Delegations of one link that get another past.
+struct Anew {
     no: LinkNo,
-    delegation: DelegationNo,
-    again: &BTreeMap<EntryRef, (u64, Order)>,
-    why: &Refused,
-) -> Result<(), Refusal> {
-    let row = find::delegation(step, delegation)?;
-    let stream = find::stream(step, no)?;
-    let numbers = numbers(step, no, delegation)?;
-    let mut anew = Refolded {
-        delegation,
-        events: Vec::new(),
-        aside: Vec::new(),
-        given_up: Vec::new(),
-        version: 1,
-        why: why.clone(),
-        cursor: stream.in_length,
-    };
-    let past = Past { no, ours: row.case.role(), acked: stream.acked, numbers: &numbers, again };
-    for ((_, entry), shown) in step.rows().list(DELEGATION_EVENTS, &delegation, usize::MAX)? {
-        match past.event(step, entry, shown.by)? {
-            Found::Counts(open, words) => {
-                if let (Event::Update { version, .. }, Place::Numbered(_)) = (open.event, open.place) {
-                    anew.version = anew.version.max(version);
-                }
-                anew.events.push(Counted { open, words, entry });
-            }
-            Found::Aside(author, place) => anew.aside.push((author, place, entry)),
-            Found::Elsewhere => {}
-        }
-        anew.given_up.extend(again.get(&entry));
-    }
-    step.record(&Record::Refolded(Box::new(anew)), None).map(drop)
+    /// Own messages that wait again, by the record with the item.
+    again: BTreeMap<EntryRef, (u64, Order)>,
+    why: Refused,
+    cursor: u64,
+    gap: Option<Gap>,
 }
 
-/// Our numbered messages of a delegation's fold, by the record with the item.
+impl Anew {
+    /// Folds each from what the journal holds of it, but for what was set aside.
+    fn refold(&self, step: &mut Step<'_>, concerned: BTreeSet<DelegationNo>) -> Result<(), Refusal> {
+        if concerned.is_empty() {
+            return Ok(());
+        }
+        let stream = find::stream(step, self.no)?;
+        let numbers = numbers(step, self.no, &concerned)?;
+        let mut answers = Answers { no: self.no, acked: stream.acked, known: BTreeMap::new() };
+        for delegation in concerned {
+            let past =
+                Past { anew: self, ours: find::delegation(step, delegation)?.case.role(), numbers: &numbers };
+            let refolded = past.refolded(step, delegation, &mut answers)?;
+            step.record(&Record::Refolded(Box::new(refolded)), None)?;
+        }
+        Ok(())
+    }
+}
+
+/// Our numbered messages of the folds of these delegations, by the record with the item.
 fn numbers(
     step: &Step<'_>,
     no: LinkNo,
-    delegation: DelegationNo,
+    concerned: &BTreeSet<DelegationNo>,
 ) -> Result<BTreeMap<EntryRef, (u64, SentRow)>, Refusal> {
     let mut found = BTreeMap::new();
     step.rows().scan(SENT, &no, None, Direction::Forward, &mut |(_, seq), row| {
-        if row.event == Some(delegation) {
+        if row.event.is_some_and(|delegation| concerned.contains(&delegation)) {
             found.insert(row.item, (seq, row));
         }
         Ok(ControlFlow::Continue(()))
@@ -188,11 +296,9 @@ fn numbers(
 
 /// What is known of one delegation's past.
 struct Past<'a> {
-    no: LinkNo,
+    anew: &'a Anew,
     ours: Role,
-    acked: u64,
     numbers: &'a BTreeMap<EntryRef, (u64, SentRow)>,
-    again: &'a BTreeMap<EntryRef, (u64, Order)>,
 }
 
 /// What has become of an event.
@@ -206,16 +312,53 @@ enum Found {
 }
 
 impl Past<'_> {
-    fn event(&self, step: &Step<'_>, entry: EntryRef, by: Role) -> Result<Found, Refusal> {
-        if by == self.ours { self.own(step, entry) } else { self.partners(step, entry) }
+    fn refolded(
+        &self,
+        step: &Step<'_>,
+        delegation: DelegationNo,
+        answers: &mut Answers,
+    ) -> Result<Refolded, Refusal> {
+        let mut anew = Refolded {
+            delegation,
+            events: Vec::new(),
+            aside: Vec::new(),
+            given_up: Vec::new(),
+            version: 1,
+            why: self.anew.why.clone(),
+            cursor: self.anew.cursor,
+            gap: self.anew.gap,
+        };
+        for ((_, entry), shown) in step.rows().list(DELEGATION_EVENTS, &delegation, usize::MAX)? {
+            match self.event(step, entry, shown.by, answers)? {
+                Found::Counts(open, words) => {
+                    if let (Event::Update { version, .. }, Place::Numbered(_)) = (open.event, open.place) {
+                        anew.version = anew.version.max(version);
+                    }
+                    anew.events.push(Counted { open, words, entry });
+                }
+                Found::Aside(author, place) => anew.aside.push((author, place, entry)),
+                Found::Elsewhere => {}
+            }
+            anew.given_up.extend(self.anew.again.get(&entry));
+        }
+        keep_last_words(&mut anew.events);
+        Ok(anew)
+    }
+
+    fn event(
+        &self,
+        step: &Step<'_>,
+        entry: EntryRef,
+        by: Role,
+        answers: &mut Answers,
+    ) -> Result<Found, Refusal> {
+        if by == self.ours { self.own(step, entry, answers) } else { self.partners(step, entry) }
     }
 
     fn partners(&self, step: &Step<'_>, entry: EntryRef) -> Result<Found, Refusal> {
-        let Record::Received(message) = step.read(entry)? else {
-            return Err(find::broken("an event of a partner that is another record"));
-        };
+        let message = message(step, entry)?;
         let (author, place) = (self.ours.other(), Place::Numbered(message.seq));
-        let row = step.rows().get(RECEIVED, &(self.no, message.seq))?;
+        let row = step.rows().get(RECEIVED, &(self.anew.no, message.seq))?;
         if row.is_none_or(|row| row.entry != entry || row.aside.is_some()) {
             return Ok(Found::Aside(author, place));
         }
@@ -225,14 +368,14 @@ impl Past<'_> {
         Ok(Found::Counts(open, said.1))
     }
 
-    fn own(&self, step: &Step<'_>, entry: EntryRef) -> Result<Found, Refusal> {
+    fn own(&self, step: &Step<'_>, entry: EntryRef, answers: &mut Answers) -> Result<Found, Refusal> {
         let made = item(step, entry)?;
         let author = self.ours;
-        if let Some((_, order)) = self.again.get(&entry) {
+        if let Some((_, order)) = self.anew.again.get(&entry) {
             let Some(said) = made.event else { return Ok(Found::Elsewhere) };
             let (place, answer) = (Place::Waiting(order.0), Answer::Unknown);
-            let seen = find::stream(step, self.no)?.in_length;
-            let open = OpenEvent { author, place, seen, event: said.0, answer, receipt_length: None };
+            let (event, seen) = (said.0, self.anew.cursor);
+            let open = OpenEvent { author, place, seen, event, answer, receipt_length: None };
             return Ok(Found::Counts(open, said.1));
         }
         let Some((seq, sent)) = self.numbers.get(&entry) else { return Ok(Found::Elsewhere) };
@@ -240,34 +383,82 @@ impl Past<'_> {
         if sent.aside.is_some() {
             return Ok(Found::Aside(author, place));
         }
-        let Record::Numbered { signed, seen, .. } = step.read(sent.signed)? else {
-            return Err(find::broken("a sent message that is another record"));
-        };
+        let (signed, seen) = numbered(step, sent)?;
         let Some((event, words)) = own_event(step, entry, made, &signed)? else {
             return Ok(Found::Elsewhere);
         };
-        let (answer, receipt_length) = self.answer(step, *seq)?;
+        let (answer, receipt_length) = answers.of(step, *seq)?;
         Ok(Found::Counts(OpenEvent { author, place, seen, event, answer, receipt_length }, words))
     }
+}
 
+/// Of the words that both sides have, each side's last ones stand: the others need no room.
+fn keep_last_words(events: &mut [Counted]) {
+    for author in [Role::Principal, Role::Contractor] {
+        let stand = |event: &Counted| {
+            event.words.is_some() && event.open.author == author && event.open.answer == Answer::Applied
+        };
+        let last = events.iter().filter(|event| stand(event)).map(|event| event.open.place).max();
+        for event in events.iter_mut().filter(|event| stand(event) && Some(event.open.place) != last) {
+            event.words = None;
+        }
+    }
+}
+
+/// What receipts of the partner say of our messages; each is read once.
+struct Answers {
+    no: LinkNo,
+    acked: u64,
+    /// By the last number that each covers: the length it names, and what it says has no effect.
+    known: BTreeMap<u64, (u64, BTreeSet<u64>)>,
+}
+
+impl Answers {
     /// What the first receipt that covers our message says of it.
-    fn answer(&self, step: &Step<'_>, seq: u64) -> Result<(Answer, Option<u64>), Refusal> {
+    fn of(&mut self, step: &Step<'_>, seq: u64) -> Result<(Answer, Option<u64>), Refusal> {
         if seq > self.acked {
             return Ok((Answer::Unknown, None));
         }
         let mut first = None;
         let from = (self.no, seq);
-        step.rows().scan(RECEIPTS, &self.no, Some(&from), Direction::Forward, &mut |_, at| {
-            first = Some(at);
+        step.rows().scan(RECEIPTS, &self.no, Some(&from), Direction::Forward, &mut |(_, upto), at| {
+            first = Some((upto, at));
             Ok(ControlFlow::Break(()))
         })?;
-        let Some(at) = first else { return Ok((Answer::Unknown, None)) };
-        let Record::ReceiptTaken { receipt, .. } = step.read(at)? else {
-            return Err(find::broken("a receipt that is another record"));
+        let Some((upto, at)) = first else { return Ok((Answer::Unknown, None)) };
+        let (length, refused) = match self.known.entry(upto) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let receipt = taken(step, at)?;
+                let refused = receipt.outcomes.iter().map(|outcome| outcome.0).collect();
+                unknown.insert((receipt.length, refused))
+            }
         };
-        let receipt = read_receipt(&receipt).ok_or_else(|| find::broken("a receipt that was taken"))?;
-        let answer = if receipt.outcome(seq).is_some() { Answer::Refused } else { Answer::Applied };
-        Ok((answer, Some(receipt.length)))
+        let answer = if refused.contains(&seq) { Answer::Refused } else { Answer::Applied };
+        Ok((answer, Some(*length)))
+    }
+}
+
+/// A receipt of the partner.
+fn taken(step: &Step<'_>, at: EntryRef) -> Result<Receipt, Refusal> {
+    let Record::ReceiptTaken { receipt, .. } = step.read(at)? else {
+        return Err(find::broken("a receipt that is another record"));
+    };
+    read_receipt(&receipt).ok_or_else(|| find::broken("a receipt that was taken"))
+}
+
+/// A signed message of ours, and what it had seen.
+fn numbered(step: &Step<'_>, sent: &SentRow) -> Result<(ByteBuf, u64), Refusal> {
+    match step.read(sent.signed)? {
+        Record::Numbered { signed, seen, .. } => Ok((signed, seen)),
+        _ => Err(find::broken("a sent message that is another record")),
+    }
+}
+
+fn message(step: &Step<'_>, at: EntryRef) -> Result<Received, Refusal> {
+    match step.read(at)? {
+        Record::Received(message) => Ok(message),
+        _ => Err(find::broken("a received message that is another record")),
     }
 }
 

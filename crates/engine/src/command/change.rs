@@ -294,7 +294,7 @@ pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Kno
     let end = Cut(stays, session::sent_hash(step, no, link, stays)?);
     let why = disowned_here();
     let range = (place + 1, shared);
-    let away = Away { no, ours: true, range, given_up, end: Some(end), why: why.clone() };
+    let away = Away { no, ours: true, range, given_up, end: Some(end), why: why.clone(), left: None };
     let doubtful = orders_above(step, no, change.most, stream.out_length)?;
     let again = set_aside(step, away)?;
     let mut dropped = 0;
@@ -345,7 +345,7 @@ pub(super) fn fetched(
     range: (u64, u64),
 ) -> Result<(), Refusal> {
     let why = disowned_here();
-    set_aside(step, Away { no, ours: true, range, given_up: None, end: None, why })?;
+    set_aside(step, Away { no, ours: true, range, given_up: None, end: None, why, left: None })?;
     told_of(step, no, link, range, 0)
 }
 
@@ -366,6 +366,7 @@ pub(super) fn heard(
     link: &LinkRow,
     hello: &Hello,
 ) -> Result<Result<bool, Code>, Refusal> {
+    aside::disown_more(step, no, link.partner_name.as_str())?;
     let stream = find::stream(step, no)?;
     let beginning = Cut(0, link.link.into());
     match (stream.in_change, hello.change) {
@@ -409,17 +410,13 @@ fn take_place(
         let words = format!("{} has changed its signing key.", link.partner_name);
         return note(step, no, "key-changed", &words, Vec::new());
     }
-    let why = refused(
-        "disowned",
-        &format!("{} has disowned this: somebody else had its key. It has no effect.", link.partner_name),
-    );
     let mut lines = Vec::new();
     for seq in (range.0..=range.1).take(LINES) {
         if let Record::Received(message) = step.read(aside::received(step, no, seq)?.entry)? {
             lines.extend(line(seq, &message.signed));
         }
     }
-    set_aside(step, Away { no, ours: false, range, given_up: None, end: None, why })?;
+    aside::disown_more(step, no, link.partner_name.as_str())?;
     let words = format!(
         "{} has changed its signing key and disowned {} messages that were signed with the old one. They are kept and have no \
          effect; ask its operator before you act on them.",
@@ -471,19 +468,7 @@ fn void_foreign_receipts(
     if stream.in_change.is_none() || welcome.length >= stream.acked {
         return Ok(());
     }
-    let mut next = None;
-    let from = (no, welcome.length + 1);
-    step.rows().scan(RECEIPTS, &no, Some(&from), Direction::Forward, &mut |_, at| {
-        next = Some(at);
-        Ok(std::ops::ControlFlow::Break(()))
-    })?;
-    let Some(at) = next else { return Ok(()) };
-    let Record::ReceiptTaken { receipt, .. } = step.read(at)? else {
-        return Err(find::broken("a receipt that is another record"));
-    };
-    let signer = Sign1::parse(&receipt).map_err(|_| find::broken("a receipt that was taken"))?.key_id();
-    let keys = find::descriptor(step, link.descriptor)?;
-    if signer == keys.keys().current().id() {
+    if given_by_newest(step, no, link, welcome.length)? {
         return Ok(());
     }
     let why =
@@ -495,6 +480,28 @@ fn void_foreign_receipts(
         link.partner_name
     );
     note(step, no, "receipts-void", &words, Vec::new())
+}
+
+/// Whether the newest key of the partner signed a receipt that covers more than this, or none is there: then it is no
+/// thief who said so.
+fn given_by_newest(step: &Step<'_>, no: LinkNo, link: &LinkRow, length: u64) -> Result<bool, Refusal> {
+    let newest = find::key_log(step, link)?.current().id();
+    let mut behind = Vec::new();
+    step.rows().scan(RECEIPTS, &no, Some(&(no, length + 1)), Direction::Forward, &mut |_, at| {
+        behind.push(at);
+        Ok(std::ops::ControlFlow::Continue(()))
+    })?;
+    // The newest ones cover most.
+    for at in behind.iter().rev() {
+        let Record::ReceiptTaken { receipt, .. } = step.read(*at)? else {
+            return Err(find::broken("a receipt that is another record"));
+        };
+        let parsed = Sign1::parse(&receipt).map_err(|_| find::broken("a receipt that was taken"))?;
+        if parsed.key_id() == newest {
+            return Ok(true);
+        }
+    }
+    Ok(behind.is_empty())
 }
 
 /// Keeps a hello that contradicts what is known of the author's keys, and pauses the link.

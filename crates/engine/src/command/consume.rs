@@ -111,6 +111,12 @@ pub(super) fn consume(
     }
 }
 
+/// What comes of a message whose event stands before what is settled: it has no effect.
+pub(super) fn out_of_order(refusal: &delegation::Refusal) -> Consumed {
+    let code = OutcomeCode::ActionNotAllowed;
+    Consumed { refused: Some((false, refused(code.as_str(), &refusal.to_string()))), ..Consumed::default() }
+}
+
 fn decide(
     step: &Step<'_>,
     context: &Context<'_>,
@@ -219,6 +225,8 @@ fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body
     let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
     row.case.check_peer(&said.event)?;
     find::has_room(&row)?;
+    // A partner whose stream was cut or that denies what it had said may number an event before what is settled.
+    row.case.clone().take(message.head.seq, message.head.seen, said.clone())?;
     let event = Some(FoldEvent(said.event, said.words));
     Ok(Consumed { local: local(delegation, row.ticket, None), event, ..Consumed::default() })
 }

@@ -1,5 +1,6 @@
 //! Consuming a partner's messages, in order, and giving the receipt. proto-spec, sections 5.4 and 8.1.
 
+use deskwire_machine::delegation;
 use deskwire_proto::batch::BatchHead;
 use deskwire_proto::code::Code;
 use deskwire_proto::descriptor::Descriptor;
@@ -15,8 +16,8 @@ use deskwire_store::record::{Received, Record};
 use deskwire_store::row::{LinkRow, LinkState, Pause, ReceivedRow, StreamRow};
 use deskwire_store::table::{LEFT_RECEIVED, RECEIVED, RETIRED, Rows};
 
-use super::consume::{Consumed, Context, consume, seen};
-use super::{change, find, key, recover};
+use super::consume::{self, Consumed, Context, consume, seen};
+use super::{aside, change, find, key, recover};
 use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
 use crate::{Command, Refusal, Step, quota};
@@ -65,6 +66,11 @@ impl Command for Deliver {
         }
         if let Err(code) = session(step, no, &self.head, &stream)? {
             return Ok(Delivered::Refused(code));
+        }
+        if stream.disowning.is_some() {
+            // What the partner has disowned loses its effect before anything new of it takes any.
+            aside::disown_more(step, no, link.partner_name.as_str())?;
+            return Ok(Delivered::Refused(Code::Busy));
         }
         if news.is_some() {
             quota::has_room(step)?;
@@ -266,11 +272,24 @@ fn left(
         if row.hash == message.hash
             && let Record::Received(before) = step.read(row.entry)?
         {
-            let (refused, local, event) = (before.refused, before.local, before.event);
-            return Ok(Some((before.at, Consumed { refused, local, event, ..Consumed::default() })));
+            let consumed = match joins(step, &before)? {
+                Ok(()) => {
+                    let (refused, local, event) = (before.refused, before.local, before.event);
+                    Consumed { refused, local, event, ..Consumed::default() }
+                }
+                Err(refusal) => consume::out_of_order(&refusal),
+            };
+            return Ok(Some((before.at, consumed)));
         }
     }
     Ok(None)
+}
+
+/// Whether what a message of a left branch said to a fold fits there once more.
+fn joins(step: &Step<'_>, before: &Received) -> Result<Result<(), delegation::Refusal>, Refusal> {
+    let (Some(delegation), Some(event)) = (before.local.delegation, &before.event) else { return Ok(Ok(())) };
+    let mut case = find::delegation(step, delegation)?.case;
+    Ok(case.take(before.seq, before.seen, event.clone().into()).map(drop))
 }
 
 /// A message that is held already is taken again; another one under its number is a fork.

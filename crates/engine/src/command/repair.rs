@@ -9,7 +9,7 @@ use deskwire_store::record::Record;
 use deskwire_store::row::{LinkRow, LinkState, Pause, StreamRow};
 use deskwire_store::table::{RECEIVED, Rows};
 
-use super::aside::{Away, set_aside};
+use super::aside::{self, Away, set_aside};
 use super::{find, session};
 use crate::port::Effect;
 use crate::{Command, Fault, Refusal, Step, refused};
@@ -47,6 +47,7 @@ impl Command for Repair {
             (Branch::Theirs, Fork::Partners) => Some(partners_cut(step, no, &link, &stream)?),
         };
         let ours = fork == Fork::Own;
+        while aside::disown_more(step, no, link.partner_name.as_str())? {}
         let left = match cut {
             Some((cut, _)) => leave(step, no, &link, ours, &stream, cut)?,
             None => 0,
@@ -142,7 +143,7 @@ fn theirs(step: &Step<'_>, no: LinkNo, link: &LinkRow, seq: u64) -> Result<(Hash
     }
 }
 
-/// Sets aside what lies behind the cut; how many messages that are.
+/// Sets aside what lies behind the cut, and opens again what was settled by it; how many messages that are.
 fn leave(
     step: &mut Step<'_>,
     no: LinkNo,
@@ -152,16 +153,15 @@ fn leave(
     cut: Cut,
 ) -> Result<u64, Refusal> {
     let end = if ours { stream.out_length } else { stream.in_length };
-    if cut.0 >= end {
-        return Ok(0);
-    }
+    let left = if ours { aside::cut_ours(step, no, cut.0)? } else { aside::cut_theirs(step, no, cut.0)? };
     let words = format!(
         "This was on the branch of the fork with {} that the operators have left. It is kept, without effect.",
         link.partner_name
     );
     let why = refused("branch-left", &words);
-    set_aside(step, Away { no, ours, range: (cut.0 + 1, end), given_up: None, end: None, why })?;
-    Ok(end - cut.0)
+    let range = (cut.0 + 1, end);
+    set_aside(step, Away { no, ours, range, given_up: None, end: None, why, left: Some(left) })?;
+    Ok(end.saturating_sub(cut.0))
 }
 
 fn words(link: &LinkRow, branch: Branch, fork: Fork, left: u64) -> String {

@@ -50,9 +50,26 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
             (row.out_length, row.out_head) = (end.0, end.1);
         }
         if aside.ours && aside.range.0 <= aside.range.1 {
-            row.out_aside.push(aside.range);
+            join(&mut row.out_aside, aside.range);
+        }
+        if !aside.ours {
+            row.disowning = row.disowning.and_then(|pending| rest(pending, aside.range));
         }
     })
+}
+
+/// Ranges that follow one another are one: their row is small however many pages brought them.
+fn join(ranges: &mut Vec<(u64, u64)>, new: (u64, u64)) {
+    match ranges.last_mut() {
+        Some(last) if new.0 >= last.0 && new.0 <= last.1.saturating_add(1) => last.1 = last.1.max(new.1),
+        Some(_) | None => ranges.push(new),
+    }
+}
+
+/// What is still to be disowned once this range is.
+fn rest((first, last): (u64, u64), done: (u64, u64)) -> Option<(u64, u64)> {
+    let first = if done.0 <= first { first.max(done.1.saturating_add(1)) } else { first };
+    (first <= last).then_some((first, last))
 }
 
 /// A delegation as it is without what was set aside.
@@ -78,7 +95,7 @@ pub(super) fn refolded(rows: &mut Overlay, anew: &Refolded) -> Result<()> {
         }
     }
     let events = anew.events.iter().map(|event| (event.open, event.words.clone())).collect();
-    let (case, changes) = row.case.refold(events, anew.cursor);
+    let (case, changes) = row.case.refold(events, anew.cursor, anew.gap);
     row.case = case;
     row.version = anew.version;
     store(rows, delegation, &row, &changes)
@@ -98,8 +115,11 @@ pub(super) fn partners_key_placed(
 ) -> Result<()> {
     stream::with(rows, no, |row| {
         row.in_change = Some(placed);
-        if placed.place.is_some_and(|place| place.0 < row.in_length) {
+        if let Some(place) = placed.place.filter(|place| place.0 < row.in_length) {
             row.in_seen = seen;
+            let first = place.0 + 1;
+            let first = row.disowning.map_or(first, |pending| pending.0.min(first));
+            row.disowning = Some((first, row.in_length));
             // What a thief was promised or promised binds nobody.
             row.promises.retain(|promise| promise.upto <= seen);
         }

@@ -8,8 +8,8 @@ use deskwire_store::row::{
     Audience, Author, DelegationEventRow, DelegationRow, Effect, Refused, Shared, ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
-    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, EVENT_PLACES, EventPlace, Rows, RowsMut, THREADS,
-    TICKET_DELEGATIONS,
+    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, EVENT_PLACES, EventPlace, Rows, RowsMut, STREAMS,
+    THREADS, TICKET_DELEGATIONS,
 };
 use deskwire_store::{EntryRef, Result};
 
@@ -188,6 +188,7 @@ pub(super) fn own_answered(
 ) -> Result<()> {
     let cursor = super::stream::cursor(rows, link)?;
     let mut row = need(rows, DELEGATIONS, &delegation)?;
+    close_gap(rows, &mut row)?;
     let answer = if refused.is_some() { Answer::Refused } else { Answer::Applied };
     let changes = row.case.answer(seq, answer, receipt_length, cursor);
     let place = (delegation, place_key(row.case.role(), Place::Numbered(seq)));
@@ -210,11 +211,22 @@ pub(super) fn theirs(
 ) -> Result<()> {
     let mut row = need(rows, DELEGATIONS, &event.delegation)?;
     row.version = newest(row.version, &event.said.event);
+    close_gap(rows, &mut row)?;
     let role = row.case.role().other();
     let changes =
         row.case.take(seq, seen, event.said.clone()).map_err(|_| contradiction("a partner's event"))?;
     show(rows, &event, (role, Place::Numbered(seq)), &row, Author::Partner(link))?;
     store(rows, event.delegation, &row, &changes)
+}
+
+/// Own events that were missing after a branch was left are here once their messages came back.
+fn close_gap(rows: &Overlay, row: &mut DelegationRow) -> Result<()> {
+    let Some(gap) = row.case.gap() else { return Ok(()) };
+    let stream = need(rows, STREAMS, &row.link)?;
+    if stream.recovery.is_none() && stream.out_length > gap.own {
+        row.case.close_gap();
+    }
+    Ok(())
 }
 
 fn newest(known: u64, event: &Event) -> u64 {

@@ -9,7 +9,9 @@ use deskwire_store::record::Received;
 use deskwire_store::row::{
     Audience, Author, DelegationRow, FileRow, FileState, ReceivedRow, ThreadKind, ThreadRow, TicketRow,
 };
-use deskwire_store::table::{BLOB_FILES, FETCHING, FILES, RECEIVED, RowsMut, THREADS, TICKETS};
+use deskwire_store::table::{
+    BLOB_FILES, DELEGATION_IDS, DELEGATIONS, FETCHING, FILES, RECEIVED, Rows, RowsMut, THREADS, TICKETS,
+};
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{self, Entering};
@@ -94,6 +96,14 @@ fn offer(
     let Ok(Facts::Offer(facts)) = Facts::decode(Kind::Offer, facts) else {
         return Err(contradiction("an offer"));
     };
+    let id = read_head(&message.signed).ok().and_then(|head| head.delegation);
+    let id = id.ok_or_else(|| contradiction("an offer without a delegation"))?;
+    if let Some(mut known) = rows.get(DELEGATIONS, &delegation)? {
+        // It stands on both branches of a fork: the ticket and what this desk said of it stay.
+        known.offer = at;
+        rows.put(DELEGATION_IDS, &(message.no, id), &delegation)?;
+        return rows.put(DELEGATIONS, &delegation, &known);
+    }
     let row = TicketRow {
         title,
         status: Code::new("new").expect("a code"),
@@ -107,10 +117,9 @@ fn offer(
     };
     rows.put(TICKETS, &ticket, &row)?;
     count(rows, |counters| counters.ticket = counters.ticket.max(ticket.0 + 1))?;
-    let id = read_head(&message.signed).ok().and_then(|head| head.delegation);
     let row = DelegationRow {
         link: message.no,
-        id: id.ok_or_else(|| contradiction("an offer without a delegation"))?,
+        id,
         ticket,
         offer: at,
         created: message.at,
@@ -131,6 +140,8 @@ fn announced(
         return Err(contradiction("an announced file"));
     };
     let item = read_head(&message.signed).map_err(|_| contradiction("a stored message"))?.item;
+    // It is here already if it was announced on both branches of a fork.
+    let here = rows.get(FILES, &file)?.is_some_and(|row| row.state == FileState::Here);
     let row = FileRow {
         ticket,
         item,
@@ -139,11 +150,13 @@ fn announced(
         chunks: facts.chunks,
         author: Author::Partner(message.no),
         entry: at,
-        state: FileState::Fetching,
+        state: if here { FileState::Here } else { FileState::Fetching },
         at: message.at,
     };
     rows.put(FILES, &file, &row)?;
     rows.put(BLOB_FILES, &(facts.blob, file), &())?;
-    rows.put(FETCHING, &(message.no, file), &())?;
+    if !here {
+        rows.put(FETCHING, &(message.no, file), &())?;
+    }
     count(rows, |counters| counters.file = counters.file.max(file.0 + 1))
 }

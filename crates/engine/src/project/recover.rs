@@ -343,7 +343,8 @@ fn release_ids(rows: &mut Overlay, no: LinkNo) -> Result<()> {
     for (key, delegation) in left {
         let case = need(rows, DELEGATIONS, &delegation)?.case;
         let partners = case.role() == Role::Contractor;
-        if partners && case.open().is_empty() && case.settled().state == State::Unoffered {
+        let nothing = case.open().iter().all(|open| open.author == case.role());
+        if partners && nothing && case.settled().state == State::Unoffered {
             rows.delete(DELEGATION_IDS, &key);
         }
     }

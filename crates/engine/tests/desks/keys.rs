@@ -627,3 +627,58 @@ fn the_highest_version_of_a_descriptor_is_known_from_the_journal_alone() {
     deskwire_engine::catch_up(&mut opened, &mut |_| {}).unwrap();
     assert_eq!(deskwire_engine::last_version(&opened).unwrap(), Some(higher));
 }
+
+#[test]
+fn a_receipt_of_the_newest_key_stands_also_when_an_older_one_is_below_it() {
+    let (mut shop, mut acme) = working();
+    let copy = shop.copy();
+    acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut shop = rotate(shop, 1);
+    acme.comment(1, "Nearly there.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    let acked = acme.stream().acked;
+    // Restored from before both; it holds less than what its own newest key has said.
+    let mut shop = shop.restore(&copy);
+    assert!(shop.stream().in_length + 1 < acked);
+    greet(&mut acme, &mut shop).unwrap();
+    assert_eq!(acme.stream().acked, acked);
+    assert!(!codes(&acme).contains(&"receipts-void".to_owned()));
+}
+
+#[test]
+fn many_disowned_messages_lose_their_effect_bit_by_bit_and_nothing_new_is_taken_before() {
+    const MANY: usize = 2_100;
+    let (mut shop, mut acme) = working();
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    for _ in 1..MANY {
+        thief.comment(1, "Pay here.", Audience::Thread).unwrap();
+    }
+    thief.act(1, Action::Recall(because("Not needed."))).unwrap();
+    carry(&mut thief, &mut acme);
+    shop.comment(1, "When do you come?", Audience::Thread).unwrap();
+    let mut shop = rotate(shop, 1);
+    // The first hello takes the place; its session brings nothing while messages of the thief still count.
+    while acme.stream().disowning.is_none() {
+        match greet(&mut shop, &mut acme) {
+            Ok(_) | Err(Code::SessionUnknown) => {}
+            Err(Code::RecoveryNeeded) => fetch(&mut shop, &mut acme),
+            Err(code) => panic!("{code}"),
+        }
+    }
+    let mut acme = same_after_rebuild(acme);
+    let opened = open(&mut shop, &mut acme);
+    let mut busy = 0;
+    let sent = next(&mut shop, opened, None).unwrap();
+    while deliver(&shop, &mut acme, &sent) == Ok(Delivered::Refused(Code::Busy)) {
+        busy += 1;
+    }
+    assert!(busy > 0);
+    assert_eq!(acme.stream().disowning, None);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(heard(&acme).1, MANY);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Accepted));
+    assert_eq!(shop.stream().out_aside.len(), 1, "one range, however many pages brought it");
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}

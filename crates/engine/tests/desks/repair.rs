@@ -155,3 +155,144 @@ fn a_clone_stops_both_sides_and_the_copy_that_stays_recovers_after_a_restart() {
     assert_eq!(acme.stream().in_length, length + 1);
     same_after_rebuild(shop);
 }
+
+/// Two copies of a principal's desk and its contractor. One copy has said `texts` comments and has had the resolution
+/// that answers them; the other has numbered a status and `others` comments over a session from before, which nobody has.
+fn torn(texts: usize, others: usize) -> (Desk, Desk, Desk) {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut twin = Desk::new("Shop", 1).restore(&shop.copy());
+    twin.now = shop.now;
+    let early = session(&mut twin, &mut acme);
+    let open = session(&mut shop, &mut acme);
+    for _ in 0..texts {
+        shop.comment(1, "on one branch", Audience::Thread).unwrap();
+    }
+    shop.act(1, Action::Status(None)).unwrap();
+    while let Some(sent) = batch(&mut shop, open, None) {
+        let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &sent) else { panic!("a receipt") };
+        crate::harness::take_receipt(&mut shop, &acme, &receipt).unwrap();
+    }
+    twin.act(1, Action::Status(None)).unwrap();
+    for _ in 0..others {
+        twin.comment(1, "on the other branch", Audience::Thread).unwrap();
+    }
+    batch(&mut twin, early, None).unwrap();
+    (shop, twin, acme)
+}
+
+/// Everything that either desk lacks is fetched and sent until both stand alike.
+fn together(one: &mut Desk, other: &mut Desk) {
+    for _ in 0..2 {
+        if hello(one, other) == Err(Code::RecoveryNeeded) {
+            fetch(one, other, deskwire_proto::limits::BATCH_BYTES);
+        }
+        send_again(other, one);
+        if hello(other, one) == Err(Code::RecoveryNeeded) {
+            fetch(other, one, deskwire_proto::limits::BATCH_BYTES);
+        }
+        send_again(one, other);
+    }
+    settle(one, other);
+}
+
+#[test]
+fn what_this_desk_said_after_the_branch_that_was_left_does_not_stop_the_other_branch() {
+    let (mut shop, mut twin, mut acme) = torn(4, 3);
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    pump(&mut acme, &mut shop);
+    let seen = acme.stream().in_length;
+    assert_eq!(acme.delegation(1).case.open(), [], "the resolution is settled behind the whole branch");
+    assert_eq!(hello(&mut twin, &mut acme), Err(Code::Fork));
+    twin.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
+    acme.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    twin.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
+    assert!(acme.stream().in_length + 1 < seen);
+    let mut acme = same_after_rebuild(acme);
+    together(&mut twin, &mut acme);
+    assert_eq!(shown(&acme, 1).0, State::Resolved);
+    // What it had seen of the branch that was left is counted on in the other one.
+    twin.comment(1, "and on", Audience::Thread).unwrap();
+    twin.act(1, Action::Confirm).unwrap();
+    settle(&mut twin, &mut acme);
+    assert_eq!(acme.stream().in_head, twin.stream().out_head);
+    assert_eq!(shown(&twin, 1), shown(&acme, 1));
+    assert_eq!(acme.delegation(1).case.settled(), twin.delegation(1).case.settled());
+    assert_eq!(shown(&acme, 1).0, State::Confirmed);
+    same_after_rebuild(twin);
+    same_after_rebuild(acme);
+}
+
+#[test]
+fn an_offer_on_both_branches_keeps_its_ticket_and_what_was_said_to_it() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let open = session(&mut shop, &mut acme);
+    let offer = batch(&mut shop, open, None).unwrap();
+    let mut twin = Desk::new("Shop", 1).restore(&shop.copy());
+    twin.now = shop.now;
+    let early = session(&mut twin, &mut acme);
+    shop.comment(1, "on one branch", Audience::Thread).unwrap();
+    let more = batch(&mut shop, open, Some(1)).unwrap();
+    assert_eq!(session_of_copy(&mut acme, &offer, &more, &shop), 2);
+    twin.comment(1, "on the other branch", Audience::Thread).unwrap();
+    batch(&mut twin, early, Some(1)).unwrap();
+    acme.act(1, Action::Accept).unwrap();
+    acme.run(deskwire_engine::command::ticket::SetStatus {
+        ticket: deskwire_store::local::TicketNumber(1),
+        status: deskwire_proto::text::Code::new("in-progress").unwrap(),
+        label: None,
+        by: crate::harness::person("Boris"),
+    })
+    .unwrap();
+    let before = acme.rows().get(deskwire_store::table::TICKETS, &deskwire_store::local::TicketNumber(1));
+    let before = before.unwrap().unwrap();
+    assert_eq!(hello(&mut twin, &mut acme), Err(Code::Fork));
+    twin.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
+    acme.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    twin.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
+    let cut = acme.stream().in_length;
+    assert_eq!(cut, 0, "the author has not shown a receipt for the offer");
+    together(&mut twin, &mut acme);
+    let after = acme.rows().get(deskwire_store::table::TICKETS, &deskwire_store::local::TicketNumber(1));
+    assert_eq!(after.unwrap().unwrap().status, before.status);
+    assert_eq!(acme.delegation(1).case.settled(), twin.delegation(1).case.settled());
+    assert_eq!(shown(&twin, 1), shown(&acme, 1));
+    same_after_rebuild(acme);
+}
+
+#[test]
+fn an_author_that_takes_the_readers_branch_puts_its_events_before_what_the_reader_said_to_them() {
+    let (shop, mut twin, mut acme) = torn(2, 6);
+    drop(shop);
+    // What the reader says has seen the branch of the other copy; this one takes it for its own.
+    acme.act(1, Action::Status(None)).unwrap();
+    pump(&mut acme, &mut twin);
+    assert!(twin.stream().in_seen > twin.stream().acked);
+    assert_eq!(hello(&mut twin, &mut acme), Err(Code::Fork));
+    twin.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    let mut twin = same_after_rebuild(twin);
+    together(&mut twin, &mut acme);
+    assert_eq!(twin.stream().out_head, acme.stream().in_head);
+    let placed = twin.rows().list(
+        deskwire_store::table::DELEGATION_EVENTS,
+        &deskwire_store::local::DelegationNo(1),
+        99,
+    );
+    let counted = placed
+        .unwrap()
+        .into_iter()
+        .filter(|(_, row)| matches!(row.effect, deskwire_store::row::Effect::Fate { .. }));
+    assert_eq!(counted.count(), 4, "offer, acceptance, and the two statuses");
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    settle(&mut acme, &mut twin);
+    assert_eq!(shown(&twin, 1), shown(&acme, 1));
+    assert_eq!(acme.delegation(1).case.settled(), twin.delegation(1).case.settled());
+    same_after_rebuild(twin);
+    same_after_rebuild(acme);
+}

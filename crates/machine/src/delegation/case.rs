@@ -33,6 +33,19 @@ pub struct Case {
     /// In order: the numbered ones by the order rule, then our waiting ones.
     open: Vec<OpenEvent>,
     words: Book,
+    /// Own numbered events may be missing that stand before some of the peer's.
+    #[serde(default)]
+    gap: Option<Gap>,
+}
+
+/// Own numbered events that are missing, because a branch of a fork was left: until they are here, what the peer said
+/// later than they were said does not settle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Gap {
+    /// The last own number before the gap.
+    pub own: u64,
+    /// `seen` of that message.
+    pub seen: u64,
 }
 
 /// A waiting item that got its number.
@@ -57,6 +70,7 @@ impl Case {
             version: 0,
             open: Vec::new(),
             words: Book::default(),
+            gap: None,
         }
     }
 
@@ -73,6 +87,11 @@ impl Case {
     /// The open events in their order.
     pub fn open(&self) -> &[OpenEvent] {
         &self.open
+    }
+
+    /// The own events that may be missing.
+    pub const fn gap(&self) -> Option<Gap> {
+        self.gap
     }
 
     /// The words of one side: its ticket id, status and label. Ours as we said them last.
@@ -181,6 +200,7 @@ impl Case {
         judge_own(&self.numbered(), self.ours, item.seen, &event)?;
         let mut before = self.before();
         before.renumber(self.ours, local, seq);
+        self.gap = None;
         self.open.remove(at);
         self.insert_own(unanswered(self.ours, Place::Numbered(seq), seen, event));
         self.words.number(local, seq);
@@ -284,12 +304,24 @@ impl Case {
         self.finish(before, cursor)
     }
 
+    /// All own events up to the newest number are here. The next operation settles what had to wait for them.
+    pub const fn close_gap(&mut self) {
+        self.gap = None;
+    }
+
     /// The same case with another past: `events` are all its numbered events that have effect, in any order, each with
     /// its words, and own events whose number was given up, which wait again. For when some of them were disowned or
-    /// set aside by a repair. What waits stays. The changes tell the fate of every event.
+    /// set aside by a repair. What waits stays. The changes tell the fate of every event. With `gap`, or where there is
+    /// one already, own events are still to come back.
     #[must_use]
-    pub fn refold(&self, events: Vec<(OpenEvent, Option<Words>)>, cursor: u64) -> (Self, Changes) {
+    pub fn refold(
+        &self,
+        events: Vec<(OpenEvent, Option<Words>)>,
+        cursor: u64,
+        gap: Option<Gap>,
+    ) -> (Self, Changes) {
         let mut case = Self::new(self.ours);
+        case.gap = gap.or(self.gap);
         let mut events = events;
         events.sort_by_key(|(open, _)| open.place);
         case.words.keep_waiting(&self.words);
@@ -336,7 +368,9 @@ impl Case {
             }
             // After a restore our own events may be here before those they have seen.
             (Role::Contractor, Role::Contractor) => open.seen <= cursor,
-            (Role::Principal, Role::Contractor) | (Role::Contractor, Role::Principal) => true,
+            // An own event that is missing may stand before it.
+            (Role::Principal, Role::Contractor) => self.gap.is_none_or(|gap| open.seen <= gap.own),
+            (Role::Contractor, Role::Principal) => self.gap.is_none_or(|gap| seq <= gap.seen),
         }
     }
 

@@ -14,7 +14,7 @@ mod table;
 mod view;
 mod words;
 
-pub use case::{Case, Numbered, OPEN_MAX};
+pub use case::{Case, Gap, Numbered, OPEN_MAX};
 pub use changes::{Change, Changes};
 pub use event::{Event, EventKind, Field, Fields, Progress};
 pub use fold::{DISPUTED_SHOWN, Fate, Memory, Proposal, Question, Versions};

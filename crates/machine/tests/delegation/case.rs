@@ -370,7 +370,7 @@ fn a_disowned_past_is_folded_out() {
         (open(Contractor, 1, 1, ACCEPT), Some(words("K-7"))),
         (open(Principal, 1, 0, OFFER), Some(words("ACME-1"))),
     ];
-    let (case, changes) = case.refold(kept, 2);
+    let (case, changes) = case.refold(kept, 2, None);
     assert_eq!(changes.events.iter().filter(|change| change.settled).count(), 2, "each is told once more");
     assert_eq!((case.settled().state, case.open().len()), (State::Accepted, 1));
     assert_eq!((case.words(Principal), case.words(Contractor)), (&words("ACME-2"), &words("K-7")));

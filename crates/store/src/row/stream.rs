@@ -90,6 +90,9 @@ pub struct StreamRow {
     /// How far the partner is known to hold receipts of ours, hence to have the same stream.
     #[serde(default)]
     pub agreed: u64,
+    /// The partner's messages that it has disowned and that still have their effect, by first and last number.
+    #[serde(default)]
+    pub disowning: Option<(u64, u64)>,
 }
 
 /// A change of key takes effect at a place of a stream. proto-spec, section 5.8.
@@ -140,6 +143,7 @@ impl StreamRow {
             in_returned: false,
             in_left: 0,
             agreed: 0,
+            disowning: None,
         }
     }
 
