@@ -341,3 +341,6 @@ fn open(folder: &Folder) -> Result<Offline, StartError> {
         error => error.into(),
     })
 }
+
+#[cfg(test)]
+mod tests;
