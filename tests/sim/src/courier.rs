@@ -522,6 +522,7 @@ impl World {
                     ));
                 }
                 let local = Timestamp(world.desks[desk].clock.at(world.now));
+                world.courier(desk, link).begun = None;
                 world.pause_until(desk, link, next, next.since(local).clamp(1_000, LONGEST));
             }
             Ok(None) => {

@@ -179,6 +179,7 @@ impl Courier {
                 }
                 // Never at once, whatever the clock does.
                 let left = Duration::from_millis(next.since(self.shared.engine.now()).max(1_000));
+                self.begun = Begun::default();
                 Wait::For(self.begun.left(next, left, Instant::now()))
             }
             Ok(None) => {
