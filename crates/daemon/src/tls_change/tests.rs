@@ -28,7 +28,8 @@ fn desk() -> (tempfile::TempDir, Folder, Config) {
 /// What a start would say: the TLS keys, the one in use first.
 fn said(folder: &Folder, config: &Config, now: u64) -> Vec<Spki> {
     let material = Material::load(folder, config).unwrap();
-    let identity = face::identity(folder, config, &material, config.peer.listen, (None, Timestamp(now))).unwrap();
+    let identity =
+        face::identity(folder, config, &material, config.peer.listen, (None, Timestamp(now))).unwrap();
     identity.descriptor().body().tls.clone()
 }
 

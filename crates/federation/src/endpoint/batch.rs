@@ -28,7 +28,7 @@ const MUCH: u64 = 2_048;
 const USUAL_RECEIPT: usize = 4_096;
 /// What a batch that does not verify costs at least, in requests: no correct desk sends one, but who mends one has to be
 /// told what is wrong again and again.
-const FINE: u32 = 9;
+const FINE: u32 = 2;
 /// Messages that are checked for the price of a request.
 const CHECKED: usize = 4;
 /// Messages for which it is worth to ask another core.
