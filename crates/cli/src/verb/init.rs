@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// For a desk that nobody can reach, such as one behind a router: it listens to no partners, goes to them and fetches
-    /// what they have for it. Its partners need an address. Later: `listen` under [peer] in the settings.
+    /// what they have for it. Its partners need an address. Later: `listen` under `[peer]` in the settings.
     #[arg(long, conflicts_with_all = ["listen", "endpoints"])]
     no_endpoint: bool,
     /// Public address of the desk, when it is not the one listened on; may be given up to four times.
