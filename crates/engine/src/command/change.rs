@@ -15,7 +15,7 @@ use deskwire_store::table::{LINKS, OWN_KEYS, RECEIPTS, Rows};
 use serde_bytes::ByteBuf;
 
 use super::aside::{self, Away, set_aside};
-use super::{find, key, session};
+use super::{find, key, recover, session};
 use crate::{Fault, Refusal, Step, cut_words, refused};
 
 /// Lines that an event of a link takes.
@@ -506,10 +506,7 @@ fn given_by_newest(step: &Step<'_>, no: LinkNo, link: &LinkRow, length: u64) -> 
 
 /// Keeps a hello that contradicts what is known of the author's keys, and pauses the link.
 pub(super) fn forked(step: &mut Step<'_>, no: LinkNo, hello: &[u8]) -> Result<(), Refusal> {
-    let record = Record::Forked { no, held: ByteBuf::new(), other: ByteBuf::from(hello), at: step.now };
-    step.record(&record, None)?;
-    step.wake(no);
-    Ok(())
+    recover::forked(step, no, false, ByteBuf::new(), ByteBuf::from(hello))
 }
 
 /// One line about a message, without anything that a person wrote in it.

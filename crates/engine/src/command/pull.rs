@@ -2,6 +2,7 @@
 
 use deskwire_proto::code::Code;
 use deskwire_proto::document::{Signed, V1};
+use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::Nonce;
 use deskwire_proto::pull::PullRequest;
 use deskwire_proto::time::Timestamp;
@@ -12,6 +13,7 @@ use deskwire_store::table::{RECEIVED, Rows};
 use serde_bytes::ByteBuf;
 
 use super::find;
+use super::recover;
 use super::send::{Next, NextBatch};
 use super::session::SayHello;
 use crate::{Command, Refusal, Step};
@@ -143,7 +145,9 @@ impl Command for PauseForked {
             return Ok(());
         }
         let stream = find::stream(step, self.link)?;
-        let held = match step.rows().get(RECEIVED, &(self.link, stream.in_length))? {
+        // The one with the same number, if there is one; else the last, onto which it does not chain.
+        let seq = read_head(&self.other).map_or(stream.in_length, |head| head.seq.min(stream.in_length));
+        let held = match step.rows().get(RECEIVED, &(self.link, seq))? {
             Some(held) => match step.read(held.entry)? {
                 Record::Received(held) => held.signed,
                 _ => return Err(find::broken("a received message that is another record")),
@@ -151,8 +155,6 @@ impl Command for PauseForked {
             None => ByteBuf::new(),
         };
         let other = ByteBuf::from(self.other);
-        step.record(&Record::Forked { no: self.link, held, other, at: step.now }, None)?;
-        step.wake(self.link);
-        Ok(())
+        recover::forked(step, self.link, false, held, other)
     }
 }
