@@ -354,6 +354,7 @@ fn a_place_of_a_change_once_told_stays_and_another_one_is_a_fork() {
     assert_eq!(acme.run(AnswerHello { link: LINK, hello: other }).unwrap(), Err(Code::Fork));
     let row = acme.rows().get(LINKS, &LINK).unwrap().unwrap();
     assert!(matches!(row.state, LinkState::Paused(Pause::Fork(_))));
+    assert!(codes(&acme).contains(&"fork".to_owned()), "the operator is told");
 }
 
 #[test]
