@@ -1,14 +1,12 @@
 //! The changes of the group being built, over the committed view; each job can be undone by itself.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use deskwire_store::table::{Rows, RowsMut};
-use deskwire_store::{Batch, Direction, MAX_KEY, MAX_VALUE, Result, View, VisitRow};
+use deskwire_store::{Batch, Direction, MAX_KEY, MAX_VALUE, Result, View, VisitRow, merge_over};
 
-type Change = (Vec<u8>, Option<Vec<u8>>);
 /// What the overlay held for a key: nothing, a deletion, or a value.
 type Before = Option<Option<Vec<u8>>>;
 
@@ -111,18 +109,13 @@ impl Rows for Overlay {
             return Ok(());
         }
         let within = (Bound::Included(start), Bound::Excluded(end));
-        let mut own = BTreeMap::new();
+        let mut own: BTreeMap<&[u8], Option<&[u8]>> = BTreeMap::new();
         for layer in [&self.syncing, &self.changes] {
-            own.extend(layer.range::<[u8], _>(within).map(|(key, value)| (key.clone(), value.clone())));
+            let rows = layer.range::<[u8], _>(within);
+            own.extend(rows.map(|(key, value)| (key.as_slice(), value.as_deref())));
         }
-        let mut own: Vec<Change> = own.into_iter().collect();
-        if direction == Direction::Forward {
-            own.reverse();
-        }
-        let mut merge = Merge { own, direction, visit, ended: false };
-        self.view.scan(start, Some(end), direction, &mut |key, value| merge.committed(key, value))?;
-        merge.rest();
-        Ok(())
+        let below = |visit: &mut VisitRow<'_>| self.view.scan(start, Some(end), direction, visit);
+        merge_over(own.into_iter().collect(), direction, below, visit)
     }
 }
 
@@ -133,53 +126,5 @@ impl RowsMut for Overlay {
 
     fn raw_delete(&mut self, key: Vec<u8>) {
         self.change(key, None);
-    }
-}
-
-/// Merges committed rows with the overlay's own, which lie with the next one last.
-struct Merge<'a, 'v> {
-    own: Vec<Change>,
-    direction: Direction,
-    visit: &'a mut VisitRow<'v>,
-    ended: bool,
-}
-
-impl Merge<'_, '_> {
-    fn committed(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
-        while let Some((next, _)) = self.own.last() {
-            let order = match self.direction {
-                Direction::Forward => next.as_slice().cmp(key),
-                Direction::Backward => key.cmp(next.as_slice()),
-            };
-            if order == Ordering::Greater {
-                break;
-            }
-            self.own_row()?;
-            if order == Ordering::Equal {
-                return ControlFlow::Continue(());
-            }
-        }
-        self.show(key, value)
-    }
-
-    fn rest(&mut self) {
-        while !self.ended && !self.own.is_empty() {
-            if self.own_row().is_break() {
-                return;
-            }
-        }
-    }
-
-    fn own_row(&mut self) -> ControlFlow<()> {
-        match self.own.pop() {
-            Some((key, Some(value))) => self.show(&key, &value),
-            Some((_, None)) | None => ControlFlow::Continue(()),
-        }
-    }
-
-    fn show(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
-        let flow = (self.visit)(key, value);
-        self.ended = flow.is_break();
-        flow
     }
 }

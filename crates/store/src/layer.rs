@@ -80,15 +80,28 @@ impl Layer {
         let upper = end.map_or(Bound::Unbounded, Bound::Excluded);
         let range = self.rows.range::<[u8], _>((Bound::Included(start), upper));
         let own = range.map(|(key, value)| (key.as_slice(), value.as_deref()));
-        let own: Vec<_> = match direction {
-            Direction::Forward => own.rev().collect(),
-            Direction::Backward => own.collect(),
-        };
-        let mut merge = Merge { own, direction, visit, ended: false };
-        below(&mut |key, value| merge.below(key, value))?;
-        merge.rest();
-        Ok(())
+        merge_over(own.collect(), direction, below, visit)
     }
+}
+
+/// Shows rows from below with changes over them, which are given in the order of their keys: a value, or a deletion.
+/// `below` scans the rows below within the same bounds, in the direction asked for.
+///
+/// # Errors
+/// Whatever `below` says.
+pub fn merge_over(
+    mut own: Vec<(&[u8], Option<&[u8]>)>,
+    direction: Direction,
+    below: impl FnOnce(&mut VisitRow<'_>) -> Result<()>,
+    visit: &mut VisitRow<'_>,
+) -> Result<()> {
+    if direction == Direction::Forward {
+        own.reverse();
+    }
+    let mut merge = Merge { own, direction, visit, ended: false };
+    below(&mut |key, value| merge.below(key, value))?;
+    merge.rest();
+    Ok(())
 }
 
 /// Merges rows from below with changes, which lie with the next one last.

@@ -30,7 +30,7 @@ pub use blob::{BlobFile, BlobId, Blobs, DiskBlobs, PartialBlob};
 pub use disk::{Disk, DiskFile};
 pub use error::{Damage, Error, Result};
 pub use journal::{Entry, EntryRef, JournalId, Mark, Position, SealedGroup, Stage, Text};
-pub use layer::Layer;
+pub use layer::{Layer, merge_over};
 pub use snapshot::{
     FoldView, SNAPSHOT_VERSION, Snapshot, SnapshotWriter, Snapshots, TableSum, Unfit, Unusable,
 };
