@@ -8,7 +8,7 @@ mod preview;
 use std::collections::BTreeSet;
 
 use deskwire_proto::message::common::{ByText, Contact, Equipment, Money, Object, Own, Person, Priority};
-use deskwire_proto::message::{offer, update};
+use deskwire_proto::message::{Body, offer, update};
 use deskwire_proto::number::{Hops, Revision, Version};
 use deskwire_proto::terms::{FieldName, PersonRule, Terms};
 use deskwire_proto::text::{Code, Label, Line, Prose};
@@ -237,6 +237,12 @@ pub fn update(
     };
     let preview = Preview { sent: preview::update(&facts, &text), kept: gate.into_kept() };
     Disclosed { facts, text, preview }
+}
+
+/// What a `comment.add`, a `comment.edit` or a `file.add` discloses, read from the message itself.
+#[must_use]
+pub fn contribution(body: &Body) -> Preview {
+    Preview { sent: preview::contribution(body), kept: Vec::new() }
 }
 
 /// As much of the acting person as the terms let travel; `None` where nothing is left.

@@ -1,8 +1,11 @@
 //! The pure state machines of a desk: stream, session, delegation, thread, files, retry. No IO, no clock, no randomness.
 
+pub mod aggregate;
 pub mod chunks;
+pub mod clock;
 pub mod delegation;
 pub mod disclosure;
+pub mod relay;
 pub mod retry;
 pub mod saying;
 pub mod thread;

@@ -29,6 +29,7 @@
 use std::fmt;
 
 use deskwire_proto::id::{Hash, ItemId};
+use deskwire_proto::message::comment_add::AuthorProof;
 use deskwire_proto::message::common::{Audience, NoText, Person};
 use deskwire_proto::message::{Body, comment_add, comment_edit, comment_retract, file_add, file_retract};
 use deskwire_proto::number::{FileSize, Revision};
@@ -62,7 +63,8 @@ impl<T> fmt::Debug for Internal<T> {
     }
 }
 
-/// Content whose author chose that partners shall see it, with the audience chosen. [`Draft::new`] alone makes it.
+/// Content whose author chose that partners shall see it, with the audience chosen. [`Draft::new`] makes it of this desk's
+/// own, [`Shareable::of_partner`] of what a partner meant for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shareable<T> {
     content: T,
@@ -70,6 +72,16 @@ pub struct Shareable<T> {
 }
 
 impl<T> Shareable<T> {
+    /// What a partner contributed, where it meant it for all partners of the case: that may go onward. What is for the
+    /// two desks alone may not (proto-spec, section 9.1).
+    #[must_use]
+    pub fn of_partner(content: T, audience: Audience) -> Option<Self> {
+        match audience {
+            Audience::Thread => Some(Self { content, audience }),
+            Audience::Delegation => None,
+        }
+    }
+
     /// The content.
     #[must_use]
     pub const fn content(&self) -> &T {
@@ -141,6 +153,15 @@ impl<T> Draft<T> {
 pub fn comment(words: &Shareable<Prose>, by: &Person, terms: &Terms) -> Body {
     let facts = comment_add::Facts { audience: words.audience };
     Body::CommentAdd { facts, text: comment_text(words, by, terms) }
+}
+
+/// The same comment or edit with this desk's proof, by which relays may name it.
+#[must_use]
+pub fn with_proof(mut body: Body, proof: AuthorProof) -> Body {
+    if let Body::CommentAdd { text, .. } | Body::CommentEdit { text, .. } = &mut body {
+        text.proof = Some(proof);
+    }
+    body
 }
 
 /// A `comment.edit`: all words of a comment, anew.

@@ -2,9 +2,9 @@
 
 use deskwire_proto::list::List;
 use deskwire_proto::message::common::{
-    Contact, CustomValue, Equipment, Money, Object, Own, Person, Priority,
+    Audience, Contact, CustomValue, Equipment, Money, Object, Own, Person, Priority,
 };
-use deskwire_proto::message::{offer, update};
+use deskwire_proto::message::{Body, comment_add, comment_edit, file_add, offer, update};
 use deskwire_proto::text::{Code, Label, Line, Prose};
 use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -101,6 +101,68 @@ pub(super) fn update(facts: &update::Facts, text: &update::Text) -> Vec<Sent> {
     sheet.0
 }
 
+/// Lists a comment, an edit of one, or the announcement of a file; nothing for another kind.
+pub(super) fn contribution(body: &Body) -> Vec<Sent> {
+    let mut sheet = Sheet::default();
+    match body {
+        Body::CommentAdd { facts: comment_add::Facts { audience }, text } => {
+            sheet.line("audience", Some(&audience_code(*audience)));
+            sheet.comment(text);
+        }
+        Body::CommentEdit { facts: comment_edit::Facts { comment, version }, text } => {
+            sheet.line("comment", Some(comment));
+            sheet.line("version", Some(version));
+            sheet.comment(text);
+        }
+        Body::FileAdd { facts, text } => {
+            let file_add::Facts { blob, size, chunks: _, comment, audience } = facts;
+            let file_add::Text { by, name, media, origin, relayed } = text;
+            sheet.line("audience", Some(&audience_code(*audience)));
+            sheet.line("file", Some(name));
+            sheet.line("media", media.as_ref());
+            sheet.line("size", Some(size));
+            sheet.line("sha256", Some(blob));
+            sheet.line("comment", comment.as_ref());
+            sheet.relayed(*relayed, origin.as_ref());
+            sheet.person(by.as_ref());
+        }
+        Body::Offer { .. }
+        | Body::Accept { .. }
+        | Body::Decline { .. }
+        | Body::Return { .. }
+        | Body::Recall { .. }
+        | Body::Status { .. }
+        | Body::Resolve { .. }
+        | Body::Confirm { .. }
+        | Body::Reopen { .. }
+        | Body::Update { .. }
+        | Body::ChangeTake { .. }
+        | Body::ChangeDecline { .. }
+        | Body::Ask { .. }
+        | Body::Answer { .. }
+        | Body::Digest { .. }
+        | Body::CommentRetract { .. }
+        | Body::FileRetract { .. }
+        | Body::WorkAdd { .. }
+        | Body::WorkApprove { .. }
+        | Body::WorkDispute { .. }
+        | Body::Rate { .. }
+        | Body::StatementPropose { .. }
+        | Body::StatementSign { .. }
+        | Body::ChainReport { .. }
+        | Body::Erase { .. }
+        | Body::EraseDone { .. }
+        | Body::TermsPropose { .. }
+        | Body::TermsAccept { .. }
+        | Body::LinkSuspend { .. }
+        | Body::LinkResume { .. }
+        | Body::LinkClose { .. }
+        | Body::LinkDescriptor { .. }
+        | Body::LinkWithdraw { .. } => {}
+    }
+    sheet.0
+}
+
 const BY: &str = "by.";
 
 #[derive(Default)]
@@ -169,11 +231,31 @@ impl Sheet {
         self.line(&format!("{BY}function"), function.as_ref());
     }
 
+    fn comment(&mut self, text: &comment_add::Text) {
+        let comment_add::Text { by, body, proof, origin, relayed } = text;
+        self.line("body", Some(body));
+        self.relayed(*relayed, origin.as_ref());
+        self.line("proof", proof.as_ref().map(|proof| proof.0).as_ref());
+        self.person(by.as_ref());
+    }
+
+    fn relayed(&mut self, relayed: Option<bool>, origin: Option<&Label>) {
+        self.line("relayed", relayed.as_ref());
+        self.line("origin", origin);
+    }
+
     fn own(&mut self, own: &Own) {
         let Own { status, ticket, status_label } = own;
         self.line::<Label>("ticket", Some(ticket));
         self.line("status", Some(status));
         self.line("status.label", status_label.as_ref());
+    }
+}
+
+const fn audience_code(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Delegation => "delegation",
+        Audience::Thread => "thread",
     }
 }
 
