@@ -1,6 +1,7 @@
 //! The pure state machines of a desk: stream, session, delegation, thread, files, retry. No IO, no clock, no randomness.
 
 pub mod aggregate;
+pub mod account;
 pub mod chunks;
 pub mod clock;
 pub mod delegation;

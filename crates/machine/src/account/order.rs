@@ -1,0 +1,186 @@
+//! Words of an account in the order in which they count, and which statements they sign. proto-spec, sections 6.4 and
+//! 6.34.
+
+use std::cmp::Ordering;
+
+use deskwire_proto::id::{DelegationId, Hash, ItemId};
+use deskwire_proto::message::work_add;
+use deskwire_proto::terms::{Interval, Side};
+
+/// One message of an account that was applied and that stands: neither refused, nor disowned, nor on a branch that was
+/// left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Who said it.
+    pub by: Side,
+    /// Its number in the stream of its author.
+    pub seq: u64,
+    /// What its author had seen of the other stream.
+    pub seen: u64,
+    /// What it says.
+    pub said: Said,
+}
+
+/// What a message says to the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// A line of work, by the contractor.
+    Line {
+        /// The delegation.
+        delegation: DelegationId,
+        /// The id of the line.
+        item: ItemId,
+        /// What it says.
+        facts: work_add::Facts,
+        /// SHA-256 of its facts as they were signed.
+        hash: Hash,
+    },
+    /// The principal agrees to a line, or does not.
+    Verdict {
+        /// The delegation.
+        delegation: DelegationId,
+        /// The line.
+        work: ItemId,
+        /// True for `work.approve`.
+        approved: bool,
+    },
+    /// A statement is proposed.
+    Propose {
+        /// Its id.
+        item: ItemId,
+        /// Length of the proposer's stream and of the other, at the cut.
+        cut: (u64, u64),
+        /// Its period.
+        period: Interval,
+        /// Its hash.
+        hash: Hash,
+    },
+    /// A statement is signed.
+    Sign {
+        /// Which.
+        statement: ItemId,
+        /// Its hash.
+        hash: Hash,
+    },
+}
+
+/// A place in both streams of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Upto {
+    /// So many messages of the inviter.
+    pub inviter: u64,
+    /// So many messages of the accepter.
+    pub accepter: u64,
+}
+
+impl Upto {
+    /// Everything.
+    pub const ALL: Self = Self { inviter: u64::MAX, accepter: u64::MAX };
+
+    /// The place that names `own` messages of `side`, and `other` ones of the other side.
+    #[must_use]
+    pub const fn of(side: Side, own: u64, other: u64) -> Self {
+        match side {
+            Side::Inviter => Self { inviter: own, accepter: other },
+            Side::Accepter => Self { inviter: other, accepter: own },
+        }
+    }
+
+    /// How many messages of a side.
+    #[must_use]
+    pub const fn length(&self, side: Side) -> u64 {
+        match side {
+            Side::Inviter => self.inviter,
+            Side::Accepter => self.accepter,
+        }
+    }
+
+    /// Whether a message of a side is at or below.
+    #[must_use]
+    pub const fn covers(&self, side: Side, seq: u64) -> bool {
+        seq <= self.length(side)
+    }
+}
+
+/// A statement that both sides have signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signed {
+    /// The item that proposed it.
+    pub item: ItemId,
+    /// Who proposed it.
+    pub proposer: Side,
+    /// The number of the proposal.
+    pub proposed: u64,
+    /// The number of the signature, in the other stream.
+    pub signed: u64,
+    /// What it counts.
+    pub upto: Upto,
+    /// Its period.
+    pub period: Interval,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+impl Signed {
+    /// Whether proposal and signature are both at or below a place.
+    #[must_use]
+    pub const fn within(&self, upto: &Upto) -> bool {
+        upto.covers(self.proposer, self.proposed) && upto.covers(self.proposer.other(), self.signed)
+    }
+}
+
+/// The order of words on a link: the inviter's stream is the order, and a word of the accepter stands directly before
+/// the first one of the inviter that has seen it.
+pub(super) fn order(one: &Word, other: &Word) -> Ordering {
+    match (one.by, other.by) {
+        (Side::Inviter, Side::Inviter) | (Side::Accepter, Side::Accepter) => one.seq.cmp(&other.seq),
+        (Side::Accepter, Side::Inviter) => before(one, other),
+        (Side::Inviter, Side::Accepter) => before(other, one).reverse(),
+    }
+}
+
+fn before(accepter: &Word, inviter: &Word) -> Ordering {
+    if inviter.seen >= accepter.seq { Ordering::Less } else { Ordering::Greater }
+}
+
+/// The statements that are signed by the words at or below a place, in the order in which they were.
+///
+/// A signature has effect if it stands behind its proposal, and if the proposal knew every statement that was signed
+/// before it: so no line is paid for twice, whatever crosses on the way.
+pub(super) fn signed(words: &[Word], upto: &Upto) -> Vec<Signed> {
+    let mut ordered: Vec<&Word> = words.iter().filter(|word| upto.covers(word.by, word.seq)).collect();
+    ordered.sort_by(|one, other| order(one, other));
+    let mut proposals: Vec<(&Word, &Said)> = Vec::new();
+    let mut signed: Vec<Signed> = Vec::new();
+    for word in ordered {
+        match &word.said {
+            Said::Line { .. } | Said::Verdict { .. } => {}
+            Said::Propose { .. } => proposals.push((word, &word.said)),
+            Said::Sign { statement, hash } => {
+                let found =
+                    proposals.iter().find_map(|(proposal, _)| takes(proposal, word, (statement, hash)));
+                let Some(new) = found else { continue };
+                let again = signed.iter().any(|old| (old.proposer, old.item) == (new.proposer, new.item));
+                if !again && signed.iter().all(|old| old.within(&new.upto)) {
+                    signed.push(new);
+                }
+            }
+        }
+    }
+    signed
+}
+
+/// The statement that a signature completes, if it signs this proposal.
+fn takes(proposal: &Word, word: &Word, (statement, signed): (&ItemId, &Hash)) -> Option<Signed> {
+    let Said::Propose { item, cut, period, hash } = &proposal.said else { return None };
+    let fits = proposal.by != word.by && item == statement && hash == signed && word.seen >= proposal.seq;
+    fits.then(|| Signed {
+        item: *item,
+        proposer: proposal.by,
+        proposed: proposal.seq,
+        signed: word.seq,
+        upto: Upto::of(proposal.by, cut.0, cut.1),
+        period: *period,
+        hash: *hash,
+    })
+}
