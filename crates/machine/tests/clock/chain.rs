@@ -1,0 +1,1 @@
+//! Chains: the times of all desks add up.
