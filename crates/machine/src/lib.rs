@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 pub mod account;
+pub mod chain_report;
 pub mod chunks;
 pub mod clock;
 pub mod delegation;
