@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deskwire_store::{Disk, DiskFile};
-use rustix::fs::FallocateFlags;
+use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
 
 use crate::folder::FolderLock;
@@ -143,6 +144,12 @@ impl DiskFile for OsFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn begin_sync(&self, offset: u64, size: u64) {
+        // What is not needed in memory any more, and not written yet, Linux begins to write at once. If that does not work,
+        // the sync has more to do.
+        let _ = rustix::fs::fadvise(&self.0, offset, NonZeroU64::new(size), Advice::DontNeed);
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -11,8 +11,8 @@ use deskwire_store::{Error, Result};
 
 use crate::disk::sync_folder;
 
-/// The version of the layout written, and the newest one known.
-const FORMAT: u64 = 1;
+/// The version of the layout written, and the newest one known. Since 2 segments of the journal may be rewritten.
+const FORMAT: u64 = 2;
 
 const FORMAT_FILE: &str = "format";
 const FORMAT_WORD: &str = "deskwire-store";
@@ -104,6 +104,8 @@ fn is_running(pid: u32) -> bool {
 pub(crate) enum Format {
     /// Nothing has been stored in it yet.
     Fresh,
+    /// A store of an older format, which this program reads as it is.
+    Older,
     /// A store of the present format.
     Present,
 }
@@ -119,7 +121,8 @@ pub(crate) fn check_format(folder: &Path) -> Result<Format> {
     let version = text.trim().strip_prefix(FORMAT_WORD).and_then(|rest| rest.trim().parse::<u64>().ok());
     let shown = folder.display().to_string();
     match version {
-        Some(1..=FORMAT) => Ok(Format::Present),
+        Some(FORMAT) => Ok(Format::Present),
+        Some(1..FORMAT) => Ok(Format::Older),
         Some(found) if found > FORMAT => Err(Error::NewerFormat { folder: shown, found, known: FORMAT }),
         _ => Err(Error::NotAStore {
             folder: shown,

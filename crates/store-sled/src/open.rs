@@ -91,7 +91,7 @@ fn open_journal(folder: &Path, disk: Arc<dyn Disk>, options: Options) -> Result<
     let format = check_format(folder)?;
     let create = match format {
         Format::Fresh => Some(new_id()?),
-        Format::Present => None,
+        Format::Older | Format::Present => None,
     };
     let journal = Journal::open(disk, options.journal, create)?;
     if let Some(cut) = &journal.cut {
@@ -104,6 +104,11 @@ fn open_journal(folder: &Path, disk: Arc<dyn Disk>, options: Options) -> Result<
             return Err(Error::NotAStore { folder: folder.display().to_string(), reason });
         }
         write_format(folder)?;
+    }
+    if format == Format::Older {
+        // From here on segments may be rewritten, which an older program cannot read.
+        write_format(folder)?;
+        tracing::info!("the store is of the present format now; older programs refuse it");
     }
     Ok(journal)
 }

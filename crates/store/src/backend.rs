@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::blob::{BlobFile, Blobs};
-use crate::journal::{Correction, Entry, EntryRef, Position, SealedGroup, Stage};
+use crate::journal::{Correction, Entry, EntryRef, Judge, Position, Rewritten, SealedGroup, Stage};
 use crate::{Batch, Damage, Error, Result, Snapshots};
 
 /// A store that has been opened: its parts, each handed to whoever needs it.
@@ -220,8 +220,12 @@ pub struct SegmentInfo {
     pub number: u64,
     /// The point before its first group.
     pub start: Position,
-    /// Its committed bytes, the header included.
+    /// Its committed bytes, the header included, before anything of it was given back.
     pub bytes: u64,
+    /// The bytes that it takes on the disk.
+    pub stored: u64,
+    /// If it was rewritten: the last group of the journal when it was decided what is kept.
+    pub judged: Option<u64>,
     /// Whether it gets no further group. Closed segments change by erasure only.
     pub closed: bool,
 }
@@ -247,6 +251,34 @@ pub trait Archive: Send + Sync {
     /// [`Error::SegmentOpen`] when an entry lies in the segment being written, with nothing
     /// erased: call [`Stage::begin_segment`](crate::Stage::begin_segment) and try again after the next group.
     fn erase(&self, entries: &[EntryRef]) -> Result<usize>;
+
+    /// Writes a closed segment anew without what the judge gives back, at unchanged addresses and with the chain hashes
+    /// as they were, and puts it in the place of the old one once it has been verified. `judged` is the last group that
+    /// the judge knows of. Every entry that is left is asked about, twice. `None` when it was not worth it, or the pace
+    /// ended it: nothing has changed then.
+    ///
+    /// # Errors
+    /// [`Error::SegmentOpen`] for the last segment, [`Error::Full`], [`Error::Damaged`], and whatever the judge says;
+    /// the old segment stays. After a sync of the folder that failed, everything is refused until the next start.
+    fn rewrite(
+        &self,
+        segment: u64,
+        judged: u64,
+        judge: Judge<'_>,
+        pace: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Option<Rewritten>>;
+
+    /// As [`Archive::rewrite`], however little that gives back: what the judge takes has to go. `None` when it takes
+    /// nothing, or the pace ended it.
+    ///
+    /// # Errors
+    /// As [`Archive::rewrite`].
+    fn purge(
+        &self,
+        segment: u64,
+        judge: Judge<'_>,
+        pace: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Option<Rewritten>>;
 
     /// Deletes all segments before one, durably. The last segment stays in any case.
     fn drop_before(&self, segment: u64) -> Result<()>;

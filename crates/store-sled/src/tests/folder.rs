@@ -12,13 +12,13 @@ use super::{commit, entries, open};
 fn a_newer_format_is_refused_with_both_versions() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()).unwrap());
-    assert_eq!(fs::read_to_string(folder.path().join("format")).unwrap(), "deskwire-store 1\n");
-    fs::write(folder.path().join("format"), "deskwire-store 2\n").unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("format")).unwrap(), "deskwire-store 2\n");
+    fs::write(folder.path().join("format"), "deskwire-store 3\n").unwrap();
     let before = fs::read(folder.path().join("journal/00000000000000000001.seg")).unwrap();
     let refused = open(folder.path()).err().unwrap();
-    assert!(matches!(refused, Error::NewerFormat { found: 2, known: 1, .. }), "{refused}");
+    assert!(matches!(refused, Error::NewerFormat { found: 3, known: 2, .. }), "{refused}");
     let shown = refused.to_string();
-    assert!(shown.contains("format 2") && shown.contains("up to 1"), "{shown}");
+    assert!(shown.contains("format 3") && shown.contains("up to 2"), "{shown}");
     assert!(shown.contains(folder.path().to_str().unwrap()), "{shown}");
     assert_eq!(fs::read(folder.path().join("journal/00000000000000000001.seg")).unwrap(), before);
     fs::write(folder.path().join("format"), "something else").unwrap();

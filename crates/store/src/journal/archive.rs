@@ -5,14 +5,17 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::entry::{EntryRef, Position};
-use super::format::{ENTRY_HEADER, EntryHeader, EntrySlices, Place, SECTOR, TextState};
+use super::entry::{Entry, EntryRef};
+use super::format::Place;
 use super::mend::Correction;
+use super::rewrite::{Judge, Rewrite, Rewritten, Verdict, is_worth_it, no_pace};
 use super::scan::{Found, Scan, Window};
-use super::segments::{Extent, Log, file_name, open, unfinished_name};
+use super::segments::{Extent, Log, file_name, open};
 use crate::disk::read_fully;
-use crate::error::sync_failed;
 use crate::{Archive, BlobFile, DiskFile, Error, Result, SegmentInfo};
+
+/// What work on a segment calls with bytes read; `Break` ends it.
+pub(crate) type Pace<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// How much is copied at once, bytes.
 const PIECE: u64 = 1 << 20;
@@ -27,72 +30,86 @@ impl LogArchive {
         Self { log }
     }
 
+    /// Rewrites one closed segment; with `always` also where that gives little back.
+    fn rewrite_one(
+        &self,
+        number: u64,
+        judged: u64,
+        judge: Judge<'_>,
+        pace: Pace<'_>,
+        always: bool,
+    ) -> Result<Option<Rewritten>> {
+        let Some(extent) = self.log.extent(number) else {
+            return Err(Error::NoEntry { segment: number, offset: 0 });
+        };
+        if !self.log.is_closed(number) {
+            return Err(Error::SegmentOpen { segment: number });
+        }
+        let rewrite = Rewrite { log: &self.log, extent, judged };
+        match rewrite.plan(judge, pace)? {
+            Some(plan) if always && plan.erased + plan.dropped + plan.replaced == 0 => Ok(None),
+            Some(plan) if always || is_worth_it(&plan) => rewrite.run(judge, pace),
+            Some(_) | None => Ok(None),
+        }
+    }
+
     /// Erases texts in one closed segment.
     fn erase_in(&self, number: u64, entries: &BTreeSet<EntryRef>) -> Result<usize> {
-        let missing = |at: &EntryRef| Error::NoEntry { segment: at.segment, offset: at.offset };
-        let Some(extent) = self.log.extent(number) else {
+        let Some(file) = self.log.extent(number).map(|_| self.log.file(number)).transpose()? else {
             return entries.first().map_or(Ok(0), |at| Err(missing(at)));
         };
-        let old = open(self.log.disk().as_ref(), number)?;
-        let mut window = Window::new(old.clone(), number, extent.end);
-        let mut erased = Vec::new();
-        for at in entries {
-            if at.offset < SECTOR || at.offset > extent.end.saturating_sub(ENTRY_HEADER as u64) {
-                return Err(missing(at));
-            }
-            erased.extend(erased_entry(&mut window, Place { id: self.log.id(), at: *at })?);
+        if let Some(at) = entries.iter().find(|at| file.is_given_back(at.offset)) {
+            return Err(missing(at));
         }
-        if erased.is_empty() {
+        let mut found = BTreeSet::new();
+        let judge = &mut |at: EntryRef, _: &Entry| {
+            let chosen = entries.contains(&at);
+            if chosen {
+                found.insert(at);
+            }
+            Ok(if chosen { Verdict::Erase } else { Verdict::Keep })
+        };
+        let plan = Rewrite { log: &self.log, extent: self.extent(number)?, judged: 0 };
+        let planned = plan.plan(judge, &mut no_pace)?.unwrap_or_default();
+        if let Some(at) = entries.iter().find(|at| !found.contains(at)) {
+            return Err(missing(at));
+        }
+        if planned.erased == 0 {
             return Ok(0);
         }
-        let rewrite = || {
-            let new = self.log.disk().create(&unfinished_name(number))?;
-            copy(old.as_ref(), new.as_ref(), extent.end)?;
-            for (offset, bytes) in &erased {
-                new.write_at(bytes, *offset)?;
-            }
-            new.sync_all().map_err(sync_failed)?;
-            Ok(new)
+        let judged = self.log.header(number).and_then(|header| header.rewritten);
+        let judged = judged.map_or(0, |rewriting| rewriting.judged);
+        let judge = &mut |at: EntryRef, _: &Entry| {
+            Ok(if entries.contains(&at) { Verdict::Erase } else { Verdict::Keep })
         };
-        let new = rewrite().map_err(|error| self.give_up(number, Error::io(erasing(number), error)))?;
-        self.verify(new, extent).map_err(|error| self.give_up(number, error))?;
-        self.log.replace(number).map_err(|error| Error::io(erasing(number), error))?;
-        Ok(erased.len())
+        let rewrite = Rewrite { log: &self.log, extent: self.extent(number)?, judged };
+        Ok(rewrite.run(judge, &mut no_pace)?.map_or(0, |done| done.erased as usize))
     }
 
-    /// A rewritten segment must hold the same chain before it may take the place of the old one.
-    fn verify(&self, file: Arc<dyn DiskFile>, extent: Extent) -> Result<()> {
-        let number = extent.start.segment;
-        let mut scan = Scan::new(Window::new(file, number, extent.end), self.log.id(), extent.start);
-        while scan.at.offset < extent.end {
-            if let Found::Bad(bad) = scan.next()? {
-                return Err(bad.damage.into());
-            }
-        }
-        let next: Option<Position> = self.log.extent(number + 1).map(|next| next.start);
-        if next.is_some_and(|next| next != scan.at) {
-            return Err(Place::new(self.log.id(), number, extent.end)
-                .damage("the chain ends otherwise")
-                .into());
-        }
-        Ok(())
+    fn extent(&self, number: u64) -> Result<Extent> {
+        self.log.extent(number).ok_or(Error::NoEntry { segment: number, offset: 0 })
     }
+}
 
-    /// Deletes a rewritten segment that cannot be used. The reason matters more than the file.
-    fn give_up(&self, number: u64, reason: Error) -> Error {
-        let _ = self.log.disk().remove(&unfinished_name(number));
-        reason
-    }
+fn missing(at: &EntryRef) -> Error {
+    Error::NoEntry { segment: at.segment, offset: at.offset }
 }
 
 impl Archive for LogArchive {
     fn segments(&self) -> Vec<SegmentInfo> {
         let (extents, tail) = self.log.extents_from(0);
-        let info = |extent: Extent| SegmentInfo {
-            number: extent.start.segment,
-            start: extent.start,
-            bytes: extent.end,
-            closed: extent.start.segment < tail.segment,
+        let info = |extent: Extent| {
+            let number = extent.start.segment;
+            let rewriting = self.log.header(number).and_then(|header| header.rewritten);
+            let thinned = rewriting.filter(|rewriting| rewriting.list_at > 0);
+            SegmentInfo {
+                number,
+                start: extent.start,
+                bytes: extent.end,
+                stored: thinned.map_or(extent.end, |thinned| thinned.list_at + u64::from(thinned.runs) * 8),
+                judged: rewriting.map(|rewriting| rewriting.judged),
+                closed: number < tail.segment,
+            }
         };
         extents.into_iter().map(info).collect()
     }
@@ -100,11 +117,31 @@ impl Archive for LogArchive {
     fn open_segment(&self, number: u64) -> Result<Arc<dyn BlobFile>> {
         let extent = self.log.extent(number).ok_or(Error::NoEntry { segment: number, offset: 0 })?;
         let file = open(self.log.disk().as_ref(), number)?;
-        Ok(Arc::new(Committed { file, number, bytes: extent.end }))
+        let stored =
+            file.stored().map_err(|error| Error::io(format!("read {}", file_name(number)), error))?;
+        let bytes = if file.is_thinned() { stored } else { extent.end };
+        Ok(Arc::new(Committed { file: file.raw().clone(), number, bytes }))
+    }
+
+    fn rewrite(
+        &self,
+        segment: u64,
+        judged: u64,
+        judge: Judge<'_>,
+        pace: Pace<'_>,
+    ) -> Result<Option<Rewritten>> {
+        let _one = self.log.rewriting()?;
+        self.rewrite_one(segment, judged, judge, pace, false)
+    }
+
+    fn purge(&self, segment: u64, judge: Judge<'_>, pace: Pace<'_>) -> Result<Option<Rewritten>> {
+        let _one = self.log.rewriting()?;
+        let judged = self.log.header(segment).and_then(|header| header.rewritten);
+        self.rewrite_one(segment, judged.map_or(0, |rewriting| rewriting.judged), judge, pace, true)
     }
 
     fn erase(&self, entries: &[EntryRef]) -> Result<usize> {
-        let _one = self.log.change();
+        let _one = self.log.rewriting()?;
         let mut by_segment: BTreeMap<u64, BTreeSet<EntryRef>> = BTreeMap::new();
         for at in entries {
             by_segment.entry(at.segment).or_default().insert(*at);
@@ -116,7 +153,7 @@ impl Archive for LogArchive {
     }
 
     fn drop_before(&self, segment: u64) -> Result<()> {
-        let _one = self.log.change();
+        let _one = self.log.rewriting()?;
         self.log.drop_before(segment)
     }
 
@@ -132,7 +169,8 @@ impl Archive for LogArchive {
 /// Verifies the committed part of a segment, correcting flipped bits.
 pub(crate) fn verify(log: &Log, number: u64, pace: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<()> {
     let Some(extent) = log.extent(number) else { return Ok(()) };
-    let file = open(log.disk().as_ref(), number)?;
+    log.correct_list(number)?;
+    let file: Arc<dyn DiskFile> = open(log.disk().as_ref(), number)?;
     let scan = |at| Scan::new(Window::new(file.clone(), number, extent.end), log.id(), at);
     let mut walk = scan(extent.start);
     while walk.at.offset < extent.end {
@@ -155,21 +193,6 @@ pub(crate) fn verify(log: &Log, number: u64, pace: &mut dyn FnMut(u64) -> Contro
     Ok(())
 }
 
-/// Where an entry lies and how it looks with its text erased; `None` if there is no text to erase.
-fn erased_entry(window: &mut Window, place: Place) -> Result<Option<(u64, Vec<u8>)>> {
-    let no_entry = || place.damage("no entry begins here, or its header is damaged");
-    let header =
-        EntryHeader::decode(window.get(place.at.offset, ENTRY_HEADER as u64)?, place).ok_or_else(no_entry)?;
-    let entry = window.get(place.at.offset, ENTRY_HEADER as u64 + header.body())?;
-    let entry = EntrySlices::parse(entry, place)?;
-    if header.state != TextState::Kept {
-        return Ok(None);
-    }
-    let zeros = vec![0; entry.text.len()];
-    let header = EntryHeader { state: TextState::Erased, text_checksum: crc32c::crc32c(&zeros), ..header };
-    Ok(Some((place.at.offset, [&header.encode(place), entry.facts, &zeros].concat())))
-}
-
 pub(crate) fn copy(from: &dyn DiskFile, to: &dyn DiskFile, bytes: u64) -> io::Result<()> {
     to.allocate(bytes)?;
     let mut buffer = vec![0; PIECE.min(bytes) as usize];
@@ -181,10 +204,6 @@ pub(crate) fn copy(from: &dyn DiskFile, to: &dyn DiskFile, bytes: u64) -> io::Re
         offset += piece.len() as u64;
     }
     Ok(())
-}
-
-fn erasing(number: u64) -> String {
-    format!("erase texts in {}", file_name(number))
 }
 
 /// The committed bytes of a segment.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::entry::{EntryRef, JournalId, Position};
 use super::format::{
-    Chain, ENTRY_HEADER, EntryHeader, FRAME_HEADER, FrameHeader, Place, SECTOR, SegmentHeader, walk_entries,
+    Check, ENTRY_HEADER, EntryHeader, FRAME_HEADER, FrameHeader, Place, SECTOR, SEGMENT_HEADER,
+    SegmentHeader, walk_entries,
 };
 use super::segments::file_name;
 use crate::disk::read_fully;
@@ -95,11 +96,10 @@ pub(crate) fn mend(
 
 /// The header of a segment with one bit flipped, as it was, and where the bit is.
 pub(crate) fn find_in_segment_header(sector: &[u8], number: u64) -> Option<(SegmentHeader, Correction)> {
-    const CHECKED: usize = 92;
     let mut bytes = sector.to_vec();
     let mut flips = Vec::new();
     let header =
-        flip_each(&mut bytes, CHECKED, &mut flips, |bytes| SegmentHeader::decode(bytes, number).ok())?;
+        flip_each(&mut bytes, SEGMENT_HEADER, &mut flips, |bytes| SegmentHeader::decode(bytes, number).ok())?;
     let (byte, bit) = flips.pop()?;
     Some((header, Correction { segment: number, offset: byte as u64, bit, group: 0 }))
 }
@@ -146,18 +146,18 @@ fn mend_body(frame: &mut [u8], header: &FrameHeader, place: Place, flips: &mut F
         let facts = offset + ENTRY_HEADER;
         let text = facts + entry.facts as usize;
         let next = text + entry.text as usize;
-        if next > end {
+        offset += entry.extent() as usize;
+        if offset > end {
             return None;
         }
         mend_bytes(frame, (facts, text), entry.facts_checksum, flips)?;
         mend_bytes(frame, (text, next), entry.text_checksum, flips)?;
-        offset = next;
         if flips.len() > MOST {
             return None;
         }
     }
     let differs = frame[end] ^ super::format::END_MARK;
-    if differs.is_power_of_two() {
+    if header.seal.is_none() && differs.is_power_of_two() {
         frame[end] = super::format::END_MARK;
         flips.push((end, differs.trailing_zeros() as u8));
     }
@@ -179,7 +179,7 @@ fn mend_bytes(frame: &mut [u8], (from, to): (usize, usize), checksum: u32, flips
 
 /// Which bit of so many bytes changes their checksum by this much. The checksum is linear: a flipped bit changes it by
 /// what depends on its distance from the end alone.
-fn locate(syndrome: u32, length: usize) -> Option<(usize, u8)> {
+pub(crate) fn locate(syndrome: u32, length: usize) -> Option<(usize, u8)> {
     let step = |mut register: u32| {
         for _ in 0..8 {
             register = (register >> 1) ^ if register & 1 == 1 { POLYNOMIAL } else { 0 };
@@ -204,7 +204,6 @@ fn locate(syndrome: u32, length: usize) -> Option<(usize, u8)> {
 
 /// Whether a frame verifies as the group after a position.
 fn holds(frame: &[u8], header: &FrameHeader, place: Place, at: Position) -> bool {
-    let mut chain = Chain::new(&at.chain, header.group, header.entries);
-    walk_entries(frame, header, place, |_, entry| chain.entry(&entry)).is_ok()
-        && chain.finish() == header.chain
+    let mut check = Check::new(&at.chain, header);
+    walk_entries(frame, header, place, |_, entry| check.entry(&entry)).is_ok() && check.holds(header)
 }

@@ -71,6 +71,48 @@
 //! included; the sector is written again in its place.
 //!
 //! Segments are created under a temporary name with header and reserved room, synced, renamed, and the folder synced.
+//! What opening cuts off is kept beside them for a while (`<segment>-<offset>.torn`).
+//!
+//! # Rewritten segments, version 2
+//!
+//! A closed segment can be written anew without what is not needed any more ([`Archive::rewrite`](crate::Archive)). What
+//! stays keeps its address, so every [`EntryRef`] and every [`Position`] stays good, and the chain hash of each group
+//! stays what it was. In the addresses of the segment, version 2 differs from version 1 thus:
+//!
+//! - **An entry that was given back**, with those behind it that were, is one entry of state 3, without facts and text.
+//!   Bytes 9..12 of an entry's header are its *slack*: so many bytes behind it were given back, too. The next entry
+//!   begins behind them. Facts that were replaced by shorter ones leave slack behind the text.
+//! - **A group in which facts were given back** has the magic `DWGT`. Its number of entries is that of those that are
+//!   left, its chain hash the one it had, which cannot be computed from what is left. At offset 16 stand instead the first
+//!   8 bytes of SHA-256 over `deskwire journal 2 kept`, the chain hash before, the chain hash, the group number (8), the
+//!   number of entries (4), and for each: F (4), whether there is a text (1), T (4), whether it was given back (1), slack
+//!   (4), the facts. It has no end mark.
+//!
+//! The file holds the bytes that mean something, side by side, and a list of the addresses that they belong at:
+//!
+//! | part | content |
+//! |---|---|
+//! | 0..512 | the header |
+//! | 512.. | the runs, one behind the other |
+//! | the list | for each run its address (4) and length (4), in order |
+//!
+//! The header has version 2, and after byte 88:
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 88 | 8 | the address at which its groups end |
+//! | 96 | 8 | where the list stands in the file; 0 when there is none and every byte stands at its address |
+//! | 104 | 4 | number of runs |
+//! | 108 | 4 | checksum of the list |
+//! | 112 | 8 | number of the last group of the journal when it was decided what is kept |
+//! | 120 | 4 | zero |
+//! | 124 | 4 | checksum of bytes 0..124 |
+//!
+//! Everything else reads as zero: the room between groups, erased texts, what was given back. The new file is written
+//! under a temporary name, synced, and verified as a whole before it takes the old one's name and the folder is synced:
+//! at every moment there is the old segment or the new one. A sync of the folder that failed is never tried again; until
+//! the next start nothing is rewritten. A rewritten segment that becomes the last one, because what came behind it was
+//! lost, is spread over its addresses again before anything is appended.
 
 mod archive;
 mod entry;
@@ -79,6 +121,7 @@ mod mend;
 mod outline;
 mod reader;
 mod recover;
+mod rewrite;
 mod scan;
 mod segments;
 mod sink;
@@ -86,6 +129,8 @@ mod stage;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod thin;
+mod torn;
 
 use std::sync::Arc;
 
@@ -96,6 +141,7 @@ pub use format::{MAX_ENTRY, MAX_GROUP, SECTOR};
 pub use mend::Correction;
 pub use outline::Outline;
 pub use recover::Cut;
+pub use rewrite::{Judge, Rewritten, Verdict};
 pub use stage::{Mark, SealedGroup, Stage};
 pub use survey::{Problem, ProblemKind, SegmentReport, Survey, cut_off, survey};
 

@@ -8,6 +8,7 @@ use super::format::{SECTOR, SegmentHeader};
 use super::mend;
 use super::recover::Walk;
 use super::scan::{Scan, Window};
+use super::thin::SegmentFile;
 use crate::{Damage, DiskFile, Error, Result};
 
 /// A walk over whole segments in memory, in their order. Nothing is changed on any disk.
@@ -53,9 +54,12 @@ impl Outline {
         if !follows {
             return Err(damage(0, "the segment before it is missing or another one".into()));
         }
-        let size = bytes.len() as u64;
         let held = Arc::new(Held(Mutex::new(bytes)));
-        let file: Arc<dyn DiskFile> = held.clone();
+        let segment = SegmentFile::open(held.clone(), number)?;
+        let thinned = segment.is_thinned();
+        let held_list = segment.correct_list().and_then(|()| segment.size());
+        let size = held_list.map_err(|error| Error::io("verify a segment", error))?;
+        let file: Arc<dyn DiskFile> = Arc::new(segment);
         let mut walk = Walk::new(Scan::new(Window::new(file.clone(), number, size), header.id, start));
         if let Some(cut) = walk.run(&file, &mut Vec::new())?
             && !last
@@ -65,7 +69,13 @@ impl Outline {
         let at = walk.scan.at;
         self.last = Some((header.id, at));
         let mut bytes = std::mem::take(&mut *held.bytes());
-        bytes.truncate(usize::try_from(at.offset).unwrap_or(usize::MAX));
+        if thinned {
+            if at.offset != size {
+                return Err(damage(at.offset, "the rewritten segment ends too early".into()));
+            }
+        } else {
+            bytes.truncate(usize::try_from(at.offset).unwrap_or(usize::MAX));
+        }
         bytes[..SECTOR as usize].copy_from_slice(&header.encode());
         Ok((at, bytes))
     }

@@ -8,7 +8,7 @@ use super::format::{ENTRY_HEADER, EntryHeader, EntrySlices, Place, SECTOR};
 use super::scan::{Bad, Found, Scan, Window};
 use super::segments::{self, Extent, Log, file_name};
 use crate::disk::read_fully;
-use crate::{Damage, Error, JournalReader, Replayed, Result};
+use crate::{Damage, DiskFile, Error, JournalReader, Replayed, Result};
 
 /// How much of an entry is read at once before its length is known, bytes.
 const FIRST_READ: u64 = 4096;
@@ -62,7 +62,7 @@ impl LogReader {
         first: bool,
         visit: Visit<'_>,
     ) -> Result<ControlFlow<Position, Position>> {
-        let file = segments::open(self.log.disk().as_ref(), from.segment)?;
+        let file: Arc<dyn DiskFile> = segments::open(self.log.disk().as_ref(), from.segment)?;
         let mut scan = Scan::new(Window::new(file.clone(), from.segment, end), self.log.id(), from);
         while scan.at.offset < end {
             let before = scan.at;
@@ -77,7 +77,7 @@ impl LogReader {
             };
             let mut flow = ControlFlow::Continue(());
             scan.entries(&header, place, |at, entry| {
-                if flow.is_continue() {
+                if flow.is_continue() && !entry.is_dropped() {
                     flow = visit(Replayed::Entry(at, entry.to_entry()));
                 }
             })?;
@@ -136,6 +136,9 @@ impl LogReader {
         }
         let place = Place { id: self.log.id(), at };
         let file = self.log.file(at.segment)?;
+        if file.is_given_back(at.offset) {
+            return Err(missing());
+        }
         let read = |length: u64| {
             let mut bytes = vec![0; length.min(end - at.offset) as usize];
             read_fully(file.as_ref(), &mut bytes, at.offset)
@@ -149,7 +152,8 @@ impl LogReader {
         if length > bytes.len() as u64 {
             bytes = read(length)?;
         }
-        Ok(EntrySlices::parse(&bytes, place)?.to_entry())
+        let entry = EntrySlices::parse(&bytes, place)?;
+        if entry.is_dropped() { Err(missing()) } else { Ok(entry.to_entry()) }
     }
 
     fn replay_from(&self, after: Option<Position>, visit: Visit<'_>) -> Result<Position> {

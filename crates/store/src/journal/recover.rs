@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::JournalConfig;
 use super::entry::{JournalId, Position};
-use super::format::{
-    ENTRY_HEADER, EntryHeader, FRAME_HEADER, FrameHeader, Place, SECTOR, SegmentHeader, first_chain,
-};
+use super::format::{EntryHeader, FRAME_HEADER, FrameHeader, Place, SECTOR, SegmentHeader, first_chain};
 use super::mend::{self, Correction};
 use super::scan::{Bad, Found, Scan, Window};
 use super::segments::{self, FOLDER, Log, file_name};
+use super::torn;
 use crate::{Damage, Disk, DiskFile, Error, Result};
 
 /// What opening cut off: the remains of a last write that had not been acknowledged.
@@ -48,14 +47,20 @@ pub(crate) fn recover(
         headers.insert(header.number, header);
     }
     let (_, header) = headers.last_key_value().expect("there is at least one segment");
-    let header = *header;
-    let last = segments::open(disk.as_ref(), header.number)?;
+    let mut header = *header;
+    if header.rewritten.is_some_and(|rewriting| rewriting.list_at > 0) {
+        // What came behind it is gone: groups are appended to this one again.
+        header = segments::spread(disk.as_ref(), &header, None)?;
+        headers.insert(header.number, header);
+    }
+    let last: Arc<dyn DiskFile> = segments::open(disk.as_ref(), header.number)?;
     let doing = |what: &str| format!("{what} {}", file_name(header.number));
     let size = last.size().map_err(|error| Error::io(doing("measure"), error))?;
     let mut walk =
         Walk::new(Scan::new(Window::new(last.clone(), header.number, size), header.id, header.start()));
     let cut = walk.run(&last, &mut corrections)?;
     if let Some(cut) = &cut {
+        torn::keep(disk.as_ref(), last.as_ref(), cut.at);
         last.set_len(cut.at.offset).map_err(|error| Error::io(doing("cut"), error))?;
     }
     walk.write_again(last.as_ref()).map_err(|error| Error::io(doing("sync"), error))?;
@@ -66,7 +71,7 @@ pub(crate) fn recover(
 }
 
 fn first_header(id: JournalId) -> SegmentHeader {
-    SegmentHeader { id, number: 1, previous_end: 0, last_group: 0, chain: first_chain(id) }
+    SegmentHeader { id, number: 1, previous_end: 0, last_group: 0, chain: first_chain(id), rewritten: None }
 }
 
 /// The walk over the last segment.
@@ -180,8 +185,7 @@ fn lacks_end(frame: &[u8], header: &FrameHeader) -> bool {
 /// when the extent of that entry is not known.
 fn has_zero_sector(frame: &[u8], failing: u64, place: Place) -> bool {
     let entry = frame.get(failing as usize..).unwrap_or_default();
-    let length = EntryHeader::decode(entry, place)
-        .map_or(entry.len() as u64, |header| ENTRY_HEADER as u64 + header.body());
+    let length = EntryHeader::decode(entry, place).map_or(entry.len() as u64, |header| header.extent());
     let (first, last) = (failing / SECTOR, (failing + length).div_ceil(SECTOR));
     frame.chunks(SECTOR as usize).skip(first as usize).take((last - first) as usize).any(is_zero)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::entry::{EntryRef, JournalId, Position};
-use super::format::{Chain, EntrySlices, FRAME_HEADER, FrameHeader, Place, SECTOR, walk_entries};
+use super::format::{Check, EntrySlices, FRAME_HEADER, FrameHeader, Place, SECTOR, walk_entries};
 use super::segments::file_name;
 use crate::disk::read_fully;
 use crate::{Damage, DiskFile, Error, Result};
@@ -102,12 +102,12 @@ impl Scan {
                 true,
             );
         }
-        let mut chain = Chain::new(&self.at.chain, group, header.entries);
+        let mut check = Check::new(&self.at.chain, &header);
         let frame = self.window.get(self.at.offset, header.padded())?;
-        if let Err(damage) = walk_entries(frame, &header, place, |_, entry| chain.entry(&entry)) {
+        if let Err(damage) = walk_entries(frame, &header, place, |_, entry| check.entry(&entry)) {
             return bad(damage, Some(header), false);
         }
-        if chain.finish() != header.chain {
+        if !check.holds(&header) {
             return bad(place.damage("the hash chain does not hold"), Some(header), true);
         }
         let offset = self.at.offset + header.padded();

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::entry::{JournalId, Position};
-use super::format::{SECTOR, SegmentHeader};
+use super::format::{Rewriting, SECTOR, SegmentHeader};
 use super::mend::{self, Correction};
+use super::thin::SegmentFile;
 use crate::disk::read_fully;
 use crate::error::sync_failed;
 use crate::{Damage, Disk, DiskFile, Error, Result};
@@ -35,9 +37,13 @@ pub(crate) struct Log {
     disk: Arc<dyn Disk>,
     id: JournalId,
     state: RwLock<State>,
-    files: Mutex<BTreeMap<u64, Arc<dyn DiskFile>>>,
-    /// Held while a segment is rewritten or corrected.
+    files: Mutex<BTreeMap<u64, Arc<SegmentFile>>>,
+    /// Held while a segment is corrected, or put in the place of another.
     changing: Mutex<()>,
+    /// Held while a segment is rewritten.
+    rewriting: Mutex<()>,
+    /// Whether the names of the segments could not be made durable once: nobody knows which ones are on the disk.
+    doubtful: AtomicBool,
     /// Flipped bits that were corrected and not yet told.
     corrections: Mutex<Vec<Correction>>,
 }
@@ -64,11 +70,32 @@ impl Log {
         tail: Position,
     ) -> Self {
         let state = RwLock::new(State { headers, tail });
-        let (files, changing, corrections) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { disk, id, state, files, changing, corrections }
+        Self {
+            disk,
+            id,
+            state,
+            files: Mutex::default(),
+            changing: Mutex::default(),
+            rewriting: Mutex::default(),
+            doubtful: AtomicBool::new(false),
+            corrections: Mutex::default(),
+        }
     }
 
-    /// Lets one alone rewrite or correct segments.
+    /// Lets one alone rewrite or drop segments.
+    ///
+    /// # Errors
+    /// When a sync of their folder has failed: only a start finds out what is on the disk.
+    pub(crate) fn rewriting(&self) -> Result<MutexGuard<'_, ()>> {
+        if self.doubtful.load(Ordering::Acquire) {
+            let failed =
+                io::Error::other("a sync of it failed before; the next start finds out what is on the disk");
+            return Err(Error::io(format!("change {FOLDER}"), failed));
+        }
+        Ok(self.rewriting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets one alone correct segments, or put one in the place of another.
     pub(crate) fn change(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,7 +164,7 @@ impl Log {
     }
 
     /// A segment's file, from the few kept open.
-    pub(crate) fn file(&self, number: u64) -> Result<Arc<dyn DiskFile>> {
+    pub(crate) fn file(&self, number: u64) -> Result<Arc<SegmentFile>> {
         // Locked while opening: a file that is being replaced must not get in here afterwards.
         let mut files = self.files();
         if let Some(file) = files.get(&number) {
@@ -151,12 +178,39 @@ impl Log {
         Ok(file)
     }
 
+    /// The header of a segment.
+    pub(crate) fn header(&self, number: u64) -> Option<SegmentHeader> {
+        self.read_state(|state| state.headers.get(&number).copied())
+    }
+
     /// Puts a rewritten segment in the place of the one read so far, durably.
-    pub(crate) fn replace(&self, number: u64) -> io::Result<()> {
+    pub(crate) fn replace(&self, header: SegmentHeader) -> io::Result<()> {
+        let _one = self.change();
+        let number = header.number;
         let mut files = self.files();
         files.remove(&number);
         self.disk.rename(&unfinished_name(number), &file_name(number))?;
-        self.disk.sync_folder(FOLDER).map_err(sync_failed)
+        self.state.write().unwrap_or_else(PoisonError::into_inner).headers.insert(number, header);
+        self.sync_names()
+    }
+
+    /// Makes the names of the segments durable. One that failed is never tried again: it may seem to succeed.
+    fn sync_names(&self) -> io::Result<()> {
+        self.disk.sync_folder(FOLDER).map_err(sync_failed).inspect_err(|_| {
+            self.doubtful.store(true, Ordering::Release);
+        })
+    }
+
+    /// Corrects the list of a rewritten segment where a bit of it flipped.
+    pub(crate) fn correct_list(&self, number: u64) -> Result<()> {
+        let _one = self.change();
+        let file = open(self.disk.as_ref(), number)?;
+        if let Some(correction) = file.flipped() {
+            file.correct_list()
+                .map_err(|error| Error::io(format!("correct {}", file_name(number)), error))?;
+            self.note(vec![correction]);
+        }
+        Ok(())
     }
 
     /// Deletes all segments before one, durably, the oldest first so that no gap can remain.
@@ -169,13 +223,14 @@ impl Log {
         };
         for number in dropped.into_keys() {
             self.files().remove(&number);
-            remove(self.disk.as_ref(), number)
+            delete(self.disk.as_ref(), number)
+                .and_then(|()| self.sync_names())
                 .map_err(|error| Error::io(format!("delete {}", file_name(number)), error))?;
         }
         Ok(())
     }
 
-    fn files(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<dyn DiskFile>>> {
+    fn files(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<SegmentFile>>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -197,9 +252,10 @@ impl State {
 }
 
 /// Opens the file of a segment.
-pub(crate) fn open(disk: &dyn Disk, number: u64) -> Result<Arc<dyn DiskFile>> {
+pub(crate) fn open(disk: &dyn Disk, number: u64) -> Result<Arc<SegmentFile>> {
     let name = file_name(number);
-    disk.open(&name).map_err(|error| Error::io(format!("open {name}"), error))
+    let file = disk.open(&name).map_err(|error| Error::io(format!("open {name}"), error))?;
+    SegmentFile::open(file, number).map(Arc::new)
 }
 
 /// Creates a segment with its header, under its final name and durable when this returns.
@@ -214,15 +270,45 @@ pub(crate) fn create(disk: &dyn Disk, header: &SegmentHeader, reserve: u64) -> i
     Ok(file)
 }
 
+/// Puts every byte of a rewritten segment at its address again, up to an offset where one is given, durably; so it can
+/// be appended to. Returns its header.
+pub(crate) fn spread(disk: &dyn Disk, header: &SegmentHeader, upto: Option<u64>) -> Result<SegmentHeader> {
+    let old = open(disk, header.number)?;
+    let rewritten = header.rewritten.map(|rewriting| Rewriting { list_at: 0, runs: 0, ..rewriting });
+    let header = SegmentHeader { rewritten, ..*header };
+    let copy = || {
+        let new = disk.create(&unfinished_name(header.number))?;
+        let end = upto.map_or_else(|| old.size(), Ok)?;
+        super::archive::copy(old.as_ref(), new.as_ref(), end)?;
+        new.write_at(&header.encode(), 0)?;
+        new.sync_all().map_err(sync_failed)?;
+        disk.rename(&unfinished_name(header.number), &file_name(header.number))?;
+        disk.sync_folder(FOLDER).map_err(sync_failed)
+    };
+    copy().map_err(|error| Error::io(format!("write {} anew", file_name(header.number)), error))?;
+    Ok(header)
+}
+
+/// Cuts a rewritten segment off at an address.
+pub(crate) fn cut(disk: &dyn Disk, number: u64, offset: u64) -> Result<()> {
+    let header = load_header(disk, number, &mut Vec::new())?;
+    spread(disk, &header, Some(offset)).map(drop)
+}
+
 /// Deletes a segment, or what an interrupted [`create`] left of it, durably.
 pub(crate) fn remove(disk: &dyn Disk, number: u64) -> io::Result<()> {
+    delete(disk, number)?;
+    disk.sync_folder(FOLDER).map_err(sync_failed)
+}
+
+fn delete(disk: &dyn Disk, number: u64) -> io::Result<()> {
     for name in [unfinished_name(number), file_name(number)] {
         match disk.remove(&name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    disk.sync_folder(FOLDER)
+    Ok(())
 }
 
 /// The headers of all segments, in order, after deleting what interrupted creations left, and what was corrected in
@@ -261,6 +347,10 @@ fn segment_numbers(disk: &dyn Disk) -> Result<Vec<u64>> {
 
 fn load_header(disk: &dyn Disk, number: u64, corrections: &mut Vec<Correction>) -> Result<SegmentHeader> {
     let file = open(disk, number)?;
+    if let Some(correction) = file.flipped() {
+        file.correct_list().map_err(|error| Error::io(format!("correct {}", file_name(number)), error))?;
+        corrections.push(correction);
+    }
     let mut sector = [0; SECTOR as usize];
     read_fully(file.as_ref(), &mut sector, 0)
         .map_err(|error| Error::io(format!("read {}", file_name(number)), error))?;

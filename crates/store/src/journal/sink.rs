@@ -80,6 +80,7 @@ impl FileSink {
             previous_end: end.offset,
             last_group: end.group,
             chain: end.chain,
+            rewritten: None,
         };
         progress.created.push(header);
         let reserved = self.config.reserve_bytes;

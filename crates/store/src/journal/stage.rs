@@ -98,6 +98,7 @@ impl Stage {
             first_of_write: group,
             entries: self.entries,
             chain: [0; 32],
+            seal: None,
         };
         let mut chain = Chain::new(&self.end.chain, group, self.entries);
         walk_entries(&frame, &header, place, |_, entry| chain.entry(&entry))

@@ -8,6 +8,7 @@ use super::mend::{self, Correction};
 use super::recover::Walk;
 use super::scan::{Bad, Found, Scan, Window};
 use super::segments::{self, FOLDER, file_name};
+use super::thin::SegmentFile;
 use crate::disk::read_fully;
 use crate::error::sync_failed;
 use crate::{Disk, DiskFile, Error, Result};
@@ -81,9 +82,16 @@ pub fn survey(disk: &dyn Disk) -> Result<Survey> {
     let mut found = Survey::default();
     let mut expected: Option<Position> = None;
     for number in &numbers {
-        let file = segments::open(disk, *number)?;
         let last = numbers.last() == Some(number);
-        expected = look_at(&mut found, &file, *number, last, expected)?;
+        expected = match segments::open(disk, *number) {
+            Ok(file) => look_at(&mut found, &file, *number, last, expected)?,
+            Err(Error::Damaged(damage)) => {
+                found.problems.push(of_segment(*number, ProblemKind::Damage, 0, damage.reason));
+                found.segments.push(SegmentReport { number: *number, bytes: 0, groups: 0, entries: 0 });
+                None
+            }
+            Err(error) => return Err(error),
+        };
     }
     Ok(found)
 }
@@ -91,34 +99,31 @@ pub fn survey(disk: &dyn Disk) -> Result<Survey> {
 /// Looks at one segment; returns where it ends, as far as that is known.
 fn look_at(
     found: &mut Survey,
-    file: &Arc<dyn DiskFile>,
+    segment: &Arc<SegmentFile>,
     number: u64,
     last: bool,
     expected: Option<Position>,
 ) -> Result<Option<Position>> {
     let doing = |error| Error::io(format!("read {}", file_name(number)), error);
-    let bytes = file.size().map_err(doing)?;
+    let file: &Arc<dyn DiskFile> = &(segment.clone() as Arc<dyn DiskFile>);
+    let (bytes, stored) = (file.size().map_err(doing)?, segment.stored().map_err(doing)?);
     let mut sector = [0; SECTOR as usize];
     read_fully(file.as_ref(), &mut sector, 0).map_err(doing)?;
-    let problem = |kind, offset, group, reason: String| Problem {
-        segment: number,
-        offset,
-        begin: 0,
-        group,
-        reason,
-        kind,
-        readable_again: None,
-    };
-    let mut report = SegmentReport { number, bytes, groups: 0, entries: 0 };
+    let problem = |kind, group, reason: String| of_segment(number, kind, group, reason);
+    let mut report = SegmentReport { number, bytes: stored, groups: 0, entries: 0 };
+    if let Some(bit) = segment.flipped() {
+        let reason = "the checksum of the list of what was kept does not hold".into();
+        found.problems.push(problem(ProblemKind::Bits(vec![bit]), 0, reason));
+    }
     let header = match SegmentHeader::decode(&sector, number) {
         Ok(header) => header,
         Err(reason) => match mend::find_in_segment_header(&sector, number) {
             Some((header, bit)) => {
-                found.problems.push(problem(ProblemKind::Bits(vec![bit]), 0, 0, reason));
+                found.problems.push(problem(ProblemKind::Bits(vec![bit]), 0, reason));
                 header
             }
             None => {
-                found.problems.push(problem(ProblemKind::Damage, 0, 0, reason));
+                found.problems.push(problem(ProblemKind::Damage, 0, reason));
                 found.segments.push(report);
                 return Ok(None);
             }
@@ -126,12 +131,17 @@ fn look_at(
     };
     if let Some(expected) = expected.filter(|expected| *expected != header.start()) {
         let reason = format!("the segment does not continue group {}", expected.group);
-        found.problems.push(problem(ProblemKind::Damage, 0, header.last_group + 1, reason));
+        found.problems.push(problem(ProblemKind::Damage, header.last_group + 1, reason));
     }
     let scan = Scan::new(Window::new(file.clone(), number, bytes), header.id, header.start());
     let end = Walker { found, file, report: &mut report, id: header.id, last }.walk(scan)?;
     found.segments.push(report);
     Ok(end)
+}
+
+/// Something that is wrong with a segment as a whole.
+fn of_segment(segment: u64, kind: ProblemKind, group: u64, reason: String) -> Problem {
+    Problem { segment, offset: 0, begin: 0, group, reason, kind, readable_again: None }
 }
 
 struct Walker<'a> {
@@ -264,12 +274,18 @@ pub fn cut_off(disk: &dyn Disk, damage: &Problem, aside: &str) -> Result<usize> 
     let file = segments::open(disk, damage.segment)?;
     let copy = || {
         let copy = disk.create(&name(damage.segment))?;
-        super::archive::copy(file.as_ref(), copy.as_ref(), file.size()?)?;
+        super::archive::copy(file.raw().as_ref(), copy.as_ref(), file.stored()?)?;
         copy.sync_all().map_err(sync_failed)?;
         disk.sync_folder(aside).map_err(sync_failed)?;
+        if file.is_thinned() {
+            return Ok(());
+        }
         file.set_len(offset)?;
         file.sync_all().map_err(sync_failed)
     };
     copy().map_err(doing)?;
+    if file.is_thinned() {
+        segments::cut(disk, damage.segment, offset)?;
+    }
     Ok(later.len() + 1)
 }

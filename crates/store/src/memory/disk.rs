@@ -30,6 +30,8 @@ struct DiskState {
     folders: BTreeSet<String>,
     capacity: Option<u64>,
     fail_syncs: u32,
+    /// Syncs that succeed before the first that fails.
+    spare_syncs: u32,
     /// The file whose bytes cannot be read.
     unreadable: Option<u64>,
     /// Syncs say that all is well and do nothing.
@@ -74,7 +76,13 @@ impl SimDisk {
 
     /// Lets the next syncs fail. What they covered is lost in a power cut unless it is written again.
     pub fn fail_syncs(&self, count: u32) {
-        self.lock().fail_syncs = count;
+        self.fail_syncs_after(0, count);
+    }
+
+    /// As [`SimDisk::fail_syncs`], after some that succeed.
+    pub fn fail_syncs_after(&self, spared: u32, count: u32) {
+        let mut state = self.lock();
+        (state.spare_syncs, state.fail_syncs) = (spared, count);
     }
 
     /// Lets every reading of one file fail, as a bad sector does, until this is called with `None`.
@@ -194,6 +202,10 @@ impl DiskState {
 
     fn sync(&mut self, generation: u64) -> io::Result<bool> {
         self.atomic_change(generation)?;
+        if self.spare_syncs > 0 {
+            self.spare_syncs -= 1;
+            return Ok(false);
+        }
         let fails = self.fail_syncs > 0;
         self.fail_syncs = self.fail_syncs.saturating_sub(1);
         Ok(fails)

@@ -127,7 +127,7 @@ fn a_damaged_segment_is_not_rewritten() {
     let disk = SimDisk::default();
     let (_, refs) = filled(&disk);
     let mut bytes = segment(&disk, 1);
-    bytes[refs[1].offset as usize + 26] ^= 1;
+    bytes[refs[1].offset as usize + 26] ^= 3;
     set_segment(&disk, 1, bytes.clone());
     let journal = open(&disk).unwrap();
     assert!(matches!(journal.archive.erase(&refs[..1]), Err(Error::Damaged(_))), "beside the damage");

@@ -8,6 +8,7 @@ mod garbage;
 mod layout;
 mod mend;
 mod replay;
+mod rewrite;
 mod stage;
 
 use std::ops::ControlFlow;
