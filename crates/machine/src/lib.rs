@@ -7,6 +7,7 @@ pub mod chunks;
 pub mod clock;
 pub mod delegation;
 pub mod disclosure;
+pub mod proof;
 pub mod relay;
 pub mod mapping;
 pub mod retry;

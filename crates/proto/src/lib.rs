@@ -19,6 +19,7 @@ pub mod linking;
 pub mod list;
 pub mod message;
 pub mod number;
+pub mod proof;
 pub mod pull;
 pub mod receipt;
 pub mod recover;
