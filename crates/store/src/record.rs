@@ -1,5 +1,10 @@
 //! The journal's records: decisions and facts, exactly as decided. The view is folded from them and from nothing else.
 
+mod chain;
+mod terms;
+
+mod relay;
+
 use deskwire_machine::delegation::{Event, Gap, OpenEvent, Place, Role, Said, Words};
 use deskwire_proto::cbor;
 use deskwire_proto::id::{DelegationId, DeskId, Hash, InstanceId, ItemId, LinkId, Nonce, SessionId};
@@ -15,6 +20,11 @@ use serde_bytes::ByteBuf;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{Audience, FileState, KeyChange, LinkEventRow, Pause, Refused, WaitingRow};
 use crate::{Entry, EntryRef, Error, Result, Text};
+
+pub use chain::ChainRecord;
+pub use relay::{Later, ThreadRecord};
+
+pub use terms::{EndedCase, TermsRecord};
 
 /// The version of the records; the first byte of the facts of each.
 pub const RECORD_VERSION: u8 = 1;
@@ -179,8 +189,14 @@ pub enum Record {
     KeyLogTaken { no: LinkNo, log: ByteBuf, at: Timestamp },
     /// The bytes of a partner's file are gone or damaged here, and are fetched again.
     BlobLost { file: FileNo, at: Timestamp },
+    /// What becomes of contributions: edits, what is taken back, what goes onward.
+    Thread(ThreadRecord),
     /// Rows that nobody asks for any more were given up: answers by their keys, linking exchanges by their answers.
     Swept { keyed: Vec<Hash>, exchanges: Vec<Hash> },
+    /// Something about what a link agrees on, how it ends, and what happens on it by itself.
+    Terms(TermsRecord),
+    /// Something about clocks, business hours and reports along a chain.
+    Chain(ChainRecord),
 }
 
 /// How a message of ours that came back takes effect.
@@ -200,6 +216,9 @@ pub struct Placed {
     pub event: Option<FoldEvent>,
     /// The file that it announces.
     pub file: Option<PlacedFile>,
+    /// What it does to an earlier contribution of ours.
+    #[serde(default)]
+    pub later: Option<Later>,
     /// What a receipt said of it: why it has no effect, and the length that the receipt names.
     pub answer: Option<(Option<Refused>, u64)>,
     /// When it was said.
@@ -430,6 +449,9 @@ pub struct Local {
     pub ticket: Option<TicketNumber>,
     /// The new file.
     pub file: Option<FileNo>,
+    /// What it does to an earlier contribution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<Later>,
 }
 
 /// What a ticket says, and who made it.

@@ -4,16 +4,14 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use deskwire_proto::id::{DelegationId, DeskId, Hash, InstanceId, ItemId, LinkId};
+use deskwire_proto::id::{DelegationId, DeskId, Hash, InstanceId, ItemId, LinkId, LoopTag};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::compact;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
-    CounterRow, DelegationEventRow, DelegationRow, ExchangeRow, ExpectedRow, FileRow, InvitationRow,
-    KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, SentRow, StreamRow,
-    ThreadRow, TicketRow, WaitingRow,
+    AccountRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow, ExchangeRow, ExpectedRow, FigureRow, FileRow, InvitationRow, KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
@@ -37,6 +35,14 @@ tables! {
     TICKETS = b't', TicketNumber => TicketRow;
     /// What happened on a ticket, in the order it was stored.
     THREADS = b'h', (TicketNumber, EntryRef) => ThreadRow;
+    /// What authors did to contributions, by where each stands in the thread: the entries of [`THREADS`] that say it.
+    REVISIONS = b'm', (TicketNumber, (EntryRef, EntryRef)) => ();
+    /// What partners contributed and does not go onward to a delegation, or not yet.
+    RELAYS = b'N', (TicketNumber, (EntryRef, DelegationNo)) => RelayRow;
+    /// Loop tags of offers of ours, and whose they are.
+    LOOP_TAGS = b'M', LoopTag => TicketNumber;
+    /// The key by which ids are derived from their causes.
+    DERIVING = b'1', () => DerivingRow;
     /// The delegations of a ticket.
     TICKET_DELEGATIONS = b'j', (TicketNumber, DelegationNo) => ();
     /// Delegations, both ways.
@@ -101,6 +107,28 @@ tables! {
     EXPECTED = b'X', DeskId => ExpectedRow;
     /// The keys of this desk as its journal knows them.
     OWN_KEYS = b'K', () => OwnKeysRow;
+    /// Messages that say something to a link as a whole: by 0 for the partner's and 1 for ours, then by number.
+    WORDS = b'a', (LinkNo, (u64, u64)) => WordRow;
+    /// Terms that came into force after those of linking, by version.
+    VERSIONS = b'A', (LinkNo, u64) => VersionRow;
+    /// Delegations whose settled state has changed and for which no rule of the link has run yet.
+    DUE = b'W', (LinkNo, DelegationNo) => DueRow;
+    /// Settled resolutions of partners that wait for our word, by when they were stored here.
+    RESOLVED = b'v', (LinkNo, ResolvedKey) => ();
+    /// Numbered messages of the account of a link: those about statements?, our own?, number.
+    ACCOUNT = b'b', (LinkNo, (bool, (bool, u64))) => AccountRow;
+    /// Where numbered messages about lines of work stand: our own?, item.
+    WORK_ITEMS = b'B', (LinkNo, (bool, ItemId)) => WorkItemRow;
+    /// What is settled of each delegation, for figures about partners: by the month of the offer, counted from 1970.
+    FIGURES = b'G', (LinkNo, (u64, DelegationNo)) => FigureRow;
+    /// The clocks of delegations with deadlines, as they were looked at last.
+    CLOCKS = b'z', DelegationNo => ClockRow;
+    /// When the clock of a delegation is looked at next, ms; 0 when something has happened since.
+    CLOCK_DUE = b'u', (u64, DelegationNo) => ();
+    /// Reports about desks further down.
+    REPORTS = b'2', DelegationNo => ReportRow;
+    /// The record with the business hours of this desk.
+    HOURS = b'3', () => EntryRef;
     /// Answers to changing calls, by their idempotency key.
     KEYED = b'k', Hash => KeyedRow;
 }
@@ -198,13 +226,24 @@ macro_rules! id_keys {
     };
 }
 
-id_keys! { Hash DeskId LinkId DelegationId ItemId InstanceId }
+id_keys! { Hash DeskId LinkId DelegationId ItemId InstanceId LoopTag }
 
 impl Key for () {
     fn write(&self, _: &mut Vec<u8>) {}
 
     fn read(_: &mut &[u8]) -> Option<Self> {
         Some(())
+    }
+}
+
+impl Key for bool {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let [flag] = take(bytes)?;
+        Some(flag != 0)
     }
 }
 

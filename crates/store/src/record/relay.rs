@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::EntryRef;
-use crate::local::{DelegationNo, LinkNo, TicketNumber};
+use crate::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use crate::row::{Audience, Refused};
 
 /// One decision about a contribution. `of` is the record with which it began: where it stands in the thread.
@@ -22,8 +22,16 @@ pub enum ThreadRecord {
     Retracted { ticket: TicketNumber, of: EntryRef, kept: bool, at: Timestamp },
     /// A comment or a file of this desk is for others than before. Text: [`super::ActorText`].
     Opened { ticket: TicketNumber, of: EntryRef, audience: Audience, at: Timestamp },
-    /// A numbered message of ours is sent without its text from now on.
-    Withdrawn { no: LinkNo, seq: u64, at: Timestamp },
+    /// What of a partner's contribution went onward is taken back, as its author took it back.
+    TakenBack { ticket: TicketNumber, of: EntryRef, at: Timestamp },
+    /// A numbered message of ours is sent without its text from now on. The item that says so is shown in `shown`: the
+    /// entry of a thread, the delegation, and its place among the items of the link.
+    Withdrawn {
+        no: LinkNo,
+        seq: u64,
+        shown: Option<((TicketNumber, EntryRef), DelegationNo, Order)>,
+        at: Timestamp,
+    },
     /// What goes onward over a link.
     RelaySet { no: LinkNo, setting: Setting, at: Timestamp },
     /// A partner's contribution, or newer words of it, waits for a person before it goes onward; or could not go.

@@ -26,6 +26,12 @@ pub struct DelegationRow {
     pub version: u64,
     /// The fold.
     pub case: Case,
+    /// When the resolution was stored here that stands settled and unanswered.
+    #[serde(default)]
+    pub resolved: Option<Timestamp>,
+    /// Its clock is looked at by itself: it has a deadline, or it is part of a chain at this desk.
+    #[serde(default)]
+    pub watched: bool,
 }
 
 /// What became of an event.

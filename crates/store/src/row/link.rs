@@ -1,5 +1,6 @@
 //! Rows of links and of what leads to them.
 
+use deskwire_machine::relay::Setting;
 use deskwire_machine::retry::Retry;
 use deskwire_proto::id::{DeskId, Hash, LinkId};
 use deskwire_proto::terms::Side;
@@ -8,6 +9,7 @@ use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::accord::Accord;
 use super::stream::Refused;
 use crate::EntryRef;
 use crate::local::LinkNo;
@@ -102,6 +104,12 @@ pub struct LinkRow {
     pub trouble: Option<Trouble>,
     /// When it was made.
     pub created: Timestamp,
+    /// What it agrees on, and how far its end has come.
+    #[serde(default)]
+    pub accord: Accord,
+    /// What of other partners' contributions goes onward over it.
+    #[serde(default)]
+    pub relay: Setting,
 }
 
 /// An invitation that was made here.

@@ -2,6 +2,9 @@
 //!
 //! [`EntryRef`]: crate::EntryRef
 
+mod accord;
+mod account;
+mod clock;
 mod delegation;
 mod file;
 mod link;
@@ -9,6 +12,11 @@ mod open;
 mod stream;
 mod ticket;
 
+pub use accord::{
+    Accord, AgreedRow, CloseRow, ClosedRow, DueRow, ProposalRow, ResolvedKey, StopRow, VersionRow, WordRow,
+};
+pub use account::{AccountRow, FigureRow, WorkItemRow};
+pub use clock::{ClockRow, ReportRow, Told};
 pub use delegation::{DelegationEventRow, DelegationRow, Effect};
 pub use file::{FileRow, FileState};
 pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Trouble};
@@ -17,7 +25,7 @@ pub use stream::{
     InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow, StreamRow,
     WaitingRow,
 };
-pub use ticket::{Audience, Author, Shared, ThreadKind, ThreadRow, TicketRow};
+pub use ticket::{Audience, Author, RelayRow, Revised, Revision, Shared, ThreadKind, ThreadRow, TicketRow};
 
 use deskwire_proto::id::Hash;
 use deskwire_proto::time::Timestamp;
@@ -60,6 +68,20 @@ pub struct OwnKeysRow {
     pub version: Timestamp,
     /// What the operator chose for a change of key that comes: hash of the key, and the record with the choice.
     pub planned: Option<(Hash, EntryRef)>,
+}
+
+/// The key by which this desk derives ids from their causes. It never changes, and is in every backup.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DerivingRow {
+    /// 32 random bytes.
+    pub key: ByteBuf,
+}
+
+impl std::fmt::Debug for DerivingRow {
+    /// Without the key: logs are read outside the house.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DerivingRow(..)")
+    }
 }
 
 /// The answer that a changing call got, to be repeated for the same key.

@@ -301,6 +301,9 @@ pub struct SentRow {
     /// Why it was disowned or set aside: it is kept, without effect.
     #[serde(default)]
     pub aside: Option<Refused>,
+    /// Whether it is sent without its text from now on.
+    #[serde(default)]
+    pub withdrawn: bool,
 }
 
 /// A message of the partner.
@@ -317,4 +320,7 @@ pub struct ReceivedRow {
     /// Why it was disowned or set aside afterwards: it is kept, without effect. Receipts tell nothing of it.
     #[serde(default)]
     pub aside: Option<Refused>,
+    /// Whether its author took its text back: it is shown no more.
+    #[serde(default)]
+    pub withdrawn: bool,
 }

@@ -1,5 +1,6 @@
 //! Rows of tickets and of what happened on them.
 
+use deskwire_proto::id::ItemId;
 use deskwire_proto::message::common::Priority;
 use deskwire_proto::text::{Code, Label, Line};
 use deskwire_proto::time::Timestamp;
@@ -66,6 +67,34 @@ pub enum ThreadKind {
     Event(DelegationNo),
     /// A change of this desk's own status.
     Status,
+    /// A line of work of a delegation, or what the principal says to one.
+    Work(DelegationNo),
+    /// What its author did to an earlier comment or file.
+    Revised(Revised),
+    /// A deadline of a delegation is near or has passed.
+    Due(DelegationNo),
+}
+
+/// What its author did to an earlier comment or file, which began with the record `of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revised {
+    /// Where the contribution stands in the thread of the same ticket.
+    pub of: EntryRef,
+    /// What was done.
+    pub what: Revision,
+}
+
+/// What its author did to a contribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Revision {
+    /// New words: the version that they make, of a partner's comment.
+    Edited(u64),
+    /// Taken back.
+    Retracted,
+    /// Taken back from partners; it stays here as an internal one.
+    Hidden,
+    /// For others than before.
+    Opened,
 }
 
 /// One thing that happened on a ticket; its words stay in the journal, under the key's reference.
@@ -79,8 +108,12 @@ pub struct ThreadRow {
     pub audience: Audience,
     /// When it was stored here.
     pub at: Timestamp,
-    /// The items that carry it to partners.
+    /// The items that carry it to partners: our own contributions, and what of a partner's goes onward.
     pub shared: Vec<Shared>,
+    /// The id under which its author knows a comment or a file.
+    pub item: Option<ItemId>,
+    /// Whether its author edited it or took it back: the table of revisions says how.
+    pub revised: bool,
     /// Why a partner's contribution has no effect any more.
     #[serde(default)]
     pub aside: Option<Refused>,
@@ -97,4 +130,19 @@ pub struct Shared {
     pub order: Order,
     /// Why it had no effect, if it had none.
     pub refused: Option<Refused>,
+    /// Its id, of a comment, a file or what was done to one.
+    pub item: Option<ItemId>,
+    /// Whether it was taken back since.
+    pub retracted: bool,
+}
+
+/// A partner's contribution that waits before it goes onward to one delegation, or does not go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayRow {
+    /// A person said that it does not go.
+    pub skipped: bool,
+    /// Why it could not go by itself.
+    pub why: Option<Refused>,
+    /// Since when.
+    pub at: Timestamp,
 }
