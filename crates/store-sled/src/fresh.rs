@@ -229,9 +229,9 @@ impl Layer {
         self.gathered().rows.get(key).cloned()
     }
 
-    /// Shows every row, in the order of the keys.
-    pub(crate) fn each(&self, mut visit: impl FnMut(&[u8], Option<&[u8]>)) {
-        self.gathered().rows.iter().for_each(|(key, value)| visit(key, value.as_deref()));
+    /// Shows all rows.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&BTreeMap<Vec<u8>, Change>) -> T) -> T {
+        look(&self.gathered().rows)
     }
 
     fn gathered(&self) -> RwLockReadGuard<'_, Gathered> {
@@ -342,8 +342,8 @@ mod tests {
         assert!(fresh.add(&batch(&[("b", None), ("c", Some("2"))]), &position(2)));
         assert_eq!(fresh.get(b"a"), Some(Some(b"1".to_vec())));
         assert_eq!(fresh.get(b"b"), Some(None), "deleted in the young layer");
-        let mut shown = Vec::new();
-        old.each(|key, value| shown.push((key.to_vec(), value.is_some())));
+        let shown: Vec<_> =
+            old.read(|rows| rows.iter().map(|(key, value)| (key.clone(), value.is_some())).collect());
         assert_eq!(shown, [(b"a".to_vec(), true), (b"b".to_vec(), true)]);
         let mut cursors = fresh.cursors(b"a", None, Direction::Forward);
         fresh.landed();

@@ -29,6 +29,7 @@ mod keeper;
 mod marker;
 mod offline;
 mod open;
+mod pages;
 mod reserve;
 mod room;
 mod rows;
@@ -58,6 +59,8 @@ pub struct Options {
     pub view_room_bytes: u64,
     /// What sled keeps in memory of the view, bytes.
     pub cache_bytes: u64,
+    /// First bytes of keys whose rows share pages in sled. It must not differ as long as the schema is the same.
+    pub packed: &'static [u8],
 }
 
 impl Options {
@@ -69,6 +72,7 @@ impl Options {
             reserve_bytes: 16 << 20,
             view_room_bytes: 8 << 20,
             cache_bytes: 16 << 20,
+            packed: deskwire_store::table::PACKED,
         }
     }
 }

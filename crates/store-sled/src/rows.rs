@@ -1,7 +1,9 @@
 //! The rows in one sled tree. sled panics where it should refuse; here that becomes an error, and the end of the view.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -14,6 +16,7 @@ use crate::Options;
 use crate::disk::{create_private_folder, sync_folder};
 use crate::fresh::Layer;
 use crate::marker::Marker;
+use crate::pages;
 use crate::room::ViewRoom;
 
 /// The folder of the database.
@@ -39,6 +42,8 @@ pub(crate) struct SledRows {
     failure: OnceLock<String>,
     /// More than a few flushes at a time hang in sled.
     flushing: Mutex<()>,
+    /// Tables whose rows lie in pages.
+    packed: &'static [u8],
 }
 
 impl SledRows {
@@ -72,6 +77,7 @@ impl SledRows {
             db: RwLock::new(Some(Arc::new(db))),
             failure: OnceLock::new(),
             flushing: Mutex::new(()),
+            packed: options.packed,
         })
     }
 
@@ -143,6 +149,9 @@ impl SledRows {
     /// The value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let db = self.db_to_read()?;
+        if pages::is_packed(self.packed, key) {
+            return self.guard(|| pages::get(&db, key));
+        }
         Ok(self.guard(|| db.get(key))?.map(|value| value.to_vec()))
     }
 
@@ -154,25 +163,32 @@ impl SledRows {
         direction: Direction,
     ) -> Result<SledRange<'_>> {
         let db = self.db_to_read()?;
-        let rows = self.guard(|| {
-            Ok(match end {
-                Some(end) => db.range(start..end),
-                None => db.range(start..),
-            })
-        })?;
-        Ok(SledRange { owner: self, rows, direction })
+        let forward = match direction {
+            Direction::Forward => Some(self.guard(|| {
+                // The row to begin with may lie in a page that begins before it.
+                let page = match pages::is_packed(self.packed, start) {
+                    true => pages::covering(&db, start)?,
+                    false => None,
+                };
+                let first = page.as_ref().map_or(start, |(first, _)| first.as_ref());
+                let end = end.map_or(Bound::Unbounded, Bound::Excluded);
+                Ok(db.range::<&[u8], _>((Bound::Included(first), end)))
+            })?),
+            Direction::Backward => None,
+        };
+        let (start, end) = (start.to_vec(), end.map(<[u8]>::to_vec));
+        Ok(SledRange { owner: self, forward, start, end, ahead: VecDeque::new(), last: None, ended: false })
     }
 
     /// Applies a layer and the position that it reflects, as a whole.
     pub(crate) fn apply(&self, layer: &Layer, position: &Position) -> Result<()> {
-        let mut writes = sled::Batch::default();
-        layer.each(|key, value| match value {
-            Some(value) => writes.insert(key, value),
-            None => writes.remove(key),
-        });
-        writes.insert(POSITION, position.to_bytes().as_slice());
         let db = self.db()?;
-        self.guard(|| db.apply_batch(writes))
+        self.guard(|| {
+            let mut writes = sled::Batch::default();
+            layer.read(|changes| pages::write(&db, self.packed, changes, &mut writes))?;
+            writes.insert(POSITION, position.to_bytes().as_slice());
+            db.apply_batch(writes)
+        })
     }
 
     /// The position of the last layer applied.
@@ -215,21 +231,72 @@ impl SledRows {
 /// The rows of a range, as sled has them.
 pub(crate) struct SledRange<'a> {
     owner: &'a SledRows,
-    rows: sled::Iter,
-    direction: Direction,
+    /// What sled shows next, forward.
+    forward: Option<sled::Iter>,
+    start: Vec<u8>,
+    end: Option<Vec<u8>>,
+    /// Rows of the page at which this is, the next one first.
+    ahead: VecDeque<(sled::IVec, sled::IVec)>,
+    /// The last row that was shown.
+    last: Option<sled::IVec>,
+    /// Nothing comes behind the rows ahead.
+    ended: bool,
 }
 
 impl SledRange<'_> {
     /// The next row.
     pub(crate) fn next(&mut self) -> Result<Option<(sled::IVec, sled::IVec)>> {
-        let Self { owner, rows, direction } = self;
-        owner.guard(|| {
-            match direction {
-                Direction::Forward => rows.next(),
-                Direction::Backward => rows.next_back(),
+        loop {
+            if let Some(row) = self.ahead.pop_front() {
+                self.last = Some(row.0.clone());
+                return Ok(Some(row));
             }
-            .transpose()
-        })
+            let Some((key, value)) = self.entry()? else { return Ok(None) };
+            if pages::is_packed(self.owner.packed, &key) {
+                self.ahead = self.owner.guard(|| Ok(self.rows(pages::rows(&key, &value)?)))?;
+            } else {
+                self.ahead.push_back((key, value));
+            }
+        }
+    }
+
+    /// The next entry of sled: a row, or a page of them.
+    fn entry(&mut self) -> Result<Option<(sled::IVec, sled::IVec)>> {
+        let owner = self.owner;
+        if let Some(forward) = &mut self.forward {
+            return owner.guard(|| forward.next().transpose());
+        }
+        let below = self.last.as_deref().or(self.end.as_deref());
+        if self.ended || below.is_some_and(|below| below <= self.start.as_slice()) {
+            return Ok(None);
+        }
+        let db = owner.db_to_read()?;
+        let found = owner.guard(|| {
+            let below = below.map_or(Bound::Unbounded, Bound::Excluded);
+            db.range::<&[u8], _>((Bound::Unbounded, below)).next_back().transpose()
+        })?;
+        let Some((key, value)) = found else { return Ok(None) };
+        if key.as_ref() < self.start.as_slice() {
+            // Of a page that begins before the range the end may lie within it.
+            self.ended = true;
+            if !pages::is_packed(owner.packed, &key) || key.first() != self.start.first() {
+                return Ok(None);
+            }
+        }
+        Ok(Some((key, value)))
+    }
+
+    /// The rows of a page that are still to be shown, in their order.
+    fn rows(&self, page: Vec<(&[u8], &[u8])>) -> VecDeque<(sled::IVec, sled::IVec)> {
+        let forward = self.forward.is_some();
+        let wanted = |key: &[u8]| {
+            let within = key >= self.start.as_slice() && self.end.as_deref().is_none_or(|end| key < end);
+            let new = self.last.as_deref().is_none_or(|last| if forward { key > last } else { key < last });
+            within && new
+        };
+        let rows =
+            page.into_iter().filter(|(key, _)| wanted(key)).map(|(key, value)| (key.into(), value.into()));
+        if forward { rows.collect() } else { rows.rev().collect() }
     }
 }
 

@@ -133,6 +133,11 @@ tables! {
     KEYED = b'k', Hash => KeyedRow;
 }
 
+/// The tables whose rows are written in the order of their keys and seldom changed later: a backend may keep several of
+/// them together.
+pub const PACKED: &[u8] =
+    &[THREADS.prefix, RECEIPTS.prefix, WAITING.prefix, SENT.prefix, RECEIVED.prefix];
+
 /// The place of an event of the fold: by the contractor?, numbered?, its sequence or waiting number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventPlace(pub bool, pub bool, pub u64);

@@ -3,6 +3,7 @@
 mod conformance;
 mod folder;
 mod full;
+mod pages;
 mod process;
 mod torn;
 mod view;
@@ -21,6 +22,7 @@ fn options(schema: u32) -> Options {
     options.journal.reserve_bytes = 8 << 10;
     options.reserve_bytes = 64 << 10;
     options.view_room_bytes = 1536 << 10;
+    options.packed = &[1, 3, b'a', b'k', b'x'];
     options
 }
 
