@@ -263,19 +263,30 @@ async fn store(api: &Api, announced: Announced, body: BodyDataStream, name: &str
         name: name.to_owned(),
     };
     let blobs = Arc::clone(api.state.engine.reader().blobs());
+    let hashed = Arc::clone(&outcome);
     let import = tokio::task::spawn_blocking(move || {
         let mut source = source;
-        blobs.import(&mut source)
+        blobs.import_hashed(&mut source, &|| blob_of(&hashed))
     });
     feed(body, pieces).await;
     let imported = import.await.map_err(|_| ApiError::internal())?;
     let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (imported, outcome) {
-        (Ok(_), Some(Ok(taken))) => Ok(taken),
+        (Ok((blob, _)), Some(Ok((hashed, arrival)))) => {
+            api.state.engine.reader().blobs().note_chunks(&blob, Arc::from(&*hashed.list));
+            Ok((hashed, arrival))
+        }
         (_, Some(Err(error))) => Err(error),
         (Err(error), _) => Err(error.into()),
         (Ok(_), None) => Err(ApiError::internal()),
     }
+}
+
+/// What the bytes hashed to, once all have come and are what they were said to be.
+fn blob_of(outcome: &Outcome) -> Option<BlobId> {
+    let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+    let (hashed, _) = outcome.as_ref()?.as_ref().ok()?;
+    Some(BlobId(*hashed.blob.as_bytes()))
 }
 
 /// Sends the body on until it ends, breaks, or nobody takes it any more.
@@ -299,6 +310,9 @@ fn broken(error: axum::Error) -> ApiError {
 /// What came, and that it is about to be named.
 type Taken = (Hashed, Arrival);
 
+/// What came of a body, once that is known.
+type Outcome = Mutex<Option<Result<Taken, ApiError>>>;
+
 /// The body as the store reads it. It ends well only if everything holds that was said of it.
 struct Source {
     api: Api,
@@ -306,7 +320,7 @@ struct Source {
     piece: Bytes,
     hasher: ChunkHasher,
     announced: Announced,
-    outcome: Arc<Mutex<Option<Result<Taken, ApiError>>>>,
+    outcome: Arc<Outcome>,
     name: String,
 }
 

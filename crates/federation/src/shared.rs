@@ -19,7 +19,7 @@ use crate::ask::Askers;
 use crate::lane::Lanes;
 use crate::memory::Pool;
 use crate::numbers::Counters;
-use crate::peer::{Call, Cause, Peer, Trouble, endpoints, read_descriptor};
+use crate::peer::{Answer, Call, Cause, Peer, Trouble, endpoints, read_descriptor};
 
 /// Bytes of partners' bodies that may be on their way in at once: batches, and chunks of files that are brought.
 const BODIES: usize = 72 * 1024 * 1024;
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) disk_floor: u64,
     /// Requests of partners for our streams that may be held at once.
     pub(crate) polls_held: usize,
+    /// Rings when something has become due before its time.
+    pub(crate) due: tokio::sync::Notify,
     /// The desk is about to end: what is held is answered.
     pub(crate) leaving: watch::Sender<bool>,
     /// For bodies of partners that are still coming.
@@ -54,6 +56,7 @@ impl Shared {
             engine,
             policy: Arc::new(AddressPolicy::allowing(config.allowed_ranges.clone())),
             disk_floor: config.disk_floor,
+            due: tokio::sync::Notify::new(),
             polls_held: config.polls_held,
             leaving: watch::Sender::new(false),
             lanes: Lanes::default(),
@@ -88,12 +91,20 @@ impl Shared {
     /// # Errors
     /// Why there is no usable answer.
     pub(crate) async fn call(&self, link: LinkNo, call: &Call) -> Result<Bytes, Trouble> {
+        self.open(link, call).await?.whole().await
+    }
+
+    /// As [`Shared::call`], up to the head of the answer.
+    ///
+    /// # Errors
+    /// Why there is no usable answer.
+    pub(crate) async fn open(&self, link: LinkNo, call: &Call) -> Result<Answer, Trouble> {
         let partner = self.known(link)?;
-        match self.peer(&partner)?.call(call).await {
+        match self.peer(&partner)?.open(call).await {
             Err(trouble) if trouble.cause == Cause::OtherKey => {
                 self.renew(&partner, trouble).await?;
                 let renewed = self.known(link)?;
-                self.peer(&renewed)?.call(call).await
+                self.peer(&renewed)?.open(call).await
             }
             outcome => outcome,
         }

@@ -249,6 +249,36 @@ where
     }
 }
 
+/// A body that is read piece by piece, at a [`Pace`].
+#[derive(Debug)]
+pub struct Pieces<B>(Paced<B>);
+
+impl<B> Pieces<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    /// Watches `body` from the first time it lets its reader wait.
+    pub fn new(body: B, pace: Pace) -> Self {
+        Self(Paced::new(body, pace))
+    }
+
+    /// The next piece, not empty; `None` at the end.
+    ///
+    /// # Errors
+    /// [`BodyError`]: too slow, or cut.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        while let Some(frame) = self.0.frame().await {
+            if let Ok(piece) = frame?.into_data()
+                && !piece.is_empty()
+            {
+                return Ok(Some(piece));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// The [`BodyError`] behind the error of a body adapter or extractor, when there is one.
 #[must_use]
 pub fn body_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a BodyError> {

@@ -9,6 +9,7 @@ mod server;
 
 pub use certificate::{PemFiles, SelfSigned, ServerIdentity, SpkiHash, TlsError, spki_sha256};
 pub use client::{ObservedKey, PinMismatch, TlsFailure, observing_client, pinned_client, tls_failure};
+pub use rustls::ClientConfig;
 pub use server::ServerTls;
 
 use std::sync::Arc;

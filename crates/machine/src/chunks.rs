@@ -12,6 +12,8 @@ use deskwire_proto::transfer::{ChunkList, Part, chunk_count};
 use sha2::{Digest, Sha256};
 
 const CHUNK: u64 = CHUNK_BYTES as u64;
+/// What SHA-256 takes in at once.
+const BLOCK: usize = 64;
 
 /// What is held of a file and what is missing, by its verified chunk list.
 #[derive(Clone, Debug)]
@@ -22,8 +24,31 @@ pub struct Plan {
     /// Chunks held from the first on, without a hole.
     have: usize,
     missing: u64,
+    held_bytes: u64,
     /// Chunks that came wrong once.
     wrong: BTreeSet<u64>,
+}
+
+/// The hash of a file as far as its chunks were verified one behind the other, so that nobody has to read all of it
+/// again to check the whole.
+#[derive(Clone, Debug, Default)]
+pub struct Prefix {
+    whole: Sha256,
+    chunks: u64,
+}
+
+impl Prefix {
+    /// How many chunks are in it, from the first on.
+    #[must_use]
+    pub const fn chunks(&self) -> u64 {
+        self.chunks
+    }
+
+    /// The hash of what is in it.
+    #[must_use]
+    pub fn finish(self) -> Hash {
+        Hash::new(self.whole.finalize().into())
+    }
 }
 
 /// A chunk within bytes that a peer sent, found to be right.
@@ -94,7 +119,8 @@ impl Plan {
             return Err(Code::Malformed);
         }
         let missing = chunks as u64;
-        Ok(Self { size, list, held: vec![false; chunks], have: 0, missing, wrong: BTreeSet::new() })
+        let held = vec![false; chunks];
+        Ok(Self { size, list, held, have: 0, missing, held_bytes: 0, wrong: BTreeSet::new() })
     }
 
     /// How many chunks the file has.
@@ -114,15 +140,43 @@ impl Plan {
     /// # Errors
     /// [`Mismatch`] says how they differ.
     pub fn verify(&self, index: u64, bytes: &[u8]) -> Result<(), Mismatch> {
+        // A prefix that stands elsewhere takes no part.
+        let mut elsewhere = Prefix { chunks: u64::MAX, ..Prefix::default() };
+        self.verify_pieces(index, std::iter::once(bytes), &mut elsewhere)
+    }
+
+    /// As [`Plan::verify`], for a chunk in pieces. If it is the next one of `prefix`, and right, it is added there.
+    ///
+    /// # Errors
+    /// As [`Plan::verify`]; the prefix is as before then.
+    pub fn verify_pieces<'a>(
+        &self,
+        index: u64,
+        pieces: impl Iterator<Item = &'a [u8]> + Clone,
+        prefix: &mut Prefix,
+    ) -> Result<(), Mismatch> {
         let range = self.range(index).ok_or(Mismatch::Outside { index })?;
-        let (expected, got) = (range.end - range.start, bytes.len() as u64);
+        let expected = range.end - range.start;
+        let got = pieces.clone().map(|piece| piece.len() as u64).sum();
         if expected != got {
             return Err(Mismatch::Length { index, expected, got });
         }
-        match place(index).and_then(|place| self.list.hashes().get(place)) {
-            Some(hash) if *hash == Hash::of(bytes) => Ok(()),
-            Some(_) | None => Err(Mismatch::Content { index }),
+        let mut chunk = Sha256::new();
+        let mut whole = (prefix.chunks == index).then(|| prefix.whole.clone());
+        for piece in pieces {
+            match &mut whole {
+                Some(whole) => update_both(&mut chunk, whole, piece),
+                None => chunk.update(piece),
+            }
         }
+        let found = Hash::new(chunk.finalize().into());
+        if place(index).and_then(|place| self.list.hashes().get(place)) != Some(&found) {
+            return Err(Mismatch::Content { index });
+        }
+        if let Some(whole) = whole {
+            *prefix = Prefix { whole, chunks: index + 1 };
+        }
+        Ok(())
     }
 
     /// Cuts the answer to a request that began at chunk `first` into its chunks, each of them verified. That all
@@ -140,9 +194,11 @@ impl Plan {
 
     /// Notes that a verified chunk is on the disk. A chunk outside the file is ignored.
     pub fn hold(&mut self, index: u64) {
+        let Some(range) = self.range(index) else { return };
         let Some(held) = place(index).and_then(|place| self.held.get_mut(place)) else { return };
         if !std::mem::replace(held, true) {
             self.missing -= 1;
+            self.held_bytes += range.end - range.start;
         }
         self.wrong.remove(&index);
         while self.held.get(self.have).is_some_and(|held| *held) {
@@ -161,6 +217,12 @@ impl Plan {
         self.have as u64
     }
 
+    /// How many bytes the chunks have that are held.
+    #[must_use]
+    pub const fn held_bytes(&self) -> u64 {
+        self.held_bytes
+    }
+
     /// True when every chunk is held; the whole file is still to be checked against its hash.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -170,6 +232,19 @@ impl Plan {
     /// The missing chunks, rising.
     pub fn missing(&self) -> impl Iterator<Item = u64> {
         (self.have()..).zip(&self.held[self.have..]).filter(|(_, held)| !**held).map(|(index, _)| index)
+    }
+
+    /// The missing chunks as ranges, rising.
+    #[must_use]
+    pub fn holes(&self) -> Vec<Range<u64>> {
+        let mut holes: Vec<Range<u64>> = Vec::new();
+        for index in self.missing() {
+            match holes.last_mut().filter(|hole| hole.end == index) {
+                Some(hole) => hole.end += 1,
+                None => holes.push(index..index + 1),
+            }
+        }
+        holes
     }
 
     /// The next part to ask for: the first missing chunk at or behind `from`, and those that follow it without a
@@ -188,6 +263,14 @@ impl Plan {
 
 fn place(index: u64) -> Option<usize> {
     usize::try_from(index).ok()
+}
+
+/// Two hashes of the same bytes, block by block: what one waits for inside the processor, the other uses.
+fn update_both(one: &mut Sha256, other: &mut Sha256, bytes: &[u8]) {
+    for block in bytes.chunks(BLOCK) {
+        one.update(block);
+        other.update(block);
+    }
 }
 
 /// What a `file.add` names of a file, and the list behind it.
@@ -229,11 +312,10 @@ impl ChunkHasher {
 
     /// Reads the next bytes of the file.
     pub fn update(&mut self, mut bytes: &[u8]) {
-        self.whole.update(bytes);
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
             let (piece, rest) = bytes.split_at(bytes.len().min(CHUNK_BYTES - self.filled));
-            self.chunk.update(piece);
+            update_both(&mut self.chunk, &mut self.whole, piece);
             self.filled += piece.len();
             if self.filled == CHUNK_BYTES {
                 self.end_chunk();
@@ -356,6 +438,31 @@ mod tests {
         assert_eq!(plan.came_wrong(1), Verdict::AskAgain);
         assert_eq!(plan.came_wrong(0), Verdict::AskAgain);
         assert_eq!(plan.came_wrong(1), Verdict::Damaged);
+    }
+
+    /// The whole is what its chunks make, however they came, and a wrong chunk leaves no trace in it.
+    #[test]
+    fn the_hash_of_the_whole_grows_with_the_chunks() {
+        let mut file = vec![7; CHUNK_BYTES + 100];
+        file.extend_from_slice(b"rest");
+        let (plan, mut prefix) = (plan(&file), Prefix::default());
+        let (first, last) = file.split_at(CHUNK_BYTES);
+        assert!(plan.verify_pieces(1, last.chunks(7), &mut prefix).is_ok());
+        assert_eq!(prefix.chunks(), 0, "not its turn");
+        let wrong = vec![8; CHUNK_BYTES];
+        assert!(plan.verify_pieces(0, wrong.chunks(50_000), &mut prefix).is_err());
+        assert!(plan.verify_pieces(0, first.chunks(50_000), &mut prefix).is_ok());
+        assert!(plan.verify_pieces(0, first.chunks(64), &mut prefix).is_ok(), "once more, and not counted");
+        assert!(plan.verify_pieces(1, last.chunks(50), &mut prefix).is_ok());
+        assert_eq!((prefix.chunks(), prefix.finish()), (2, Hash::of(&file)));
+    }
+
+    #[test]
+    fn holes_are_what_is_missing() {
+        let plan = holding(12, [0, 1, 4, 11]);
+        assert_eq!(plan.holes(), [2..4, 5..11]);
+        assert_eq!(plan.held_bytes(), 3 * CHUNK + 5);
+        assert!(holding(2, [0, 1]).holes().is_empty());
     }
 
     #[test]

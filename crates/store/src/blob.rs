@@ -1,6 +1,7 @@
 //! Blobs: files named by the SHA-256 of their content.
 
 mod files;
+mod lists;
 
 use std::fmt;
 use std::io::Read;
@@ -60,6 +61,13 @@ pub trait Blobs: Send + Sync {
     /// As [`Blobs::finish`].
     fn finish_as(&self, key: &BlobId, id: &BlobId) -> Result<u64>;
 
+    /// As [`Blobs::finish_as`], where whoever wrote the pieces has hashed all of them, one behind the other, and found
+    /// `found`. Nothing is read again.
+    ///
+    /// # Errors
+    /// As [`Blobs::finish`].
+    fn finish_hashed(&self, key: &BlobId, id: &BlobId, found: &BlobId) -> Result<u64>;
+
     /// The size of a blob that may be here already, after its name was made durable: a kill may have come between. `None`
     /// when it is not here.
     fn settle(&self, id: &BlobId) -> Result<Option<u64>>;
@@ -70,6 +78,22 @@ pub trait Blobs: Send + Sync {
     /// Takes in a whole blob, durably, in the place of a damaged one too, and returns its name and size. Whether the source changed while it was read is
     /// for the caller to check.
     fn import(&self, source: &mut dyn Read) -> Result<(BlobId, u64)>;
+
+    /// As [`Blobs::import`], of a source that hashes what is read of it: `hashed` tells the hash once the source has ended.
+    ///
+    /// # Errors
+    /// When `hashed` tells nothing, or as [`Blobs::import`].
+    fn import_hashed(
+        &self,
+        source: &mut dyn Read,
+        hashed: &dyn Fn() -> Option<BlobId>,
+    ) -> Result<(BlobId, u64)>;
+
+    /// Remembers the chunk list of a blob for as long as there is room in memory, so that nobody reads the blob to make it.
+    fn note_chunks(&self, id: &BlobId, list: Arc<[u8]>);
+
+    /// The chunk list that was noted for a blob, if it is still known.
+    fn noted_chunks(&self, id: &BlobId) -> Option<Arc<[u8]>>;
 
     /// Opens a blob for reading.
     fn open(&self, id: &BlobId) -> Result<Option<Arc<dyn BlobFile>>>;
@@ -110,6 +134,9 @@ pub trait PartialBlob: Send + Sync {
     /// # Errors
     /// [`Error::BlobMismatch`](crate::Error::BlobMismatch) for a piece that reaches beyond the size.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+
+    /// Has the disk begin to take what was written of a part, without waiting for it.
+    fn begin_sync(&self, offset: u64, size: u64);
 
     /// Reads what is there, zeros where nothing was written; fewer bytes than asked for only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;

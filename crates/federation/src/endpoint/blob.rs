@@ -1,5 +1,6 @@
 //! `POST /deskwire/1/blob`: parts of files that were announced on the link. proto-spec, sections 10.3 and 10.5.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use deskwire_proto::id::Hash;
 use deskwire_proto::transfer::{BlobRequest, Part};
 use deskwire_store::{BlobFile, BlobId};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 
 use super::chunks::read_exact;
 use super::refuse::Refused;
@@ -38,8 +40,13 @@ pub(super) async fn blob(State(endpoint): Shelf, request: Request) -> Answer {
     let range = request.part.range(file.size())?;
     match request.part {
         Part::ChunkList => {
-            let list = endpoint.chunk_lists.of(request.blob, &file);
-            let list = tokio::time::timeout(PATIENCE, list).await.map_err(|_elapsed| Code::Busy)??;
+            let list = match endpoint.shared.engine.reader().blobs().noted_chunks(&id(&request.blob)) {
+                Some(noted) => noted,
+                None => {
+                    let list = endpoint.chunk_lists.of(request.blob, &file);
+                    tokio::time::timeout(PATIENCE, list).await.map_err(|_elapsed| Code::Busy)??
+                }
+            };
             endpoint.shared.counters.bytes_served.more(list.len() as u64);
             Ok(octets(list.len() as u64, Body::from(Bytes::from_owner(list))))
         }
@@ -59,8 +66,12 @@ impl Endpoint {
         if reader.granted(partner.no, blob)?.is_none() {
             return Ok(None);
         }
-        Ok(reader.blobs().open(&BlobId(*blob.as_bytes()))?)
+        Ok(reader.blobs().open(&id(blob))?)
     }
+}
+
+fn id(blob: &Hash) -> BlobId {
+    BlobId(*blob.as_bytes())
 }
 
 fn octets(size: u64, body: Body) -> Response {
@@ -72,22 +83,33 @@ fn octets(size: u64, body: Body) -> Response {
     (headers, body).into_response()
 }
 
-/// Pieces of the file, read as the partner takes them.
-fn stream(file: Arc<dyn BlobFile>, range: std::ops::Range<u64>, download: OwnedSemaphorePermit) -> Body {
-    let start = (range, file, download);
-    Body::from_stream(futures_util::stream::try_unfold(start, async |(range, file, download)| {
-        if range.is_empty() {
-            return Ok::<_, std::io::Error>(None);
-        }
-        let length = usize::try_from(PIECE.min(range.end - range.start)).unwrap_or(0);
-        let reading = Arc::clone(&file);
-        let piece = tokio::task::spawn_blocking(move || {
-            let mut piece = vec![0; length];
-            read_exact(reading.as_ref(), &mut piece, range.start).map(|()| piece)
-        });
-        let piece = piece.await.map_err(std::io::Error::other)?;
+/// Pieces of the file, one read ahead of what the partner takes.
+fn stream(file: Arc<dyn BlobFile>, range: Range<u64>, download: OwnedSemaphorePermit) -> Body {
+    let start = (Reading::begin(&file, range), file, download);
+    Body::from_stream(futures_util::stream::try_unfold(start, async |(reading, file, download)| {
+        let Some(reading) = reading else { return Ok::<_, std::io::Error>(None) };
+        let piece = reading.piece.await.map_err(std::io::Error::other)?;
         let piece = piece.map_err(|code| std::io::Error::other(code.as_str()))?;
-        let rest = range.start + length as u64..range.end;
-        Ok(Some((Bytes::from(piece), (rest, file, download))))
+        let next = Reading::begin(&file, reading.rest);
+        Ok(Some((Bytes::from(piece), (next, file, download))))
     }))
+}
+
+/// A piece that is being read, and what comes after it.
+struct Reading {
+    piece: JoinHandle<Result<Vec<u8>, Code>>,
+    rest: Range<u64>,
+}
+
+impl Reading {
+    fn begin(file: &Arc<dyn BlobFile>, range: Range<u64>) -> Option<Self> {
+        let length = PIECE.min(range.end - range.start);
+        let size = usize::try_from(length).ok().filter(|size| *size > 0)?;
+        let file = Arc::clone(file);
+        let piece = tokio::task::spawn_blocking(move || {
+            let mut piece = vec![0; size];
+            read_exact(file.as_ref(), &mut piece, range.start).map(|()| piece)
+        });
+        Some(Self { piece, rest: range.start + length..range.end })
+    }
 }

@@ -1,15 +1,26 @@
 //! One file from its chunk list to its last chunk, each verified before it is written. Resumes with what is there.
 
+use std::ops::Range;
+
+use bytes::Bytes;
 use deskwire_engine::Refusal;
+use deskwire_proto::limits::CHUNK_BYTES;
 use deskwire_proto::transfer::{ChunkList, Part};
+use deskwire_store::local::FileNo;
 use deskwire_store::row::FileRow;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use deskwire_store::local::FileNo;
-
-use super::partial::{Partial, whole};
-use super::request::Stride;
+use super::partial::{Landed, Partial, whole};
+use super::request::{Holes, Stride, refused};
 use super::{Ended, Fetcher, announced_wrong, damaged};
+use crate::peer::{Cause, Pieces, Trouble};
+
+/// Chunks that have come and wait to be checked and written.
+const LANDING: usize = 4;
+
+/// A request that is answered: for which chunks, and their bytes as they come.
+type Opened = (Range<u64>, Pieces);
 
 impl Fetcher {
     /// Fetches one file.
@@ -32,40 +43,108 @@ impl Fetcher {
         }
         let list = self.chunk_list(row).await?;
         let mut partial = Partial::begin(&self.shared, no, row, list).await?;
-        tracing::debug!(link = %self.link, bytes = row.size, missing = partial.missing(), "fetching a file");
-        let (mut stride, mut after, mut landed) = (Stride::first(), 0, None);
-        loop {
+        tracing::debug!(link = %self.link, bytes = row.size, here = partial.have(), "fetching a file");
+        // More than once only for what came wrong.
+        while !partial.is_complete() {
+            partial = self.pass(row, partial).await?;
+        }
+        partial.finish().await
+    }
+
+    /// Asks once for everything that is missing. What comes is checked and written while more is on its way.
+    async fn pass(&self, row: &FileRow, partial: Partial) -> Result<Partial, Ended> {
+        let mut holes = Holes::new(partial.holes());
+        let (landing, landed) = mpsc::channel(LANDING);
+        let (asked, stored) =
+            tokio::join!(self.ask_for_all(row, &mut holes, landing), partial.store_landing(landed));
+        // If nothing more could be stored, that is why nothing more was asked for.
+        let partial = stored?;
+        asked.map(|()| partial)
+    }
+
+    /// Asks for the chunks in holes and hands them over. On a fast line the next request is made while the answer to the
+    /// one before it still comes.
+    async fn ask_for_all(
+        &self,
+        row: &FileRow,
+        holes: &mut Holes,
+        landing: mpsc::Sender<Landed>,
+    ) -> Result<(), Ended> {
+        let mut stride = Stride::first();
+        let mut ahead = None;
+        while !landing.is_closed() {
             if self.stop.is_requested() {
                 return Err(Refusal::stopping().into());
             }
-            let wanted = partial.next(after).and_then(|part| stride.within(part));
-            let begun = Instant::now();
-            // What has landed is checked and written while the next part is on its way.
-            let got = match (landed.take(), wanted.clone()) {
-                (None, None) if after == 0 => break,
-                (None, None) => None,
-                (None, Some((_, part))) => Some(self.part(row.blob, row.size, part).await?),
-                (Some((first, bytes)), None) => {
-                    partial = partial.store(first, bytes).await?;
-                    None
-                }
-                (Some((first, bytes)), Some((_, part))) => {
-                    let (stored, got) =
-                        tokio::join!(partial.store(first, bytes), self.part(row.blob, row.size, part));
-                    partial = stored?;
-                    Some(got?)
-                }
+            let (run, answer) = match ahead.take() {
+                Some(opened) => opened,
+                None => match holes.next(stride) {
+                    Some(run) => (run.clone(), self.open(row, &run).await?),
+                    None => return Ok(()),
+                },
             };
-            // At the end once more from the beginning: for what came wrong.
-            after = 0;
-            if let (Some(bytes), Some((run, _))) = (got, wanted) {
-                stride.took(begun.elapsed());
-                self.shared.counters.bytes_fetched.more(bytes.len() as u64);
-                after = run.end;
-                landed = Some((run.start, bytes));
+            let next = if stride.is_full() { holes.next(stride) } else { None };
+            let begun = Instant::now();
+            let (landed, opened) =
+                tokio::join!(self.land(row, &run, answer, &landing), self.open_ahead(row, next));
+            landed?;
+            stride.took(begun.elapsed());
+            ahead = opened?;
+        }
+        Ok(())
+    }
+
+    async fn open_ahead(&self, row: &FileRow, run: Option<Range<u64>>) -> Result<Option<Opened>, Ended> {
+        let Some(run) = run else { return Ok(None) };
+        let answer = self.open(row, &run).await?;
+        Ok(Some((run, answer)))
+    }
+
+    /// Hands the chunks of an answer over, one by one. An answer of another size is asked for once more.
+    async fn land(
+        &self,
+        row: &FileRow,
+        run: &Range<u64>,
+        answer: Pieces,
+        landing: &mpsc::Sender<Landed>,
+    ) -> Result<(), Ended> {
+        let landed = match self.cut(row, run, answer, landing).await {
+            Err(Trouble { cause: Cause::OtherSize, .. }) => {
+                let again = self.open(row, run).await?;
+                self.cut(row, run, again, landing).await
+            }
+            other => other,
+        };
+        landed.map_err(refused)
+    }
+
+    async fn cut(
+        &self,
+        row: &FileRow,
+        run: &Range<u64>,
+        mut answer: Pieces,
+        landing: &mpsc::Sender<Landed>,
+    ) -> Result<(), Trouble> {
+        let mut rest = Bytes::new();
+        for index in run.clone() {
+            let (mut pieces, mut missing) = (Vec::new(), chunk_size(row.size, index));
+            while missing > 0 {
+                if rest.is_empty() {
+                    rest = answer.next().await?.ok_or_else(|| answer.other_size())?;
+                }
+                let piece = rest.split_to(rest.len().min(missing));
+                missing -= piece.len();
+                self.shared.counters.bytes_fetched.more(piece.len() as u64);
+                pieces.push(piece);
+            }
+            if landing.send(Landed { index, pieces }).await.is_err() {
+                return Ok(());
             }
         }
-        partial.finish().await
+        match rest.is_empty() && answer.next().await?.is_none() {
+            true => Ok(()),
+            false => Err(answer.other_size()),
+        }
     }
 
     /// The chunk list; a wrong one is asked for once more.
@@ -78,4 +157,10 @@ impl Fetcher {
         }
         Err(damaged("its list of chunks does not fit"))
     }
+}
+
+/// How many bytes a chunk of a file of this size has.
+fn chunk_size(size: u64, index: u64) -> usize {
+    let rest = size.saturating_sub(index.saturating_mul(CHUNK_BYTES as u64));
+    usize::try_from(rest).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)
 }

@@ -1,16 +1,19 @@
 //! A file being collected on this desk's disk: which chunks it has, and the check of the whole at the end.
 //! All of this happens on threads that may block.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use deskwire_engine::{Fault, Reader, Refusal};
-use deskwire_machine::chunks::{Plan, Verdict};
+use deskwire_machine::chunks::{Mismatch, Plan, Prefix, Verdict};
 use deskwire_proto::id::Hash;
+use deskwire_proto::limits::CHUNK_BYTES;
 use deskwire_proto::transfer::{ChunkList, Part};
 use deskwire_store::local::FileNo;
 use deskwire_store::row::FileRow;
 use deskwire_store::{BlobId, Blobs, Error, PartialBlob};
+use tokio::sync::mpsc;
 
 use super::{Ended, announced_wrong, damaged};
 use crate::shared::Shared;
@@ -25,7 +28,20 @@ pub(crate) struct Partial {
     id: BlobId,
     file: Arc<dyn PartialBlob>,
     plan: Plan,
+    /// The hash of the beginning, as far as it is here.
+    prefix: Prefix,
 }
+
+/// A chunk that came, in the pieces in which it came.
+pub(super) struct Landed {
+    pub(super) index: u64,
+    pub(super) pieces: Vec<Bytes>,
+}
+
+/// Chunks that are checked and wait to be written.
+const CHECKED: usize = 2;
+/// After so many bytes the disk begins to take what was written.
+const STRETCH: u64 = 8 << 20;
 
 /// The size of the blob if it is here already, announced by somebody else or left by a crash at the very end; it is
 /// durable then.
@@ -64,15 +80,16 @@ impl Partial {
             if !resumed && reader.keeper().free_bytes()? < floor.saturating_add(size) {
                 return Ok(None);
             }
-            let file = blobs.begin(&key, size)?;
+            let (file, mut prefix) = (blobs.begin(&key, size)?, Prefix::default());
             if resumed {
                 for index in 0..plan.chunks() {
-                    if plan.verify(index, &read_chunk(file.as_ref(), &plan, index)?).is_ok() {
+                    let chunk = read_chunk(file.as_ref(), &plan, index)?;
+                    if plan.verify_pieces(index, std::iter::once(&*chunk), &mut prefix).is_ok() {
                         plan.hold(index);
                     }
                 }
             }
-            Ok(Some(Self { reader, no, size, key, id, file, plan }))
+            Ok(Some(Self { reader, no, size, key, id, file, plan, prefix }))
         });
         let begun = begun.await?.ok_or_else(Refusal::disk_full)?;
         begun.tell();
@@ -109,53 +126,89 @@ impl Partial {
         part.range(self.size).is_ok_and(|range| range.end - range.start == bytes as u64)
     }
 
-    /// The next run of missing chunks at or behind one.
-    pub(super) fn next(&self, from: u64) -> Option<Part> {
-        self.plan.next(from)
-    }
-
-    /// How many chunks are missing.
-    pub(super) fn missing(&self) -> usize {
-        self.plan.missing().count()
+    /// The missing chunks, rising.
+    pub(super) fn holes(&self) -> Vec<Range<u64>> {
+        self.plan.holes()
     }
 
     /// Shows how far it is.
     fn tell(&self) {
-        let missing = self.plan.missing().map(|index| self.plan.range(index).unwrap_or_default());
-        let missing: u64 = missing.map(|range| range.end - range.start).sum();
-        self.reader.note_arrived(self.no, Some(self.size - missing));
+        self.reader.note_arrived(self.no, Some(self.plan.held_bytes()));
     }
 
     /// Writes those of the chunks from `first` on that are the ones announced. One that is not is missing still, and
     /// so is asked for once more; the second time the file is given up.
     pub(crate) async fn store(mut self, first: u64, bytes: Bytes) -> Result<Self, Ended> {
-        let (partial, wrong) = on_disk(move || {
+        let stored = on_disk(move || {
+            let mut disk = Written { file: Arc::clone(&self.file), begun_sync: u64::MAX };
             let mut wrong = None;
-            let chunks: Vec<_> = self.plan.cut(first, &bytes).collect();
-            for chunk in chunks {
-                match chunk {
-                    Ok(chunk) => {
-                        self.file.write_at(chunk.bytes, chunk.offset)?;
-                        self.plan.hold(chunk.index);
-                    }
-                    Err(mismatch) if self.plan.came_wrong(mismatch.index()) == Verdict::Damaged => {
-                        wrong = Some(mismatch);
-                    }
-                    Err(_) => {}
+            for (index, chunk) in (first..).zip(bytes.chunks(CHUNK_BYTES)) {
+                match self.check(index, std::iter::once(chunk)) {
+                    Ok(Some(range)) => disk.write(std::iter::once(chunk), range)?,
+                    Ok(None) => {}
+                    Err(mismatch) => wrong = wrong.or(Some(mismatch)),
                 }
             }
             Ok((self, wrong))
-        })
-        .await?;
-        partial.tell();
+        });
+        let (partial, wrong) = stored.await?;
         wrong.map_or(Ok(partial), |mismatch| Err(damaged(&mismatch.to_string())))
     }
 
+    /// Takes chunks as they land, until no more do, as [`Partial::store`] does: one thread checks them, another one writes.
+    pub(super) async fn store_landing(mut self, mut landing: mpsc::Receiver<Landed>) -> Result<Self, Ended> {
+        let (checked, mut to_write) = mpsc::channel::<(Landed, Range<u64>)>(CHECKED);
+        let mut disk = Written { file: Arc::clone(&self.file), begun_sync: 0 };
+        let writing = on_disk(move || {
+            while let Some((chunk, range)) = to_write.blocking_recv() {
+                disk.write(chunk.pieces.iter().map(|piece| &**piece), range)?;
+            }
+            Ok(())
+        });
+        let checking = on_disk(move || {
+            while let Some(chunk) = landing.blocking_recv() {
+                match self.check(chunk.index, chunk.pieces.iter().map(|piece| &**piece)) {
+                    Ok(None) => {}
+                    Ok(Some(range)) => {
+                        if checked.blocking_send((chunk, range)).is_err() {
+                            break;
+                        }
+                    }
+                    Err(mismatch) => return Ok((self, Some(mismatch))),
+                }
+            }
+            Ok((self, None))
+        });
+        let (written, checked) = tokio::join!(writing, checking);
+        written?;
+        let (partial, wrong) = checked?;
+        wrong.map_or(Ok(partial), |mismatch| Err(damaged(&mismatch.to_string())))
+    }
+
+    /// Whether a chunk is the one announced: where it belongs, from then on taken for held. Nothing, where it has to be
+    /// asked for once more; how it differs, where it does for the second time.
+    fn check<'a>(
+        &mut self,
+        index: u64,
+        pieces: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<Option<Range<u64>>, Mismatch> {
+        if let Err(mismatch) = self.plan.verify_pieces(index, pieces, &mut self.prefix) {
+            return match self.plan.came_wrong(mismatch.index()) {
+                Verdict::AskAgain => Ok(None),
+                Verdict::Damaged => Err(mismatch),
+            };
+        }
+        self.plan.hold(index);
+        self.tell();
+        Ok(self.plan.range(index))
+    }
+
     /// Checks the whole and makes it a file of this desk, durably.
-    pub(crate) async fn finish(self) -> Result<(), Ended> {
+    pub(crate) async fn finish(mut self) -> Result<(), Ended> {
         let finished = on_disk(move || {
+            let found = self.hash();
             let blobs = self.reader.blobs();
-            match blobs.finish_as(&self.key, &self.id) {
+            match found.and_then(|found| blobs.finish_hashed(&self.key, &self.id, &found)) {
                 Ok(_) => Ok(true),
                 Err(Error::BlobMismatch { .. }) => blobs.discard(&self.key).map(|()| false),
                 Err(error) => Err(error),
@@ -165,6 +218,52 @@ impl Partial {
             Ok(())
         } else {
             Err(damaged("its chunks do not make the file that was announced"))
+        }
+    }
+}
+
+impl Partial {
+    /// The hash of the whole: what did not come in order is read once more.
+    fn hash(&mut self) -> deskwire_store::Result<BlobId> {
+        for index in self.prefix.chunks()..self.plan.chunks() {
+            let chunk = read_chunk(self.file.as_ref(), &self.plan, index)?;
+            if let Err(mismatch) = self.plan.verify_pieces(index, std::iter::once(&*chunk), &mut self.prefix)
+            {
+                return Err(Error::BlobMismatch { id: self.id, reason: mismatch.to_string() });
+            }
+        }
+        Ok(BlobId(*std::mem::take(&mut self.prefix).finish().as_bytes()))
+    }
+}
+
+/// Where checked chunks are written.
+struct Written {
+    file: Arc<dyn PartialBlob>,
+    /// Up to where the disk was told to take what is there.
+    begun_sync: u64,
+}
+
+impl Written {
+    fn write<'a>(
+        &mut self,
+        pieces: impl Iterator<Item = &'a [u8]>,
+        range: Range<u64>,
+    ) -> deskwire_store::Result<()> {
+        let mut offset = range.start;
+        for piece in pieces {
+            self.file.write_at(piece, offset)?;
+            offset += piece.len() as u64;
+        }
+        self.hurry(&range);
+        Ok(())
+    }
+
+    /// Has the disk begin with what is written, so that there is little left to wait for at the end.
+    fn hurry(&mut self, written: &Range<u64>) {
+        self.begun_sync = self.begun_sync.min(written.start);
+        if written.end - self.begun_sync >= STRETCH {
+            self.file.begin_sync(self.begun_sync, written.end - self.begun_sync);
+            self.begun_sync = written.end;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One signed request for a part of a file, and how many chunks to ask for at once.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use deskwire_proto::limits::CHUNKS_PER_REQUEST;
 use deskwire_proto::number::ChunkCount;
 use deskwire_proto::time::Timestamp;
 use deskwire_proto::transfer::{BlobRequest, Part};
+use deskwire_store::row::FileRow;
 
 use super::{Ended, Fetcher, announced_wrong, damaged};
-use crate::peer::{Call, Cause, Trouble};
+use crate::peer::{Answer, Call, Cause, Pieces, Trouble};
 
 /// For one part: eight chunks over a very slow line.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -24,24 +26,36 @@ const LONG: Duration = Duration::from_secs(20);
 impl Fetcher {
     /// Asks for a part of a file of this size, and gets exactly its bytes.
     pub(super) async fn part(&self, blob: Hash, size: u64, part: Part) -> Result<Bytes, Ended> {
-        let range = part.range(size).map_err(|code| announced_wrong(code.as_str()))?;
-        let bytes = usize::try_from(range.end - range.start)
-            .map_err(|_| announced_wrong("larger than this machine can take"))?;
+        let whole = async || self.ask(blob, size, part).await?.whole().await;
+        let got = match whole().await {
+            Err(Trouble { cause: Cause::OtherSize, .. }) => whole().await,
+            other => other,
+        };
+        got.map_err(refused)
+    }
+
+    /// Asks for chunks that follow each other; their bytes as they come.
+    pub(super) async fn open(&self, row: &FileRow, run: &Range<u64>) -> Result<Pieces, Ended> {
+        let count = ChunkCount::new(run.end.saturating_sub(run.start));
+        let count = count.map_err(|_| announced_wrong("its chunks cannot be counted"))?;
+        let part = Part::Chunks { first: run.start, count };
+        Ok(self.ask(row.blob, row.size, part).await.map_err(refused)?.pieces())
+    }
+
+    /// Asks for a part; once more if the clocks differ.
+    async fn ask(&self, blob: Hash, size: u64, part: Part) -> Result<Answer, Trouble> {
+        let range = part.range(size).map_err(|_| no_such_part())?;
+        let bytes = usize::try_from(range.end - range.start).map_err(|_| no_such_part())?;
         let now = self.shared.engine.now();
-        match self.ask(blob, part, bytes, now).await {
+        match self.ask_at(blob, part, bytes, now).await {
             Err(Trouble { cause: Cause::Stale(time), .. }) => {
-                let answer = self.ask(blob, part, bytes, Timestamp(time).max(now)).await;
-                answer.map_err(refused)
+                self.ask_at(blob, part, bytes, Timestamp(time).max(now)).await
             }
-            Err(Trouble { cause: Cause::OtherSize, .. }) => {
-                let answer = self.ask(blob, part, bytes, now).await;
-                answer.map_err(refused)
-            }
-            outcome => outcome.map_err(refused),
+            outcome => outcome,
         }
     }
 
-    async fn ask(&self, blob: Hash, part: Part, bytes: usize, time: Timestamp) -> Result<Bytes, Trouble> {
+    async fn ask_at(&self, blob: Hash, part: Part, bytes: usize, time: Timestamp) -> Result<Answer, Trouble> {
         let partner = self.shared.partner(self.link).ok().flatten().ok_or_else(|| {
             Trouble::new(Failure::Unreachable, "unknown-link", "The link is gone.".to_owned())
         })?;
@@ -56,12 +70,18 @@ impl Fetcher {
             time: self.lane.time_for(time),
         };
         let signed = Signed::seal(request, identity.secret()).into_parts().0;
-        self.shared.call(self.link, &Call::bytes("blob", signed, bytes, DEADLINE)).await
+        self.shared.open(self.link, &Call::bytes("blob", signed, bytes, DEADLINE)).await
     }
 }
 
+/// Nothing that a list of chunks that fits asks for.
+fn no_such_part() -> Trouble {
+    let words = "The file that was announced has no such part.".to_owned();
+    Trouble::new(Failure::Refused, "file-announced-wrongly", words)
+}
+
 /// A refusal ends this file alone; everything else passes.
-fn refused(trouble: Trouble) -> Ended {
+pub(super) fn refused(trouble: Trouble) -> Ended {
     if trouble.cause == Cause::OtherSize {
         return damaged("it has another size than was announced");
     }
@@ -86,12 +106,9 @@ impl Stride {
         Part::Chunks { first, count: ChunkCount::new(run.get().min(self.0)).unwrap_or(run) }
     }
 
-    /// The beginning of a run of missing chunks, and which chunks that are; nothing for a part that is no run.
-    pub(crate) fn within(self, part: Part) -> Option<(Range<u64>, Part)> {
-        let Part::Chunks { first, count } = part else { return None };
-        let part = self.part(first, count);
-        let Part::Chunks { count, .. } = part else { return None };
-        Some((first..first + count.get(), part))
+    /// Whether requests are as large as they may be.
+    pub(super) const fn is_full(self) -> bool {
+        self.0 == CHUNKS_PER_REQUEST
     }
 
     pub(crate) fn took(&mut self, time: Duration) {
@@ -100,6 +117,27 @@ impl Stride {
             long if long > LONG => (self.0 / 2).max(1),
             _ => self.0,
         };
+    }
+}
+
+/// The chunks that nobody has asked for yet.
+pub(super) struct Holes(VecDeque<Range<u64>>);
+
+impl Holes {
+    /// All of these, rising.
+    pub(super) fn new(holes: Vec<Range<u64>>) -> Self {
+        Self(holes.into())
+    }
+
+    /// The next chunks to ask for, as many as one request may be for.
+    pub(super) fn next(&mut self, stride: Stride) -> Option<Range<u64>> {
+        let hole = self.0.front_mut()?;
+        let run = hole.start..hole.end.min(hole.start.saturating_add(stride.0));
+        hole.start = run.end;
+        if hole.is_empty() {
+            self.0.pop_front();
+        }
+        Some(run)
     }
 }
 
@@ -121,8 +159,16 @@ mod tests {
         }
         stride.took(Duration::from_secs(10));
         assert_eq!(stride.0, 1);
+        assert!(Stride(8).is_full() && !stride.is_full());
         let count = |count| ChunkCount::new(count).unwrap();
         assert_eq!(Stride(8).part(3, count(2)), Part::Chunks { first: 3, count: count(2) });
         assert_eq!(Stride(1).part(3, count(2)), Part::Chunks { first: 3, count: count(1) });
+    }
+
+    #[test]
+    fn what_is_missing_is_asked_for_once() {
+        let mut holes = Holes::new(vec![2..3, 5..25]);
+        let asked: Vec<_> = std::iter::from_fn(|| holes.next(Stride(8))).collect();
+        assert_eq!(asked, [2..3, 5..13, 13..21, 21..25]);
     }
 }

@@ -34,34 +34,78 @@ const PROBLEM_BYTES: usize = 16 * 1024;
 const PACE: Pace =
     Pace { deadline: Duration::from_secs(600), grace: Duration::from_secs(10), min_bytes_per_second: 1024 };
 
-/// Reads what was wanted.
-///
-/// # Errors
-/// The judgement on any other answer.
-pub(super) async fn read(
-    endpoint: &Endpoint,
+/// An answer that promises what was wanted, of which nothing but the head was read.
+pub(crate) struct Answer {
+    endpoint: Endpoint,
     response: reqwest::Response,
     wanted: Wanted,
-) -> Result<Bytes, Trouble> {
-    let status = response.status().as_u16();
-    let (media, max) = match wanted {
-        Wanted::Document { max } => (MEDIA_TYPE, max),
-        Wanted::Bytes { size } => ("application/octet-stream", size),
-    };
-    if status != 200 {
-        return Err(refusal(endpoint, response).await);
-    }
-    if !is_media(&response, media) {
-        return Err(Trouble::not_a_desk(endpoint, "the answer has another media type than a desk's"));
-    }
-    let announced = response.content_length();
-    let bytes = body::read_stream(response.bytes_stream(), announced, max, PACE).await;
-    match (wanted, bytes) {
-        (Wanted::Bytes { .. }, Err(BodyError::TooLarge { .. })) => Err(Trouble::other_size(endpoint)),
-        (Wanted::Bytes { size }, Ok(bytes)) if bytes.len() != size => Err(Trouble::other_size(endpoint)),
-        (Wanted::Bytes { .. } | Wanted::Document { .. }, bytes) => {
-            bytes.map_err(|error| Trouble::of_body(endpoint, &error))
+}
+
+/// The bytes of an answer as they come.
+pub(crate) struct Pieces {
+    endpoint: Endpoint,
+    body: body::Pieces<reqwest::Body>,
+}
+
+impl Answer {
+    /// Looks at the head of a response.
+    ///
+    /// # Errors
+    /// The judgement on anything but what was wanted.
+    pub(super) async fn of(
+        endpoint: &Endpoint,
+        response: reqwest::Response,
+        wanted: Wanted,
+    ) -> Result<Self, Trouble> {
+        let media = match wanted {
+            Wanted::Document { .. } => MEDIA_TYPE,
+            Wanted::Bytes { .. } => "application/octet-stream",
+        };
+        if response.status().as_u16() != 200 {
+            return Err(refusal(endpoint, response).await);
         }
+        if !is_media(&response, media) {
+            return Err(Trouble::not_a_desk(endpoint, "the answer has another media type than a desk's"));
+        }
+        Ok(Self { endpoint: endpoint.clone(), response, wanted })
+    }
+
+    /// Reads what was wanted.
+    ///
+    /// # Errors
+    /// When the body is not that.
+    pub(crate) async fn whole(self) -> Result<Bytes, Trouble> {
+        let (endpoint, wanted) = (&self.endpoint, self.wanted);
+        let (Wanted::Document { max } | Wanted::Bytes { size: max }) = wanted;
+        let announced = self.response.content_length();
+        let bytes = body::read_stream(self.response.bytes_stream(), announced, max, PACE).await;
+        match (wanted, bytes) {
+            (Wanted::Bytes { .. }, Err(BodyError::TooLarge { .. })) => Err(Trouble::other_size(endpoint)),
+            (Wanted::Bytes { size }, Ok(bytes)) if bytes.len() != size => Err(Trouble::other_size(endpoint)),
+            (Wanted::Bytes { .. } | Wanted::Document { .. }, bytes) => {
+                bytes.map_err(|error| Trouble::of_body(endpoint, &error))
+            }
+        }
+    }
+
+    /// The bytes as they come. That there are as many as were wanted is for the reader to see.
+    pub(crate) fn pieces(self) -> Pieces {
+        Pieces { endpoint: self.endpoint, body: body::Pieces::new(self.response.into(), PACE) }
+    }
+}
+
+impl Pieces {
+    /// The next ones; `None` at the end.
+    ///
+    /// # Errors
+    /// When the body breaks off, or comes too slowly.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Trouble> {
+        self.body.next().await.map_err(|error| Trouble::of_body(&self.endpoint, &error))
+    }
+
+    /// The judgement on a body of another size than was asked for.
+    pub(crate) fn other_size(&self) -> Trouble {
+        Trouble::other_size(&self.endpoint)
     }
 }
 

@@ -9,7 +9,7 @@ use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::limits::DOCUMENT_BYTES;
 
-use super::{CONNECT, Trouble, Wanted, answer, build, check_literal};
+use super::{Answer, CONNECT, Trouble, Wanted, build, check_literal};
 
 /// Where a desk shows its descriptor to anybody.
 pub(crate) const WELL_KNOWN: &str = "/.well-known/deskwire";
@@ -33,7 +33,8 @@ pub(crate) async fn read_descriptor(
     let client = build(policy, tls, CONNECT)?;
     let request = client.get(format!("{endpoint}{WELL_KNOWN}")).timeout(FETCH);
     let response = request.send().await.map_err(|error| Trouble::of_request(endpoint, &error))?;
-    let body = answer::read(endpoint, response, Wanted::Document { max: DOCUMENT_BYTES }).await?;
+    let wanted = Wanted::Document { max: DOCUMENT_BYTES };
+    let body = Answer::of(endpoint, response, wanted).await?.whole().await?;
     let descriptor =
         Descriptor::open(&body).map_err(|code| Trouble::unverified(endpoint, "descriptor", code))?;
     let key = observed.get().ok_or_else(|| Trouble::not_a_desk(endpoint, "no TLS key was seen"))?;

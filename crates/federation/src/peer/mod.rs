@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deskwire_http::address::AddressPolicy;
-use deskwire_http::tls::{SpkiHash, pinned_client};
+use deskwire_http::tls::{ClientConfig, SpkiHash, pinned_client};
 use deskwire_proto::endpoint::{Endpoint, Host};
 use deskwire_proto::limits::DOCUMENT_BYTES;
 use deskwire_proto::text::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 
-pub(crate) use answer::Wanted;
+pub(crate) use answer::{Answer, Pieces, Wanted};
 pub(crate) use descriptor::{MEDIA_TYPE, WELL_KNOWN, read_descriptor};
 pub(crate) use trouble::{Cause, Trouble};
 
@@ -63,6 +63,8 @@ impl Call {
 /// A client of one partner. Its connection is reused by all its requests, over HTTP/2 side by side.
 pub(crate) struct Peer {
     client: reqwest::Client,
+    /// For the bytes of files: over HTTP/1.1 they come with the least work, and nothing else waits behind them.
+    files: reqwest::Client,
     endpoints: Vec<Endpoint>,
     policy: Arc<AddressPolicy>,
     /// The endpoint that answered last.
@@ -82,8 +84,10 @@ impl Peer {
         if endpoints.is_empty() {
             return Err(Trouble::no_endpoint());
         }
-        let client = build(policy, pinned_client(pins), CONNECT)?;
-        Ok(Self { client, endpoints, policy: Arc::clone(policy), preferred: AtomicUsize::new(0) })
+        let tls = pinned_client(pins);
+        let files = build(policy, for_files(tls.clone()), CONNECT)?;
+        let client = build(policy, tls, CONNECT)?;
+        Ok(Self { client, files, endpoints, policy: Arc::clone(policy), preferred: AtomicUsize::new(0) })
     }
 
     /// Sends a request to the endpoint that answered last, or to the next one where no connection can be made.
@@ -91,6 +95,14 @@ impl Peer {
     /// # Errors
     /// Why there is no answer that can be used.
     pub(crate) async fn call(&self, call: &Call) -> Result<Bytes, Trouble> {
+        self.open(call).await?.whole().await
+    }
+
+    /// As [`Peer::call`], up to the head of the answer.
+    ///
+    /// # Errors
+    /// As [`Peer::call`].
+    pub(crate) async fn open(&self, call: &Call) -> Result<Answer, Trouble> {
         let count = self.endpoints.len();
         let start = self.preferred.load(Ordering::Relaxed);
         let mut first = None;
@@ -106,17 +118,26 @@ impl Peer {
         Err(first.unwrap_or_else(Trouble::no_endpoint))
     }
 
-    async fn send(&self, endpoint: &Endpoint, call: &Call) -> Result<Bytes, Trouble> {
+    async fn send(&self, endpoint: &Endpoint, call: &Call) -> Result<Answer, Trouble> {
         check_literal(&self.policy, endpoint)?;
-        let request = self
-            .client
+        let client = match call.wanted {
+            Wanted::Document { .. } => &self.client,
+            Wanted::Bytes { .. } => &self.files,
+        };
+        let request = client
             .post(format!("{endpoint}/deskwire/1/{}", call.path))
             .header(CONTENT_TYPE, MEDIA_TYPE)
             .timeout(call.deadline)
             .body(call.body.clone());
         let response = request.send().await.map_err(|error| Trouble::of_request(endpoint, &error))?;
-        answer::read(endpoint, response, call.wanted).await
+        Answer::of(endpoint, response, call.wanted).await
     }
+}
+
+/// Offers HTTP/1.1 alone.
+fn for_files(mut tls: ClientConfig) -> ClientConfig {
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    tls
 }
 
 /// The endpoints of a descriptor that are ones.

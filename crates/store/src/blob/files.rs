@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use super::lists::Lists;
 use super::{BlobFile, BlobId, Blobs, PartialBlob};
 use crate::error::sync_failed;
 use crate::{Disk, DiskFile, Error, Result};
@@ -21,6 +22,8 @@ const IMPORT: &str = "import-";
 
 /// How much is hashed or copied at once, bytes.
 const PIECE: usize = 256 << 10;
+/// After so many bytes the disk begins to take what was written.
+const STRETCH: u64 = 8 << 20;
 
 /// Blobs on a disk.
 pub struct DiskBlobs {
@@ -28,12 +31,14 @@ pub struct DiskBlobs {
     imports: AtomicU64,
     /// What somebody brought or asked for since the last look for what is nobody's.
     wanted: Mutex<HashSet<BlobId>>,
+    lists: Lists,
 }
 
 impl DiskBlobs {
     /// Opens the blobs on a disk, creating their folders and deleting what interrupted imports left.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Self> {
-        let blobs = Self { disk, imports: AtomicU64::new(0), wanted: Mutex::default() };
+        let blobs =
+            Self { disk, imports: AtomicU64::new(0), wanted: Mutex::default(), lists: Lists::default() };
         for folder in [FOLDER, PARTIAL] {
             blobs.disk.create_folder(folder).map_err(|error| Error::io(format!("create {folder}"), error))?;
         }
@@ -119,23 +124,46 @@ impl DiskBlobs {
         self.delete(&damaged_name(id)).map(drop)
     }
 
-    fn copy_in(&self, name: &str, source: &mut dyn Read) -> Result<(Piecewise, BlobId)> {
-        let doing = |error| Error::io("import a file", error);
-        let file = self.disk.create(name).map_err(doing)?;
-        let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; PIECE]);
-        loop {
-            let count = match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(doing(error)),
-            };
-            hash.update(&buffer[..count]);
-            file.write_at(&buffer[..count], size).map_err(doing)?;
-            size += count as u64;
+    /// Takes in what `fill` writes to a new file; it returns the name and the size of that.
+    fn take_in(&self, fill: impl FnOnce(&dyn DiskFile) -> Result<(BlobId, u64)>) -> Result<(BlobId, u64)> {
+        let name = format!("{PARTIAL}/{IMPORT}{}", self.imports.fetch_add(1, Ordering::Relaxed));
+        let take = || {
+            let file = self.disk.create(&name).map_err(importing)?;
+            let (id, size) = fill(file.as_ref())?;
+            self.install(&Piecewise { file, size, name: name.clone() }, &id)?;
+            Ok((id, size))
+        };
+        let taken = take();
+        if taken.is_err() {
+            // The reason of the failure matters more than the file, which the next opening deletes.
+            let _ = self.disk.remove(&name);
         }
-        Ok((Piecewise { file, size, name: name.to_owned() }, BlobId(hash.finalize().into())))
+        taken
     }
+}
+
+/// Writes all of a source to a file, and shows each piece. Returns the size.
+fn copy(source: &mut dyn Read, file: &dyn DiskFile, mut seen: impl FnMut(&[u8])) -> Result<u64> {
+    let (mut size, mut begun, mut buffer) = (0, 0, vec![0; PIECE]);
+    loop {
+        let count = match source.read(&mut buffer) {
+            Ok(0) => return Ok(size),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(importing(error)),
+        };
+        seen(&buffer[..count]);
+        file.write_at(&buffer[..count], size).map_err(importing)?;
+        size += count as u64;
+        if size - begun >= STRETCH {
+            file.begin_sync(begun, size - begun);
+            begun = size;
+        }
+    }
+}
+
+fn importing(error: io::Error) -> Error {
+    Error::io("import a file", error)
 }
 
 impl Blobs for DiskBlobs {
@@ -166,11 +194,15 @@ impl Blobs for DiskBlobs {
     }
 
     fn finish_as(&self, key: &BlobId, id: &BlobId) -> Result<u64> {
+        let found = self.find(&partial_name(key))?.map_or(Ok(*id), |partial| partial.hash())?;
+        self.finish_hashed(key, id, &found)
+    }
+
+    fn finish_hashed(&self, key: &BlobId, id: &BlobId, found: &BlobId) -> Result<u64> {
         let Some(partial) = self.find(&partial_name(key))? else {
             return self.settle(id)?.ok_or(Error::NoBlob(*id));
         };
-        let found = partial.hash()?;
-        if found != *id {
+        if found != id {
             return Err(Error::BlobMismatch { id: *id, reason: format!("its content hashes to {found}") });
         }
         self.install(&partial, id)?;
@@ -196,15 +228,31 @@ impl Blobs for DiskBlobs {
     }
 
     fn import(&self, source: &mut dyn Read) -> Result<(BlobId, u64)> {
-        let name = format!("{PARTIAL}/{IMPORT}{}", self.imports.fetch_add(1, Ordering::Relaxed));
-        let stored = self
-            .copy_in(&name, source)
-            .and_then(|(written, id)| self.install(&written, &id).map(|()| (id, written.size)));
-        if stored.is_err() {
-            // The reason of the failure matters more than the file, which the next opening deletes.
-            let _ = self.disk.remove(&name);
-        }
-        stored
+        self.take_in(|file| {
+            let mut hash = Sha256::new();
+            let size = copy(source, file, |piece| hash.update(piece))?;
+            Ok((BlobId(hash.finalize().into()), size))
+        })
+    }
+
+    fn import_hashed(
+        &self,
+        source: &mut dyn Read,
+        hashed: &dyn Fn() -> Option<BlobId>,
+    ) -> Result<(BlobId, u64)> {
+        self.take_in(|file| {
+            let size = copy(source, file, |_| {})?;
+            let id = hashed().ok_or_else(|| importing(io::Error::other("its hash is not known")))?;
+            Ok((id, size))
+        })
+    }
+
+    fn note_chunks(&self, id: &BlobId, list: Arc<[u8]>) {
+        self.lists.note(*id, list);
+    }
+
+    fn noted_chunks(&self, id: &BlobId) -> Option<Arc<[u8]>> {
+        self.lists.get(id)
     }
 
     fn open(&self, id: &BlobId) -> Result<Option<Arc<dyn BlobFile>>> {
@@ -301,6 +349,10 @@ impl PartialBlob for Piecewise {
             return Err(Error::BlobMismatch { id: id.unwrap_or(BlobId([0; 32])), reason });
         }
         self.file.write_at(bytes, offset).map_err(|error| Error::io(format!("write {}", self.name), error))
+    }
+
+    fn begin_sync(&self, offset: u64, size: u64) {
+        self.file.begin_sync(offset, size);
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
