@@ -1,6 +1,7 @@
 //! `deskwire bench links`: one hub with many partners, and what the good ones feel when others are dead, slow or hostile.
 
 mod client;
+mod compare;
 mod peer;
 mod report;
 mod run;
@@ -28,7 +29,8 @@ use run::{Partners, SLICE, Samples};
 /// well). Comments go to all partners at a steady pace, and come from good ones; the two daemons take turns of two
 /// seconds, so that whatever else the machine does meets both. Compared are the times of partners that are good at
 /// both: from the call of the API until the comment is at the partner, and from a partner's comment until its receipt
-/// is back.
+/// is back. Each pair of turns gives one ratio of each percentile; told are the median of the ratios and its 95 %
+/// interval, and whether that lies within 20 %.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -42,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1000))]
     per_second: u64,
     /// Seconds that each daemon has its turn in all.
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     /// Folder for the desk, which must be missing or empty; one among the temporary files when absent.
     #[arg(long, value_name = "DIR")]
@@ -85,9 +87,9 @@ async fn measure(settings: Settings, root: &Path, out: Output) -> Result<Report,
         }
     }
     let stopped = desks::stop_all(hubs).await;
-    let (good, bad, memory) = measured?;
+    let (good, bad, change, memory) = measured?;
     stopped?;
-    Ok(Report { machine, settings, good, bad, memory })
+    Ok(Report { machine, settings, good, bad, change, memory })
 }
 
 async fn start(root: &Path, name: &str, listen: std::net::SocketAddr) -> Result<LocalDesk, Failure> {
@@ -98,7 +100,7 @@ async fn start(root: &Path, name: &str, listen: std::net::SocketAddr) -> Result<
     LocalDesk::start(&program, &folder, &many).await
 }
 
-type Measured = (report::Run, report::Run, Memory);
+type Measured = (report::Run, report::Run, report::Change, Memory);
 
 async fn runs(
     hubs: &[LocalDesk; 2],
@@ -117,8 +119,14 @@ async fn runs(
     out.note(&format!("Both take turns, {} s each.", settings.seconds));
     let (mut good, mut bad) = (Samples::default(), Samples::default());
     for slice in 0..settings.seconds.div_ceil(SLICE) {
-        calm.slice(&hubs[0], settings, slice, &mut good).await?;
-        troubled.slice(&hubs[1], settings, slice, &mut bad).await?;
+        // Each begins as often as the other: what grows worse or better within a pair of turns meets both.
+        if slice % 2 == 0 {
+            calm.slice(&hubs[0], settings, slice, &mut good).await?;
+            troubled.slice(&hubs[1], settings, slice, &mut bad).await?;
+        } else {
+            troubled.slice(&hubs[1], settings, slice, &mut bad).await?;
+            calm.slice(&hubs[0], settings, slice, &mut good).await?;
+        }
     }
     let memory = Memory {
         start_bytes: before,
@@ -126,5 +134,5 @@ async fn runs(
         bytes_per_link: linked.saturating_sub(before) / settings.links,
         peak_bytes: process::peak_memory(hubs[1].pid())?,
     };
-    Ok((good.figures(), bad.figures(), memory))
+    Ok((good.figures(), bad.figures(), good.compared(&bad), memory))
 }

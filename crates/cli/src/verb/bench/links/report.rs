@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::{machine::Machine, spread::Spread};
+use super::compare::Ratios;
 use crate::render::{Fields, Style, bytes};
 
 /// What was asked for.
@@ -33,6 +34,15 @@ pub(super) struct Run {
     pub(super) cpu_ms_per_second: f64,
 }
 
+/// How often a time is as long with bad partners as without, turn by turn.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Change {
+    /// From the call of the API until the comment was at the partner.
+    pub(super) out: Ratios,
+    /// From a partner's comment until its receipt was back.
+    pub(super) back: Ratios,
+}
+
 /// Memory of the daemon, resident.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Memory {
@@ -52,6 +62,7 @@ pub(super) struct Report {
     pub(super) good: Run,
     /// Some are bad; these are the figures of the others.
     pub(super) bad: Run,
+    pub(super) change: Change,
     pub(super) memory: Memory,
 }
 
@@ -65,15 +76,15 @@ impl Report {
             text.push_str(&format!("\n{}\n", style.bold(&name)));
             text.push_str(&run.fields().render(style));
         }
-        text.push_str(&format!("\n{}\n", style.bold("Change by the bad ones")));
-        let change =
-            |one: f64, other: f64| format!("{:+.0} %", (other / one.max(f64::EPSILON) - 1.0) * 100.0);
-        let both = |good: &Spread, bad: &Spread| {
-            format!("p50 {}, p99 {}", change(good.p50, bad.p50), change(good.p99, bad.p99))
-        };
+        text.push_str(&format!(
+            "\n{}\n",
+            style.bold("Change by the bad ones: median of the turns (95 % interval)")
+        ));
         let fields = Fields::default()
-            .put("to partners", both(&self.good.out_ms, &self.bad.out_ms))
-            .put("from partners", both(&self.good.in_ms, &self.bad.in_ms))
+            .put("to partners", format!("p50 {}", self.change.out.p50))
+            .put("", format!("p99 {}", self.change.out.p99))
+            .put("from partners", format!("p50 {}", self.change.back.p50))
+            .put("", format!("p99 {}", self.change.back.p99))
             .put(
                 "memory",
                 format!(

@@ -21,8 +21,9 @@ use tokio::{
 use super::{
     super::{process, spread::Spread},
     client::Line,
+    compare::Ratios,
     peer::{Origin, Peer, odd},
-    report::{Run, Settings},
+    report::{Change, Run, Settings},
     server::{Register, Site},
 };
 use crate::failure::{self, Failure};
@@ -58,24 +59,42 @@ pub(super) struct Partners {
     elsewhere: Option<tokio::runtime::Runtime>,
 }
 
-/// What was measured, slice by slice.
+/// What was measured, turn by turn.
 #[derive(Default)]
 pub(super) struct Samples {
-    out: Vec<f64>,
-    back: Vec<f64>,
+    turns: Vec<Turn>,
     api: Vec<f64>,
     cpu_ms: f64,
     seconds: f64,
 }
 
+/// The times of one turn, milliseconds.
+#[derive(Default)]
+struct Turn {
+    out: Vec<f64>,
+    back: Vec<f64>,
+}
+
 impl Samples {
-    pub(super) fn figures(self) -> Run {
+    pub(super) fn figures(&self) -> Run {
+        let all =
+            |times: fn(&Turn) -> &[f64]| -> Vec<f64> { self.turns.iter().flat_map(times).copied().collect() };
+        let (out, back) = (all(|turn| &turn.out), all(|turn| &turn.back));
         Run {
-            messages: (self.out.len() as u64, self.back.len() as u64),
-            out_ms: Spread::of(self.out),
-            in_ms: Spread::of(self.back),
-            api_ms: Spread::of(self.api),
+            messages: (out.len() as u64, back.len() as u64),
+            out_ms: Spread::of(out),
+            in_ms: Spread::of(back),
+            api_ms: Spread::of(self.api.clone()),
             cpu_ms_per_second: self.cpu_ms / self.seconds.max(f64::EPSILON),
+        }
+    }
+
+    /// How the turns of a troubled desk compare with those of this one beside them.
+    pub(super) fn compared(&self, troubled: &Self) -> Change {
+        let pairs = || self.turns.iter().zip(&troubled.turns);
+        Change {
+            out: Ratios::of(pairs().map(|(calm, bad)| (&*calm.out, &*bad.out))),
+            back: Ratios::of(pairs().map(|(calm, bad)| (&*calm.back, &*bad.back))),
         }
     }
 }
@@ -196,10 +215,12 @@ impl Partners {
         while let Some(took) = joined(out.join_next().await).transpose()? {
             samples.api.extend(took);
         }
+        let mut turn = Turn::default();
         while let Some(took) = joined(back.join_next().await).transpose()? {
-            samples.back.push(took);
+            turn.back.push(took);
         }
-        samples.out.extend(self.arrived(good).await?);
+        turn.out = self.arrived(good).await?;
+        samples.turns.push(turn);
         self.attacking.store(false, Ordering::Relaxed);
         samples.seconds += begun.elapsed().as_secs_f64();
         samples.cpu_ms += (process::cpu_micros(hub.pid())? - cpu) as f64 / 1e3;
