@@ -56,6 +56,8 @@ pub enum Effect {
     Fetch(LinkNo),
     /// The partner's stream has come further.
     Advanced(LinkNo),
+    /// Something has become due, or will be at another time than was told.
+    Due,
 }
 
 /// Who carries effects out. Called after the commit, from the writer: it must not block.

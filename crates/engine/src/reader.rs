@@ -22,6 +22,7 @@ use crate::command::clock::Skew;
 use crate::core::Core;
 use crate::identity::Identity;
 use crate::port::Clock;
+use crate::project::terms::proposed;
 
 /// Reads the committed rows, journal and files. Cheap to clone.
 #[derive(Clone)]
@@ -264,10 +265,14 @@ impl Reader {
         Ok(if brought.continues(known) { brought } else { known.clone() })
     }
 
-    fn terms(&self, at: EntryRef) -> Result<Terms> {
+    /// The terms that a record holds: that of the link's beginning, or a proposal.
+    pub(crate) fn terms(&self, at: EntryRef) -> Result<Terms> {
+        let other = || Error::BadRow("a link's terms are another record".into());
         match self.record(at)? {
             Record::LinkOpened(opened) => Ok(opened.terms),
-            _ => Err(Error::BadRow("a link's terms are another record".into())),
+            Record::Received(message) => proposed(&message.signed).ok_or_else(other),
+            Record::Numbered { signed, .. } => proposed(&signed).ok_or_else(other),
+            _ => Err(other()),
         }
     }
 

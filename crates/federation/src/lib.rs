@@ -76,7 +76,7 @@ impl Federation {
         let shared = Arc::new(Shared::new(engine, &config));
         let stop = ShutdownTrigger::new();
         let work = supervise::supervise(Arc::clone(&shared), effects, stop.subscribe(), config.grace);
-        let ticker = tokio::spawn(tick::tick(shared.engine.clone(), stop.subscribe()));
+        let ticker = tokio::spawn(tick::tick(Arc::clone(&shared), stop.subscribe()));
         Self { shared, stop, supervisor: tokio::spawn(work), ticker }
     }
 

@@ -137,6 +137,7 @@ impl Staff {
                 Effect::Advanced(link) => {
                     self.shared.lanes.of(*link).advanced.send_modify(|times| *times += 1)
                 }
+                Effect::Due => self.shared.due.notify_one(),
                 Effect::Links => {
                     self.shared.askers.changed();
                     self.hire();

@@ -1,11 +1,13 @@
 //! Tells the engine how time goes by.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use deskwire_engine::Engine;
 use deskwire_engine::command::tick::Tick;
 use deskwire_http::server::Shutdown;
 use tokio::time::sleep;
+
+use crate::shared::Shared;
 
 /// The longest pause: clocks jump, and what came meanwhile has its own times.
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -15,7 +17,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const OWN_FAILURE: Duration = Duration::from_secs(60);
 
 /// Calls [`Tick`] whenever something is due, and at least once an hour, until the stop.
-pub(crate) async fn tick(engine: Engine, mut stop: Shutdown) {
+pub(crate) async fn tick(shared: Arc<Shared>, mut stop: Shutdown) {
+    let engine = &shared.engine;
     while !stop.is_requested() {
         let pause = match engine.call(Tick).await {
             Ok(next) => next.map_or(LONGEST, |next| Duration::from_millis(next.since(engine.now()))),
@@ -26,6 +29,7 @@ pub(crate) async fn tick(engine: Engine, mut stop: Shutdown) {
         };
         tokio::select! {
             () = stop.requested() => return,
+            () = shared.due.notified() => {}
             () = sleep(pause.clamp(SHORTEST, LONGEST)) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! The journal's records: decisions and facts, exactly as decided. The view is folded from them and from nothing else.
 
 mod chain;
+mod keep;
 mod terms;
 
 mod relay;
@@ -22,6 +23,7 @@ use crate::row::{Audience, FileState, KeyChange, LinkEventRow, Pause, Refused, W
 use crate::{Entry, EntryRef, Error, Result, Text};
 
 pub use chain::ChainRecord;
+pub use keep::KeepRecord;
 pub use relay::{Later, ThreadRecord};
 
 pub use terms::{EndedCase, TermsRecord};
@@ -192,7 +194,15 @@ pub enum Record {
     /// What becomes of contributions: edits, what is taken back, what goes onward.
     Thread(ThreadRecord),
     /// Rows that nobody asks for any more were given up: answers by their keys, linking exchanges by their answers.
-    Swept { keyed: Vec<Hash>, exchanges: Vec<Hash> },
+    /// Hellos of partners that nobody repeats any more, too.
+    Swept {
+        keyed: Vec<Hash>,
+        exchanges: Vec<Hash>,
+        #[serde(default)]
+        hellos: Vec<(LinkNo, Hash)>,
+    },
+    /// The care of the store.
+    Keep(KeepRecord),
     /// Something about what a link agrees on, how it ends, and what happens on it by itself.
     Terms(TermsRecord),
     /// Something about clocks, business hours and reports along a chain.
@@ -339,6 +349,20 @@ pub struct LinkOpened {
     /// The hash of the secret of the partner's invitation that was accepted here.
     #[serde(default)]
     pub accepted: Option<Hash>,
+    /// What the link id follows from; not kept by early versions.
+    #[serde(default)]
+    pub exchange: Option<LinkExchange>,
+}
+
+/// The signed request, the signed answer and nonce A of a linking: its proof. proto-spec, section 3.4.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkExchange {
+    /// The signed request.
+    pub request: ByteBuf,
+    /// The signed answer.
+    pub answer: ByteBuf,
+    /// Nonce A.
+    pub nonce: Nonce,
 }
 
 /// A ticket of this desk; its text is a [`TicketText`].

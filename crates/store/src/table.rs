@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::compact;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
-    AccountRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow, ExchangeRow, ExpectedRow, FigureRow, FileRow, InvitationRow, KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
+    AccountRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow, ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
@@ -64,7 +64,9 @@ tables! {
     /// The receipts of a partner, by how far each goes.
     RECEIPTS = b'R', (LinkNo, u64) => EntryRef;
     /// The hellos of a partner that were answered, by hash: one that comes again later is old.
-    HELLOS = b'H', (LinkNo, Hash) => ();
+    HELLOS = b'H', (LinkNo, Hash) => HelloRow;
+    /// Erasures that are not done everywhere yet, by the record that orders each.
+    ERASING = b'S', EntryRef => ();
     /// How many delegations of a link are open, and how many in all.
     OPEN_DELEGATIONS = b'n', LinkNo => OpenRow;
     /// Instances of a partner that a later one has replaced.

@@ -3,15 +3,15 @@
 use deskwire_machine::disclosure::{self, Changes, Disclosed};
 use deskwire_proto::message::common::{Own, Person, ReasonText};
 use deskwire_proto::message::{
-    Body, accept, answer, ask, change_decline, change_take, confirm, decline, recall, reopen, resolve,
+    Body, accept, answer, ask, change_decline, change_take, confirm, decline, rate, recall, reopen, resolve,
     return_, status,
 };
-use deskwire_proto::number::{Revision, Version};
+use deskwire_proto::number::{Revision, Stars, Version};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::{Code, Label, Prose};
 use deskwire_store::local::{DelegationNo, TicketNumber};
 use deskwire_store::record::{ActorText, Record, encode_text};
-use deskwire_store::row::{DelegationRow, TicketRow};
+use deskwire_store::row::DelegationRow;
 
 use super::say::{Saying, say};
 use super::{find, queue};
@@ -98,6 +98,13 @@ pub enum Action {
         /// False: it need not have been asked.
         needed: bool,
     },
+    /// The principal rates the work; the newest rating counts.
+    Rate {
+        /// 1 to 5.
+        stars: Stars,
+        /// A word about it.
+        words: Option<Prose>,
+    },
 }
 
 impl Command for Act {
@@ -108,10 +115,11 @@ impl Command for Act {
         queue::offered(step, self.delegation, &row)?;
         check_version(step, &row, self.read)?;
         self.own.record(step, row.ticket, &self.by)?;
-        let ticket = find::ticket(step, row.ticket)?;
-        let terms = find::terms(step, &find::link(step, row.link)?)?;
-        let acting = Acting { row: &row, ticket: &ticket, terms: &terms, by: &self.by };
-        let body = acting.body(step, self.action)?;
+        let link = find::link(step, row.link)?;
+        let terms = find::terms(step, &link)?;
+        let own = find::own(step, row.ticket, &link, &terms)?;
+        let acting = Acting { row: &row, own, terms: &terms, by: &self.by };
+        let body = acting.body(self.action)?;
         say(step, Saying::event(row.link, (self.delegation, row.id), body)).map(drop)
     }
 }
@@ -145,14 +153,14 @@ fn check_version(step: &Step<'_>, row: &DelegationRow, read: Option<u64>) -> Res
 
 struct Acting<'a> {
     row: &'a DelegationRow,
-    ticket: &'a TicketRow,
+    own: Own,
     terms: &'a Terms,
     by: &'a Person,
 }
 
 impl Acting<'_> {
-    fn body(&self, step: &Step<'_>, action: Action) -> Result<Body, Refusal> {
-        let own = self.own(step);
+    fn body(&self, action: Action) -> Result<Body, Refusal> {
+        let own = self.own.clone();
         let text = disclosure::by_text(self.by, self.terms);
         Ok(match action {
             Action::Accept => {
@@ -193,12 +201,10 @@ impl Acting<'_> {
             Action::Answer { answer, needed } => {
                 Body::Answer { facts: answer::Facts { own: Some(own), needed }, text: self.reason(answer) }
             }
+            Action::Rate { stars, words } => {
+                Body::Rate { facts: rate::Facts { stars }, text: rate::Text { by: self.person(), words } }
+            }
         })
-    }
-
-    fn own(&self, step: &Step<'_>) -> Own {
-        let label = step.identity.ticket_label(self.row.ticket);
-        disclosure::own(label, &self.ticket.status, self.ticket.status_label.as_ref(), self.terms)
     }
 
     fn person(&self) -> Option<Person> {

@@ -1,17 +1,21 @@
 //! Handing a ticket to a partner.
 
-use deskwire_machine::disclosure::{self, Choice, Disclosed, Preview, Requester, Source};
+use deskwire_machine::delegation::{Role, State};
+use deskwire_machine::disclosure::{self, Choice, Disclosed, Kept, Preview, Reason, Requester, Source};
+use deskwire_machine::relay as tagging;
+use deskwire_proto::id::LoopTag;
+use deskwire_proto::list::List;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::message::{Body, offer};
-use deskwire_proto::terms::Terms;
+use deskwire_proto::terms::{Redelegate, Terms};
 use deskwire_store::Entry;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
-use deskwire_store::record::{Record, TicketText, decode_text};
+use deskwire_store::record::{Record, ThreadRecord, TicketText, decode_text};
 use deskwire_store::row::{LinkRow, LinkState, TicketRow};
 use deskwire_store::table::{DELEGATION_IDS, DELEGATIONS, LINKS, Rows, TICKETS};
 
 use super::say::{Saying, say};
-use super::{file, find};
+use super::{file, find, relay, rule};
 use crate::identity::Identity;
 use crate::reader::Reader;
 use crate::{Command, Fault, Refusal, Step};
@@ -27,6 +31,8 @@ pub struct Delegate {
     pub choice: Choice,
     /// Files of the ticket that go along.
     pub files: Vec<FileNo>,
+    /// Although a recall of this ticket is not settled yet: its contractor may still turn out to have been faster.
+    pub anyway: bool,
     /// Who hands it over.
     pub by: Person,
 }
@@ -39,9 +45,19 @@ impl Command for Delegate {
         let link = find::link(step, self.link)?;
         let terms = find::terms(step, &link)?;
         allowed(&link, &terms)?;
-        let hops = hops(step, &row)?;
-        let source = source(step.identity, self.ticket, &row, &step.entry(row.body)?, self.by)?;
-        let Disclosed { facts, text, preview: _ } = disclosure::offer(&source, &self.choice, &terms, hops);
+        let before = before(step, self.ticket, &row, self.link)?;
+        if !self.anyway {
+            recalled(step, self.ticket)?;
+        }
+        let hops = match &before {
+            Some(before) => before.hops,
+            None => drawn(step),
+        };
+        let mut source = source(step.identity, self.ticket, &row, &step.entry(row.body)?, self.by)?;
+        rule::mapping(step, &link)?.apply(&mut source);
+        let tags = tags(step.rows(), self.ticket, (&link, &terms), before.as_ref())?;
+        let offer = disclosure::offer(&source, &self.choice, &terms, hops);
+        let Disclosed { facts, text, preview: _ } = disclosure::with_tags(offer, tags.clone());
         let delegation = DelegationNo(step.counters()?.delegation);
         let id = step.delegation_id();
         if let Some(known) = step.rows().get(DELEGATION_IDS, &(self.link, id))? {
@@ -51,6 +67,10 @@ impl Command for Delegate {
         let record = Record::Delegated { delegation, no: self.link, id, ticket: self.ticket, at: step.now };
         step.record(&record, None)?;
         say(step, Saying::event(self.link, (delegation, id), Body::Offer { facts, text }))?;
+        if let Some(tag) = tags.as_ref().and_then(|tags| tags.last().copied()) {
+            let tagged = ThreadRecord::Tagged { tag, ticket: self.ticket, at: step.now };
+            step.record(&Record::Thread(tagged), None)?;
+        }
         for chosen in self.files {
             file::share(step, self.ticket, chosen, delegation)?;
         }
@@ -76,10 +96,18 @@ pub fn preview(
     let partner = reader.partner(link)?.filter(|_| known);
     let partner = partner.ok_or_else(|| Refusal::unknown("link", link, "deskwire link list"))?;
     allowed(&partner.row, &partner.terms)?;
-    let source = source(reader.identity(), ticket, &row, &reader.entry(row.body)?, by)?;
-    let mut preview = disclosure::offer(&source, choice, &partner.terms, MOST_HOPS).preview;
-    // Drawn when it is sent, so that nobody can tell from it where the case began.
-    preview.sent.retain(|sent| sent.field != "hops");
+    let before = came_from(reader, &row, link)?;
+    let mut source = source(reader.identity(), ticket, &row, &reader.entry(row.body)?, by)?;
+    let lost = crate::query::mapping(reader, &partner.row)?.apply(&mut source);
+    let tags = tags(reader.rows(), ticket, (&partner.row, &partner.terms), before.as_ref())?;
+    let hops = before.as_ref().map_or(MOST_HOPS, |before| before.hops);
+    let offer = disclosure::offer(&source, choice, &partner.terms, hops);
+    let mut preview = disclosure::with_tags(offer, tags).preview;
+    preview.kept.extend(lost.into_iter().map(|lost| Kept { field: lost.field, reason: Reason::Unmapped }));
+    if before.is_none() {
+        // Drawn when it is sent, so that nobody can tell from it where the case began.
+        preview.sent.retain(|sent| sent.field != "hops");
+    }
     Ok(preview)
 }
 
@@ -87,23 +115,120 @@ pub fn preview(
 const MOST_HOPS: u8 = 8;
 const FEWEST_HOPS: u8 = 5;
 
-/// The hop budget of an offer: drawn at the origin, one less at each desk behind it. proto-spec, section 6.10.
-fn hops(step: &mut Step<'_>, row: &TicketRow) -> Result<u8, Refusal> {
-    let Some(origin) = row.origin else {
-        let [drawn] = step.random::<1>();
-        return Ok(FEWEST_HOPS + drawn % (MOST_HOPS - FEWEST_HOPS + 1));
-    };
-    let parent =
-        step.rows().get(DELEGATIONS, &origin)?.ok_or_else(|| find::broken("a ticket without origin"))?;
-    let left = offered(&step.entry(parent.offer)?)?.hops.get();
-    u8::try_from(left).ok().and_then(|left| left.checked_sub(1)).ok_or_else(|| {
-        Refusal::new(
-            Fault::Forbidden,
-            "hop-budget-used",
-            "This case has been handed on as often as its first principal allows.",
-            "Do the work yourself, or return it.",
-        )
-    })
+/// The hop budget of a case that begins here.
+fn drawn(step: &mut Step<'_>) -> u8 {
+    let [drawn] = step.random::<1>();
+    FEWEST_HOPS + drawn % (MOST_HOPS - FEWEST_HOPS + 1)
+}
+
+/// What the offer says by which a ticket came here, as far as it decides how it goes onward.
+struct Before {
+    /// What is left of its budget for the next offer. proto-spec, section 6.10.
+    hops: u8,
+    tags: Vec<LoopTag>,
+}
+
+impl Before {
+    /// Whether work that came over the first link may go onward over the second.
+    fn new(
+        (came, goes): (LinkNo, LinkNo),
+        (link, terms): (&LinkRow, &Terms),
+        offer: &Entry,
+    ) -> Result<Self, Refusal> {
+        let partner = &link.partner_name;
+        if came == goes {
+            return Err(Refusal::new(
+                Fault::Conflict,
+                "goes-back",
+                format!("{partner} handed this case to you; it cannot go back there as a new offer."),
+                "Decline or return it instead.",
+            ));
+        }
+        match terms.redelegate {
+            Redelegate::Allowed | Redelegate::Named => {}
+            Redelegate::Forbidden => {
+                return Err(Refusal::new(
+                    Fault::Forbidden,
+                    "not-allowed-by-terms",
+                    format!("The terms with {partner} do not let you hand on what {partner} hands to you."),
+                    "Do the work yourself, return it, or agree other terms.",
+                ));
+            }
+        }
+        let facts = offered(offer)?;
+        let left = u8::try_from(facts.hops.get()).ok().and_then(|left| left.checked_sub(1));
+        let hops = left.ok_or_else(|| {
+            Refusal::new(
+                Fault::Forbidden,
+                "hop-budget-used",
+                "This case has been handed on as often as its first principal allows.",
+                "Do the work yourself, or return it.",
+            )
+        })?;
+        Ok(Self { hops, tags: facts.loop_tags.map(List::into_vec).unwrap_or_default() })
+    }
+}
+
+fn before(
+    step: &mut Step<'_>,
+    ticket: TicketNumber,
+    row: &TicketRow,
+    goes: LinkNo,
+) -> Result<Option<Before>, Refusal> {
+    let Some(origin) = row.origin else { return Ok(None) };
+    let parent = find::delegation(step, origin)?;
+    if parent.ticket != ticket {
+        return Err(find::broken("a ticket came by the delegation of another"));
+    }
+    let link = find::link(step, parent.link)?;
+    let terms = find::terms(step, &link)?;
+    Before::new((parent.link, goes), (&link, &terms), &step.entry(parent.offer)?).map(Some)
+}
+
+/// As [`before`], for the preview.
+fn came_from(reader: &Reader, row: &TicketRow, goes: LinkNo) -> Result<Option<Before>, Refusal> {
+    let Some(origin) = row.origin else { return Ok(None) };
+    let parent = reader.rows().get(DELEGATIONS, &origin)?;
+    let parent = parent.ok_or_else(|| find::broken("a ticket without origin"))?;
+    let from = reader.partner(parent.link)?.ok_or_else(|| find::broken("a delegation without a link"))?;
+    Before::new((parent.link, goes), (&from.row, &from.terms), &reader.entry(parent.offer)?).map(Some)
+}
+
+/// The loop tags of an offer, our own last, where the terms have them. proto-spec, section 9.6.
+fn tags(
+    rows: &impl Rows,
+    ticket: TicketNumber,
+    (link, terms): (&LinkRow, &Terms),
+    before: Option<&Before>,
+) -> Result<Option<List<LoopTag, 0, 8>>, Refusal> {
+    if terms.loop_tags != Some(true) {
+        return Ok(None);
+    }
+    let key = relay::key(rows)?;
+    let own = tagging::tag(&key, ticket.0, &link.link);
+    Ok(Some(tagging::tags(before.map_or(&[][..], |before| &before.tags), own)))
+}
+
+/// Refuses to hand a ticket to somebody else while its contractor may still turn out to have been faster than our recall.
+/// proto-spec, section 7.8.
+fn recalled(step: &Step<'_>, ticket: TicketNumber) -> Result<(), Refusal> {
+    for (_, row) in find::delegations(step, ticket)? {
+        let view = row.case.view(find::stream(step, row.link)?.in_length);
+        if row.case.role() == Role::Contractor || view.state != State::Recalled || !view.provisional {
+            continue;
+        }
+        let partner = find::link(step, row.link)?.partner_name;
+        return Err(Refusal::new(
+            Fault::Conflict,
+            "recall-not-settled",
+            format!(
+                "{partner} has not answered the recall of this ticket yet: it may have resolved the work before the recall \
+                 reaches it, and then two partners would have done it."
+            ),
+            "Wait until the ticket shows the recall as settled, or hand it over all the same with --anyway.",
+        ));
+    }
+    Ok(())
 }
 
 fn offered(entry: &Entry) -> Result<offer::Facts, Refusal> {
@@ -131,6 +256,9 @@ fn allowed(link: &LinkRow, terms: &Terms) -> Result<(), Refusal> {
             ),
             format!("See why with `deskwire link show {}`.", link.name),
         ));
+    }
+    if link.accord.is_stopped() {
+        return Err(find::suspended(link));
     }
     if terms.may_delegate(link.side) {
         return Ok(());

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use deskwire_machine::delegation;
+use deskwire_machine::{delegation, disclosure};
 use deskwire_proto::cbor;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::keylog::KeyLog;
+use deskwire_proto::message::common::Own;
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::Line;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::Record;
-use deskwire_store::row::{DelegationRow, LinkEventRow, LinkRow, LinkState, Refused, StreamRow, TicketRow};
-use deskwire_store::table::{DELEGATIONS, LINKS, Rows, STREAMS, TICKET_DELEGATIONS, TICKETS};
+use deskwire_store::row::{AgreedRow, DelegationRow, LinkEventRow, LinkRow, LinkState, Refused, StreamRow, TicketRow};
+use deskwire_store::table::{DELEGATIONS, LINKS, Rows, STREAMS, TICKET_DELEGATIONS, TICKETS, VERSIONS};
 
+use crate::project::terms::proposed;
 use crate::{Fault, Refusal, Step, refused};
 
 pub(super) fn ticket(step: &Step<'_>, ticket: TicketNumber) -> Result<TicketRow, Refusal> {
@@ -38,15 +40,66 @@ pub(super) fn stream(step: &Step<'_>, link: LinkNo) -> Result<StreamRow, Refusal
 }
 
 pub(super) fn terms(step: &mut Step<'_>, row: &LinkRow) -> Result<Arc<Terms>, Refusal> {
-    if let Some(terms) = step.memory.terms.get(&row.terms) {
+    terms_at(step, row.terms)
+}
+
+/// The terms that this record holds: that of the link's beginning, or a proposal.
+pub(super) fn terms_at(step: &mut Step<'_>, at: EntryRef) -> Result<Arc<Terms>, Refusal> {
+    if let Some(terms) = step.memory.terms.get(&at) {
         return Ok(Arc::clone(terms));
     }
-    let Record::LinkOpened(opened) = step.read(row.terms)? else {
-        return Err(broken("a link's terms are another record"));
+    let terms = match step.read(at)? {
+        Record::LinkOpened(opened) => Some(opened.terms),
+        Record::Received(message) => proposed(&message.signed),
+        Record::Numbered { signed, .. } => proposed(&signed),
+        _ => None,
     };
-    let terms = Arc::new(opened.terms);
-    step.memory.terms.insert(row.terms, Arc::clone(&terms));
+    let terms = Arc::new(terms.ok_or_else(|| broken("a link's terms are another record"))?);
+    step.memory.terms.insert(at, Arc::clone(&terms));
     Ok(terms)
+}
+
+/// The terms by which a message is checked: the newest whose accept its author knew. `ours`: whether this desk is the
+/// author. proto-spec, section 6.4.
+pub(super) fn terms_for(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    row: &LinkRow,
+    (ours, seq, seen): (bool, u64, u64),
+) -> Result<Arc<Terms>, Refusal> {
+    let known = |agreed: &AgreedRow| if agreed.ours == ours { agreed.seq < seq } else { agreed.seq <= seen };
+    if row.accord.agreed.as_ref().is_none_or(known) {
+        return terms(step, row);
+    }
+    let versions = step.rows().list(VERSIONS, &no, usize::MAX)?;
+    let version = versions.iter().rev().find(|(_, version)| known(&version.agreed));
+    let first = row.accord.first.unwrap_or(row.terms);
+    terms_at(step, version.map_or(first, |(_, version)| version.terms))
+}
+
+/// This desk's ticket and status as a message of this link names them: in the link's words, as far as the terms let.
+pub(super) fn own(
+    step: &Step<'_>,
+    ticket_no: TicketNumber,
+    link: &LinkRow,
+    terms: &Terms,
+) -> Result<Own, Refusal> {
+    let ticket = ticket(step, ticket_no)?;
+    let (status, label, _) =
+        super::rule::mapping(step, link)?.status(&ticket.status, ticket.status_label.as_ref());
+    Ok(disclosure::own(step.identity.ticket_label(ticket_no), &status, label.as_ref(), terms))
+}
+
+/// Why no new work goes over a suspended link.
+pub(super) fn suspended(link: &LinkRow) -> Refusal {
+    let who = if link.accord.stopped_by_us() { "this desk" } else { link.partner_name.as_str() };
+    let next = if link.accord.stopped_by_us() {
+        format!("End that with `deskwire link resume {}`.", link.name)
+    } else {
+        "What is open goes on; wait until the partner takes new work again.".to_owned()
+    };
+    let words = format!("The link {} is suspended by {who}: no new work goes over it.", link.name);
+    Refusal::new(Fault::Conflict, "link-suspended", words, next)
 }
 
 pub(super) fn descriptor(step: &Step<'_>, at: EntryRef) -> Result<Descriptor, Refusal> {
@@ -93,6 +146,14 @@ pub(super) fn has_room(row: &DelegationRow) -> Result<(), delegation::Refusal> {
 
 /// Refuses new work for a link on which nothing can be said.
 pub(super) fn speakable(row: &LinkRow) -> Result<(), Refusal> {
+    if row.state != LinkState::Closed && row.accord.close.is_begun() {
+        return Err(Refusal::new(
+            Fault::Conflict,
+            "link-closing",
+            format!("The link {} is being ended: nothing more can be said over it.", row.name),
+            "Once it has ended, link again with a new invitation if there is more to do.",
+        ));
+    }
     let (code, words, next) = match &row.state {
         LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => return Ok(()),
         LinkState::WaitingApproval => (

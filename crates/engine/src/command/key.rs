@@ -27,6 +27,9 @@ pub(super) fn tell_descriptor(step: &mut Step<'_>) -> Result<(), Refusal> {
             LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => {}
             LinkState::WaitingApproval | LinkState::WaitingPartner | LinkState::Closed => continue,
         }
+        if row.accord.close.is_begun() {
+            continue;
+        }
         let facts = link_descriptor::Facts { descriptor: ByteBuf::from(raw.clone()) };
         let body = Body::LinkDescriptor { facts, text: NoText };
         say(step, Saying { link, delegation: None, body, thread: None, file: None, item: None })?;
@@ -295,13 +298,4 @@ fn said(reader: &Reader, no: LinkNo, seq: u64) -> Result<Said, Refusal> {
     };
     let head = deskwire_proto::envelope::read_head(&signed).map_err(|code: Code| Refusal::from(code))?;
     Ok(Said { time: head.time, numbered, kind: head.kind })
-}
-
-/// Whether a choice for a change of key is recorded that has not happened yet. The next change needs a choice of its own
-/// then, be it that nothing is in doubt: the recorded one may be of a change that failed.
-///
-/// # Errors
-/// When the store fails.
-pub fn is_planned(reader: &Reader) -> Result<bool, Refusal> {
-    Ok(reader.rows().get(OWN_KEYS, &())?.is_some_and(|row| row.planned.is_some()))
 }

@@ -16,7 +16,8 @@ use deskwire_store::row::{LinkRow, LinkState, Pause};
 use deskwire_store::table::{INVITATIONS, LINKS, Rows};
 use serde::{Deserialize, Serialize};
 
-use super::{find, key};
+pub use super::closing::End;
+use super::{closing, find, key};
 use crate::identity::Identity;
 use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
@@ -268,6 +269,7 @@ impl Command for Resume {
             LinkState::Paused(Pause::Told(why)) if why.code.as_str() == "clone-suspected" => {
                 resume(step, self.link)
             }
+            LinkState::Active if closing::take_up(step, self.link, &row)? => Ok(()),
             LinkState::Active => {
                 step.record(&Record::DeliveryBack { no: self.link, at: step.now }, None)?;
                 step.wake(self.link);
@@ -332,33 +334,6 @@ impl Command for PauseTold {
     }
 }
 
-/// An operator ends a link on this side: nothing more goes over it, and the two desks can link anew. What is open on it
-/// stays as it stands. proto-spec, section 3.10.
-#[derive(Debug, Clone, Copy)]
-pub struct End {
-    /// The link.
-    pub link: LinkNo,
-}
-
-impl Command for End {
-    type Reply = ();
-
-    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
-        let row = find::link(step, self.link)?;
-        if row.state == LinkState::Closed {
-            return Err(Refusal::new(
-                Fault::Conflict,
-                "link-closed",
-                format!("The link {} has ended already.", row.name),
-                "Link again with a new invitation.",
-            ));
-        }
-        step.record(&Record::LinkClosed { no: self.link, at: step.now }, None)?;
-        step.wake(self.link);
-        Ok(())
-    }
-}
-
 /// Delivery on a link failed. Replies when it is tried again; never by itself once the partner refuses.
 #[derive(Debug, Clone)]
 pub struct DeliveryFailed {
@@ -378,6 +353,9 @@ impl Command for DeliveryFailed {
     fn run(self, step: &mut Step<'_>) -> Result<Option<Timestamp>, Refusal> {
         let row = find::link(step, self.link)?;
         let (no, at) = (self.link, step.now);
+        if self.code == Code::LinkClosed.as_str() && closing::told_over(step, no, &row)? {
+            return Ok(None);
+        }
         let why = refused(&self.code, &self.words);
         let jitter = u16::from_be_bytes(step.random());
         step.memory.sessions.remove(&no);

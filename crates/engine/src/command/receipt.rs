@@ -6,7 +6,7 @@ use deskwire_proto::receipt::Receipt;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 
-use super::{evidence, find, session};
+use super::{closing, evidence, find, session};
 use crate::port::Effect;
 use crate::{Command, Refusal, Step};
 
@@ -62,7 +62,7 @@ impl Command for TakeReceipt {
         let receipt = self.receipt.into_parts().0.into();
         step.record(&Record::ReceiptTaken { no: self.link, receipt, at: step.now }, None)?;
         step.after(Effect::Advanced(self.link));
-        Ok(())
+        closing::after(step, self.link, &link)
     }
 }
 

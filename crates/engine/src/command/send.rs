@@ -12,10 +12,10 @@ use deskwire_proto::message::{Facts, Kind};
 use deskwire_proto::number::Revision;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::{ItemMade, Record};
-use deskwire_store::row::{LinkRow, LinkState, StreamRow, WaitingRow};
+use deskwire_store::row::{LinkState, StreamRow, WaitingRow};
 use deskwire_store::table::{DELEGATIONS, Rows, SENT, WAITING};
 
-use super::{find, queue, recover};
+use super::{closing, find, queue, recover, terms};
 use serde_bytes::ByteBuf;
 
 use crate::sabotage::{self, Sabotage};
@@ -82,7 +82,9 @@ impl Command for NextBatch {
         // As long as this desk gets back what it lost, it numbers nothing. proto-spec, section 5.7.
         if first + room.deliveries.len() as u64 > stream.out_length && stream.recovery.is_none() {
             let mut rounds = ROUNDS;
-            while number(step, self.link, &link, find::stream(step, self.link)?, &mut room)? {
+            while !closing::has_ended(step, self.link)?
+                && number(step, self.link, find::stream(step, self.link)?, &mut room)?
+            {
                 rounds -= 1;
                 if rounds == 0 {
                     // The rest of what cannot be sent is for the next call, so that no group grows without bound.
@@ -135,7 +137,8 @@ fn again(
         let Record::Numbered { signed, .. } = step.read(row.signed)? else {
             return Err(find::broken("a sent message that is another record"));
         };
-        let text = step.entry(row.item)?.text.into_bytes();
+        // What was withdrawn is sent without its text. proto-spec, section 6.9.
+        let text = if row.withdrawn { None } else { step.entry(row.item)?.text.into_bytes() };
         let delivery = sabotage::renumber(Delivery::new(signed.into_vec(), text), step.identity.secret());
         if !room.fits(delivery.size()) {
             break;
@@ -150,10 +153,10 @@ fn again(
 fn number(
     step: &mut Step<'_>,
     no: LinkNo,
-    link: &LinkRow,
     mut stream: StreamRow,
     room: &mut Room,
 ) -> Result<bool, Refusal> {
+    let link = &find::link(step, no)?;
     let waiting = step.rows().list(WAITING, &no, BATCH_MESSAGES)?;
     let full = waiting.len() == BATCH_MESSAGES;
     for ((_, order), row) in waiting {
@@ -174,7 +177,11 @@ fn number(
             return Ok(false);
         }
         let seq = stream.out_length + 1;
-        let facts = match possible(step, &row, (order, seq, stream.in_length), &made)? {
+        let judged = match terms::possible(step, link, &made, text.as_deref())? {
+            Ok(()) => possible(step, &row, (order, seq, stream.in_length), &made)?,
+            Err(refusal) => Err(refusal),
+        };
+        let facts = match judged {
             Ok(facts) => facts,
             Err(refusal) => {
                 if let Some(delegation) = row.event.filter(|_| stream.parked > 0)
@@ -182,11 +189,13 @@ fn number(
                 {
                     continue;
                 }
+                terms::told_dropped(step, no, &made, &refusal)?;
                 let why = refusal.kept();
                 step.record(&Record::Dropped { no, order, why, at: step.now }, None)?;
                 continue;
             }
         };
+        let ends = made.kind.as_str() == Kind::LinkClose.name();
         let seen = if sabotage::makes(Sabotage::SeenForgotten) { 0 } else { stream.in_length };
         let place = Place { seq, prev: stream.out_head, seen, time: made.at };
         let addressed = Stream { link: link.link, from: step.identity.desk(), to: link.partner };
@@ -199,6 +208,10 @@ fn number(
                 let at = Some(step.now);
                 step.record(&Record::Numbered { no, order, seq, hash, seen, signed, at }, None)?;
                 room.push(delivery);
+                if ends {
+                    // It is the last of our messages. proto-spec, section 6.7.
+                    return Ok(false);
+                }
             }
             Err(code) => {
                 tracing::error!(%code, link = %no, "an item of our own does not pass our own check");

@@ -9,7 +9,7 @@ use deskwire_store::record::Record;
 use deskwire_store::row::{LinkEventRow, LinkRow, LinkState, StreamRow, WaitingRow};
 use deskwire_store::table::{LINKS, PARKED, Rows, SENT, WAITING};
 
-use super::{find, queue};
+use super::{closing, find, queue, rule};
 use crate::port::Effect;
 use crate::{Command, Refusal, Step, cut_words, refused};
 
@@ -36,6 +36,9 @@ impl Command for Tick {
         let mut due = Due { next: None, left: AT_ONCE, gives_up: awake.plus(GRACE) };
         for (no, link) in step.rows().list(LINKS, &(), usize::MAX)? {
             one_link(step, no, &link, &mut due)?;
+        }
+        if let Some(moment) = super::due::due(step)? {
+            due.at(moment);
         }
         Ok(due.next)
     }
@@ -70,10 +73,28 @@ fn one_link(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> R
         LinkState::WaitingApproval | LinkState::WaitingPartner => unapproved(step, no, link, due),
         LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => {
             late(step, no, link, due)?;
-            dead(step, no, link, due)
+            dead(step, no, link, due)?;
+            by_itself(step, no, link, due)
         }
-        LinkState::Closed => leftovers(step, no, due),
+        LinkState::Closed => {
+            if !closing::bring_end(step, no, link)? {
+                due.at(step.now);
+                return Ok(());
+            }
+            leftovers(step, no, due)
+        }
     }
+}
+
+/// What the terms, the operator's word and the rules of a link let happen without a person.
+fn by_itself(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Result<(), Refusal> {
+    if !rule::run_due(step, no)? {
+        due.at(step.now);
+    }
+    for next in [rule::confirm_due(step, no, link)?, closing::due(step, no, link)?].into_iter().flatten() {
+        due.at(next);
+    }
+    Ok(())
 }
 
 /// Ends a link that waits for approval in vain.

@@ -113,8 +113,7 @@ impl Command for SetStatus {
             if find::speakable(&link).is_err() || !terms.allows(deskwire_proto::terms::FieldName::Status) {
                 continue;
             }
-            let label = step.identity.ticket_label(self.ticket);
-            let own = disclosure::own(label, &self.status, self.label.as_ref(), &terms);
+            let own = find::own(step, self.ticket, &link, &terms)?;
             let text = disclosure::by_text(&self.by, &terms);
             let body = Body::Status { facts: status::Facts { own, state: None }, text };
             say(step, Saying::event(row.link, (no, row.id), body))?;

@@ -93,6 +93,7 @@ mod tests {
             retry: Retry { attempt: 3, next_at },
             trouble: None,
             created: NOW,
+            accord: deskwire_store::row::Accord::default(),
         }
     }
 

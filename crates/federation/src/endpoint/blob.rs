@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::chunks::read_exact;
 use super::refuse::Refused;
-use super::{Answer, Endpoint, Shelf, body, open_link};
+use super::{Answer, Endpoint, Shelf, body, open_for_files};
 use crate::verify;
 
 /// What is read from the disk at once.
@@ -31,7 +31,7 @@ pub(super) async fn blob(State(endpoint): Shelf, request: Request) -> Answer {
     let bytes = body::document(request).await?;
     let (partner, lane, _permit) = endpoint.door(&verify::link_of::<BlobRequest>(&bytes)?)?;
     let opened = verify::open::<BlobRequest>(&bytes, &partner, endpoint.shared.us())?;
-    open_link(&partner.row.state)?;
+    open_for_files(&partner.row)?;
     lane.meter.spend().map_err(Refused::limited)?;
     let request = opened.signed.body();
     lane.fresh(request.time).map_err(Refused::stale)?;

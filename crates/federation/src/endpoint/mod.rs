@@ -29,7 +29,7 @@ use deskwire_engine::{Partner, Refusal};
 use deskwire_proto::code::Code;
 use deskwire_proto::id::LinkId;
 use deskwire_store::local::LinkNo;
-use deskwire_store::row::LinkState;
+use deskwire_store::row::{LinkRow, LinkState};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::lane::Lane;
@@ -138,6 +138,12 @@ fn open_link(state: &LinkState) -> Result<(), Code> {
         LinkState::Paused(_) => Err(Code::LinkPaused),
         LinkState::Closed => Err(Code::LinkClosed),
     }
+}
+
+/// Whether a link gives and takes files: not once either side has said that it ends. proto-spec, section 3.10.
+fn open_for_files(row: &LinkRow) -> Result<(), Code> {
+    let end = &row.accord.close;
+    if end.ours.is_some() || end.theirs.is_some() { Err(Code::LinkClosed) } else { open_link(&row.state) }
 }
 
 /// A signed body as an answer.

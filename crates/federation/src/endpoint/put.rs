@@ -19,7 +19,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
 use super::refuse::Refused;
-use super::{Answer, Shelf, body, document, open_link};
+use super::{Answer, Shelf, body, document, open_for_files};
 use crate::fetch::{Ended, Incoming, Partial, damaged, whole};
 use crate::shared::Shared;
 use crate::verify;
@@ -36,7 +36,7 @@ pub(super) async fn put(State(endpoint): Shelf, request: Request) -> Answer {
     let (put, _) = cbor::split(begun.beginning(), Bounds::MESSAGE).map_err(|_| Code::NotDeterministic)?;
     let (partner, lane, _permit) = endpoint.door(&verify::link_of::<BlobPut>(put)?)?;
     let opened = verify::open::<BlobPut>(put, &partner, endpoint.shared.us())?;
-    open_link(&partner.row.state)?;
+    open_for_files(&partner.row)?;
     lane.meter.spend().map_err(Refused::limited)?;
     let asked = opened.signed.body().clone();
     lane.fresh(asked.time).map_err(Refused::stale)?;

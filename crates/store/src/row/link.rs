@@ -110,6 +110,8 @@ pub struct LinkRow {
     /// What of other partners' contributions goes onward over it.
     #[serde(default)]
     pub relay: Setting,
+    /// The record with which it began.
+    pub opened: EntryRef,
 }
 
 /// An invitation that was made here.

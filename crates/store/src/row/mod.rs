@@ -22,7 +22,7 @@ pub use file::{FileRow, FileState};
 pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Trouble};
 pub use open::{ALL_LINKS, OpenRow};
 pub use stream::{
-    InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow, StreamRow,
+    HelloRow, InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow, StreamRow,
     WaitingRow,
 };
 pub use ticket::{Audience, Author, RelayRow, Revised, Revision, Shared, ThreadKind, ThreadRow, TicketRow};

@@ -1,0 +1,287 @@
+//! What happens by itself: rules of a link that run when one of its delegations has settled in a state, and resolutions
+//! that confirm themselves. What came of it is recorded, so it happens once and is never decided again.
+
+use deskwire_machine::delegation::{Role, State};
+use deskwire_machine::disclosure;
+use deskwire_machine::mapping::Mapping;
+use deskwire_machine::rules::{RULES_MAX, Rule, Then, due as speaking};
+use deskwire_proto::message::common::Person;
+use deskwire_proto::message::{Body, confirm, resolve, status};
+use deskwire_proto::terms::FieldName;
+use deskwire_proto::text::{Code, Label, Prose};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
+use deskwire_store::record::{ActorText, CommentText, Record, TermsRecord, encode_text};
+use deskwire_store::row::{Audience, DelegationRow, LinkRow};
+use deskwire_store::table::{DUE, RESOLVED, Rows};
+
+use super::find;
+use super::say::{Saying, say};
+use crate::{Command, Fault, Refusal, Step};
+
+/// Delegations for which rules run in one step, and that confirm themselves in one step.
+const AT_ONCE: usize = 64;
+/// Resolutions that are looked at in one step: most of them have been confirmed, and that is on its way.
+const LOOKED_AT: usize = 4_096;
+
+/// Adds a rule to a link. Replies with its number.
+#[derive(Debug, Clone)]
+pub struct AddRule {
+    /// The link.
+    pub link: LinkNo,
+    /// The rule; its number is set here.
+    pub rule: Rule,
+}
+
+impl Command for AddRule {
+    type Reply = u32;
+
+    fn run(self, step: &mut Step<'_>) -> Result<u32, Refusal> {
+        let link = find::link(step, self.link)?;
+        self.rule.check().map_err(|error| Refusal::invalid("rule", error))?;
+        let mut rules = rules(step, &link)?;
+        if rules.len() >= RULES_MAX {
+            return Err(Refusal::new(
+                Fault::Conflict,
+                "too-many-rules",
+                format!("The link {} has {RULES_MAX} rules, which is as many as there can be.", link.name),
+                "Remove one first.",
+            ));
+        }
+        let no = rules.iter().map(|rule| rule.no).max().unwrap_or(0) + 1;
+        rules.push(Rule { no, ..self.rule });
+        let record = TermsRecord::Ruled { no: self.link, rules, at: step.now };
+        step.record(&Record::Terms(record), None)?;
+        Ok(no)
+    }
+}
+
+/// Removes a rule of a link.
+#[derive(Debug, Clone, Copy)]
+pub struct RemoveRule {
+    /// The link.
+    pub link: LinkNo,
+    /// Its number.
+    pub rule: u32,
+}
+
+impl Command for RemoveRule {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        let link = find::link(step, self.link)?;
+        let mut rules = rules(step, &link)?;
+        let before = rules.len();
+        rules.retain(|rule| rule.no != self.rule);
+        if rules.len() == before {
+            let next = format!("See what there is with `deskwire rule list {}`.", link.name);
+            let words = format!("The link {} has no rule {}.", link.name, self.rule);
+            return Err(Refusal::new(Fault::NotFound, "unknown-rule", words, next));
+        }
+        let record = TermsRecord::Ruled { no: self.link, rules, at: step.now };
+        step.record(&Record::Terms(record), None).map(drop)
+    }
+}
+
+/// Sets this desk's own words for those of a link.
+#[derive(Debug, Clone)]
+pub struct SetMapping {
+    /// The link.
+    pub link: LinkNo,
+    /// All of them.
+    pub mapping: Mapping,
+}
+
+impl Command for SetMapping {
+    type Reply = ();
+
+    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
+        find::link(step, self.link)?;
+        self.mapping.check().map_err(|error| Refusal::invalid("mapping", error))?;
+        let record = TermsRecord::Mapped { no: self.link, mapping: self.mapping, at: step.now };
+        step.record(&Record::Terms(record), None).map(drop)
+    }
+}
+
+/// This desk's own words for those of a link.
+pub(super) fn mapping(step: &Step<'_>, link: &LinkRow) -> Result<Mapping, Refusal> {
+    let Some(at) = link.accord.mapping else { return Ok(Mapping::default()) };
+    match step.read(at)? {
+        Record::Terms(TermsRecord::Mapped { mapping, .. }) => Ok(mapping),
+        _ => Err(find::broken("a mapping that is another record")),
+    }
+}
+
+fn rules(step: &Step<'_>, link: &LinkRow) -> Result<Vec<Rule>, Refusal> {
+    let Some(at) = link.accord.rules else { return Ok(Vec::new()) };
+    match step.read(at)? {
+        Record::Terms(TermsRecord::Ruled { rules, .. }) => Ok(rules),
+        _ => Err(find::broken("rules that are another record")),
+    }
+}
+
+/// Runs the rules of a link that are due, for a bounded number of delegations. `false` when there are more.
+pub(super) fn run_due(step: &mut Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
+    let link = find::link(step, no)?;
+    let due = step.rows().list(DUE, &no, AT_ONCE)?;
+    if due.is_empty() {
+        return Ok(true);
+    }
+    let all = rules(step, &link)?;
+    let more = due.len() == AT_ONCE;
+    for ((_, delegation), due) in due {
+        let row = find::delegation(step, delegation)?;
+        let role = row.case.role();
+        let due_rules: Vec<Rule> = speaking(&all, role, &due.states).cloned().collect();
+        let ran = due_rules.iter().map(|rule| rule.no).collect();
+        let record = TermsRecord::RulesRan { no, delegation, states: due.states, ran, at: step.now };
+        step.record(&Record::Terms(record), None)?;
+        for rule in due_rules {
+            obey(step, delegation, &row, &rule)?;
+        }
+    }
+    Ok(!more)
+}
+
+/// Does what a rule says. What cannot be done now is written on the ticket.
+fn obey(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow, rule: &Rule) -> Result<(), Refusal> {
+    let Then { status, notify, confirm, resolve } = &rule.then;
+    let by = actor(rule);
+    if let Some((code, label)) = status {
+        set_status(step, row, (code, label.as_ref()), &by)?;
+    }
+    if let Some(words) = notify {
+        comment(step, row.ticket, words.as_str(), &by)?;
+    }
+    if *confirm && let Err(refusal) = confirm_now(step, no, None) {
+        failed(step, row.ticket, &refusal, &by)?;
+    }
+    if let Some(solution) = resolve
+        && let Err(refusal) = resolve_above(step, row, solution.clone(), &by)
+    {
+        failed(step, row.ticket, &refusal, &by)?;
+    }
+    Ok(())
+}
+
+/// Sets the ticket's status and tells it to the partners of its other delegations. The one whose word set the rule off is
+/// not told: nothing that came from a partner goes back to it.
+fn set_status(
+    step: &mut Step<'_>,
+    origin: &DelegationRow,
+    (code, label): (&Code, Option<&Label>),
+    by: &Person,
+) -> Result<(), Refusal> {
+    let ticket = find::ticket(step, origin.ticket)?;
+    if ticket.status == *code && ticket.status_label.as_ref() == label {
+        return Ok(());
+    }
+    let text = encode_text(&ActorText { by: by.clone() })?;
+    let (ticket, status, label) = (origin.ticket, code.clone(), label.cloned());
+    step.record(&Record::TicketStatus { ticket, status, label, at: step.now }, Some(text))?;
+    for (no, row) in find::delegations(step, origin.ticket)? {
+        let state = row.case.view(0).state;
+        if row.link != origin.link && !state.is_terminal() && state != State::Unoffered {
+            // What one partner cannot be told now must not keep the others from it.
+            if let Err(refusal) = tell_status(step, no, &row) {
+                tracing::info!(delegation = no.0, code = refusal.code, "a partner is not told of a status");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tell_status(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow) -> Result<(), Refusal> {
+    let link = find::link(step, row.link)?;
+    let terms = find::terms(step, &link)?;
+    if !terms.allows(FieldName::Status) {
+        return Ok(());
+    }
+    let own = find::own(step, row.ticket, &link, &terms)?;
+    let body = Body::Status { facts: status::Facts { own, state: None }, text: None };
+    say(step, Saying::event(row.link, (no, row.id), body)).map(drop)
+}
+
+/// Confirms a delegation that is resolved, by a rule or because its time has come.
+fn confirm_now(step: &mut Step<'_>, no: DelegationNo, auto: Option<bool>) -> Result<(), Refusal> {
+    let row = find::delegation(step, no)?;
+    let link = find::link(step, row.link)?;
+    let terms = find::terms(step, &link)?;
+    let own = find::own(step, row.ticket, &link, &terms)?;
+    let body = Body::Confirm { facts: confirm::Facts { own: Some(own), auto }, text: None };
+    say(step, Saying::event(row.link, (no, row.id), body)).map(drop)
+}
+
+/// Resolves the delegation through which the ticket came.
+fn resolve_above(
+    step: &mut Step<'_>,
+    below: &DelegationRow,
+    solution: Option<Prose>,
+    by: &Person,
+) -> Result<(), Refusal> {
+    let Some(origin) = find::ticket(step, below.ticket)?.origin else { return Ok(()) };
+    let row = find::delegation(step, origin)?;
+    if below.case.role() != Role::Principal || row.case.view(0).state == State::Resolved {
+        return Ok(());
+    }
+    let link = find::link(step, row.link)?;
+    let terms = find::terms(step, &link)?;
+    let own = find::own(step, row.ticket, &link, &terms)?;
+    let text = resolve::Text { by: disclosure::person(by, &terms).filter(|_| false), solution };
+    let body = Body::Resolve { facts: resolve::Facts { own, code: None }, text };
+    say(step, Saying::event(row.link, (origin, row.id), body)).map(drop)
+}
+
+fn failed(step: &mut Step<'_>, ticket: TicketNumber, why: &Refusal, by: &Person) -> Result<(), Refusal> {
+    let words = format!("The rule could not do all that it says. {} {}", why.words, why.next);
+    comment(step, ticket, words.trim_end(), by)
+}
+
+/// An internal comment: it never leaves.
+fn comment(step: &mut Step<'_>, ticket: TicketNumber, words: &str, by: &Person) -> Result<(), Refusal> {
+    let body = Prose::new(words).map_err(|error| Refusal::invalid("notice", error))?;
+    let item = step.item_id();
+    let text = encode_text(&CommentText { body, by: by.clone() })?;
+    let made = Record::CommentMade { ticket, item, audience: Audience::Internal, at: step.now };
+    step.record(&made, Some(text)).map(drop)
+}
+
+/// Who acts where a rule does: shown at this desk, and never told to a partner.
+fn actor(rule: &Rule) -> Person {
+    Person { name: Label::new(format!("rule {}", rule.no)).ok(), function: None }
+}
+
+/// Confirms what has waited in `resolved` as long as the terms say. Replies when the next one is due. proto-spec, section
+/// 7.9.
+pub(super) fn confirm_due(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+) -> Result<Option<Timestamp>, Refusal> {
+    let Some(after) = find::terms(step, link)?.auto_confirm else { return Ok(None) };
+    if find::speakable(link).is_err() {
+        return Ok(None);
+    }
+    let mut left = AT_ONCE;
+    for ((_, (since, delegation)), ()) in step.rows().list(RESOLVED, &no, LOOKED_AT)? {
+        let moment = Timestamp(since).plus(after);
+        if step.now < moment {
+            return Ok(Some(moment));
+        }
+        let row = find::delegation(step, delegation)?;
+        let state = row.case.view(find::stream(step, no)?.in_length).state;
+        // Somebody of this desk has answered already, and that is on its way.
+        if state != State::Resolved {
+            continue;
+        }
+        if let Err(refusal) = confirm_now(step, delegation, Some(true)) {
+            tracing::warn!(link = %no, code = refusal.code, "a delegation does not confirm itself");
+            return Ok(Some(step.now.plus(60_000)));
+        }
+        left -= 1;
+        if left == 0 {
+            return Ok(Some(step.now));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,328 @@
+//! Each side's own words for those of a link: statuses, priorities, categories and custom fields (product.md: "Each side
+//! keeps its own words"). A value that has no counterpart hurts its field alone and is told.
+
+use deskwire_proto::message::common::Priority;
+use deskwire_proto::terms::{CustomField, FieldName, FieldType, Terms};
+use deskwire_proto::text::{Code, Label, Line};
+use serde::{Deserialize, Serialize};
+
+use crate::disclosure::{Source, fits};
+
+/// Words of this desk and of the link. A list that is empty maps nothing: its values go as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Mapping {
+    /// Statuses.
+    pub statuses: Vec<StatusPair>,
+    /// Priorities.
+    pub priorities: Vec<PriorityPair>,
+    /// Categories.
+    pub categories: Vec<CodePair>,
+    /// Custom fields.
+    pub custom: Vec<FieldPair>,
+}
+
+/// A status of this desk and what it is called on the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusPair {
+    /// This desk's.
+    pub own: Code,
+    /// The link's.
+    pub link: Code,
+    /// How the partner is told to call it; this desk's own label if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+}
+
+/// A priority of this desk and of the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriorityPair {
+    /// This desk's.
+    pub own: Priority,
+    /// The link's.
+    pub link: Priority,
+}
+
+/// A code of this desk and of the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodePair {
+    /// This desk's.
+    pub own: Code,
+    /// The link's.
+    pub link: Code,
+}
+
+/// A custom field of this desk and of the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldPair {
+    /// Key of this desk.
+    pub own: Code,
+    /// Key of the terms.
+    pub link: Code,
+    /// Values that are called otherwise; others go as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<ValuePair>,
+}
+
+/// A value of a custom field here and on the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValuePair {
+    /// This desk's.
+    pub own: Line,
+    /// The link's.
+    pub link: Line,
+}
+
+/// A value without a counterpart: the field that is left out, and the value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The field, as a preview names it.
+    pub field: String,
+    /// The value.
+    pub value: String,
+}
+
+/// A mapping that says two things of one value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{list} has {value} twice")]
+pub struct TwiceError {
+    /// Which list.
+    pub list: &'static str,
+    /// Which value of this desk.
+    pub value: String,
+}
+
+impl Mapping {
+    /// Checks that each own value occurs once in its list.
+    ///
+    /// # Errors
+    /// The first that occurs twice.
+    pub fn check(&self) -> Result<(), TwiceError> {
+        once("statuses", self.statuses.iter().map(|pair| pair.own.to_string()))?;
+        once("priorities", self.priorities.iter().map(|pair| word(pair.own).to_owned()))?;
+        once("categories", self.categories.iter().map(|pair| pair.own.to_string()))?;
+        once("custom", self.custom.iter().map(|pair| pair.own.to_string()))?;
+        self.custom
+            .iter()
+            .try_for_each(|field| once("custom.values", field.values.iter().map(|pair| pair.own.to_string())))
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// A status of this desk and its label as the link has them. Without a counterpart nothing but whether it is closed is
+    /// told, and what is lost is named.
+    #[must_use]
+    pub fn status(&self, own: &Code, label: Option<&Label>) -> (Code, Option<Label>, Option<Lost>) {
+        if self.statuses.is_empty() {
+            return (own.clone(), label.cloned(), None);
+        }
+        match self.statuses.iter().find(|pair| pair.own == *own) {
+            Some(pair) => (pair.link.clone(), pair.label.clone().or_else(|| label.cloned()), None),
+            None => (plain(own), None, Some(lost("own.status", own))),
+        }
+    }
+
+    /// What this desk calls a status of the partner; nothing where it has no counterpart.
+    #[must_use]
+    pub fn status_here(&self, link: &str) -> Option<&Code> {
+        self.statuses.iter().find(|pair| pair.link.as_str() == link).map(|pair| &pair.own)
+    }
+
+    /// What this desk calls a category of the partner; nothing where it has no counterpart.
+    #[must_use]
+    pub fn category_here(&self, link: &Code) -> Option<&Code> {
+        self.categories.iter().find(|pair| pair.link == *link).map(|pair| &pair.own)
+    }
+
+    /// What this desk calls a priority of the partner; the same word where nothing is said.
+    #[must_use]
+    pub fn priority_here(&self, link: Priority) -> Priority {
+        self.priorities.iter().find(|pair| pair.link == link).map_or(link, |pair| pair.own)
+    }
+
+    /// Puts a ticket into the words of the link. What has no counterpart is left out of it, field by field, and named.
+    pub fn apply(&self, source: &mut Source) -> Vec<Lost> {
+        let mut gone = Vec::new();
+        let (status, label, lost_status) = self.status(&source.status, source.status_label.as_ref());
+        (source.status, source.status_label) = (status, label);
+        gone.extend(lost_status);
+        if let Some(own) = source.category.take() {
+            match self.category(&own) {
+                Some(link) => source.category = Some(link),
+                None => gone.push(lost("category", &own)),
+            }
+        }
+        if let Some(own) = source.priority.take() {
+            match self.priority(own) {
+                Some(link) => source.priority = Some(link),
+                None => gone.push(lost("priority", word(own))),
+            }
+        }
+        if !self.custom.is_empty() {
+            source.custom = std::mem::take(&mut source.custom)
+                .into_iter()
+                .filter_map(|(key, value)| {
+                    let found = self.field(&key, &value);
+                    if found.is_none() {
+                        gone.push(lost(&format!("custom.{key}"), &value));
+                    }
+                    found
+                })
+                .collect();
+        }
+        gone
+    }
+
+    /// A category of this desk as the link has it.
+    #[must_use]
+    pub fn category(&self, own: &Code) -> Option<Code> {
+        if self.categories.is_empty() {
+            return Some(own.clone());
+        }
+        self.categories.iter().find(|pair| pair.own == *own).map(|pair| pair.link.clone())
+    }
+
+    /// A priority of this desk as the link has it.
+    #[must_use]
+    pub fn priority(&self, own: Priority) -> Option<Priority> {
+        if self.priorities.is_empty() {
+            return Some(own);
+        }
+        self.priorities.iter().find(|pair| pair.own == own).map(|pair| pair.link)
+    }
+
+    fn field(&self, key: &Code, value: &Line) -> Option<(Code, Line)> {
+        let pair = self.custom.iter().find(|pair| pair.own == *key)?;
+        let said = pair.values.iter().find(|one| one.own == *value).map_or(value, |one| &one.link);
+        Some((pair.link.clone(), said.clone()))
+    }
+}
+
+/// What a mapping and the terms leave out, found before anything is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Stable word for what is wrong.
+    pub code: &'static str,
+    /// What it is about.
+    pub about: String,
+    /// A sentence.
+    pub words: String,
+}
+
+/// What would be lost on this link: fields that do not travel, custom fields and values without a place in the terms,
+/// statuses of this desk without a counterpart. `statuses` are those that this desk uses.
+#[must_use]
+pub fn gaps(mapping: &Mapping, terms: &Terms, statuses: &[Code]) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    for field in FieldName::ALL.into_iter().filter(|field| !terms.allows(*field)) {
+        let name = name(field);
+        gaps.push(gap(
+            "field-not-in-terms",
+            name,
+            format!("The terms do not let '{name}' travel: it stays here."),
+        ));
+    }
+    if terms.allows(FieldName::Status) && !mapping.statuses.is_empty() {
+        for own in statuses.iter().filter(|own| !mapping.statuses.iter().any(|pair| pair.own == **own)) {
+            let words = format!(
+                "The status '{own}' has no counterpart: the partner is told 'open' or 'closed' instead."
+            );
+            gaps.push(gap("status-unmapped", own, words));
+        }
+    }
+    let schema = terms.custom.as_deref().unwrap_or_default();
+    for pair in &mapping.custom {
+        match schema.iter().find(|field| field.key == pair.link) {
+            None => {
+                let words =
+                    format!("The terms have no custom field '{}': '{}' stays here.", pair.link, pair.own);
+                gaps.push(gap("custom-not-in-terms", &pair.own, words));
+            }
+            Some(field) => gaps.extend(unfit(pair, field)),
+        }
+    }
+    for field in schema.iter().filter(|field| !mapping.custom.iter().any(|pair| pair.link == field.key)) {
+        if !mapping.custom.is_empty() {
+            let words =
+                format!("The custom field '{}' of the terms has no counterpart at this desk.", field.key);
+            gaps.push(gap("custom-unmapped", &field.key, words));
+        }
+    }
+    gaps
+}
+
+fn unfit(pair: &FieldPair, field: &CustomField) -> Vec<Gap> {
+    let one = |value: &ValuePair| {
+        let kind = match field.r#type {
+            FieldType::Text => "a text",
+            FieldType::Number => "a number",
+            FieldType::Date => "a date",
+            FieldType::Choice => "one of the choices",
+        };
+        let about = format!("{}={}", pair.own, value.own);
+        let words =
+            format!("'{}' is not {kind} that '{}' of the terms takes: it stays here.", value.link, field.key);
+        gap("custom-value-unfit", about, words)
+    };
+    pair.values.iter().filter(|value| !fits(field, &value.link)).map(one).collect()
+}
+
+fn gap(code: &'static str, about: impl ToString, words: String) -> Gap {
+    Gap { code, about: about.to_string(), words }
+}
+
+fn lost(field: &str, value: &(impl ToString + ?Sized)) -> Lost {
+    Lost { field: field.to_owned(), value: value.to_string() }
+}
+
+/// A status that tells no more than whether it is closed.
+fn plain(own: &Code) -> Code {
+    Code::new(if own.as_str() == "closed" { "closed" } else { "open" }).expect("a short word")
+}
+
+fn once(list: &'static str, values: impl Iterator<Item = String>) -> Result<(), TwiceError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for value in values {
+        if !seen.insert(value.clone()) {
+            return Err(TwiceError { list, value });
+        }
+    }
+    Ok(())
+}
+
+const fn word(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+        Priority::Urgent => "urgent",
+    }
+}
+
+const fn name(field: FieldName) -> &'static str {
+    match field {
+        FieldName::Company => "company",
+        FieldName::Contact => "contact",
+        FieldName::Custom => "custom",
+        FieldName::Equipment => "equipment",
+        FieldName::Agreement => "agreement",
+        FieldName::Category => "category",
+        FieldName::Object => "object",
+        FieldName::Priority => "priority",
+        FieldName::Deadline => "deadline",
+        FieldName::Status => "status",
+        FieldName::Price => "price",
+    }
+}
+
+#[cfg(test)]
+mod tests;
