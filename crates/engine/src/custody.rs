@@ -1,5 +1,8 @@
 //! Care of what is stored, beside the desk's work: snapshots, and the look at every byte from time to time.
 
+mod digest;
+mod erase;
+mod retain;
 mod scrub;
 mod snapshot;
 mod sweep;
@@ -9,6 +12,8 @@ use std::sync::Arc;
 
 use deskwire_store::{Archive, BlobId, Blobs, JournalReader, Keeper, Result, Snapshots, View};
 
+pub use erase::Erasure;
+pub use retain::{GivenBack, HORIZON};
 pub use scrub::{Finding, Scrubbed};
 pub use snapshot::SnapshotMade;
 

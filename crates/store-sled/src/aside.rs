@@ -42,6 +42,18 @@ pub(crate) fn delete_set_aside(folder: &Path) -> Result<()> {
     delete(&folder.join(ASIDE))
 }
 
+/// Deletes what salvages cut off the journal.
+pub(crate) fn delete_damaged(folder: &Path) -> Result<()> {
+    let doing = |error| Error::io(format!("list {}", folder.display()), error);
+    for entry in fs::read_dir(folder).map_err(doing)? {
+        let entry = entry.map_err(doing)?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with("journal.damaged")) {
+            delete(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn delete(path: &Path) -> Result<()> {
     let deleted = match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(path),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use deskwire_store::{Error, Keeper, Result};
 
-use crate::aside::delete_set_aside;
+use crate::aside::{delete_damaged, delete_set_aside};
 use crate::disk::free_bytes;
 use crate::reserve::Reserve;
 use crate::steady::SteadyView;
@@ -66,6 +66,11 @@ impl Keeper for SledKeeper {
     fn view_rebuilt(&self) -> Result<()> {
         self.view.sled().marker().write_in_use(self.schema)?;
         delete_set_aside(&self.folder)
+    }
+
+    fn forget_set_aside(&self) -> Result<()> {
+        delete_set_aside(&self.folder)?;
+        delete_damaged(&self.folder)
     }
 
     fn view_loading(&self) -> Result<()> {

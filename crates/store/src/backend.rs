@@ -280,6 +280,12 @@ pub trait Archive: Send + Sync {
         pace: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Option<Rewritten>>;
 
+    /// Deletes what openings cut off the journal and kept aside, durably.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn forget_cut(&self) -> Result<()>;
+
     /// Deletes all segments before one, durably. The last segment stays in any case.
     fn drop_before(&self, segment: u64) -> Result<()>;
 
@@ -372,6 +378,23 @@ pub trait Keeper: Send + Sync {
     /// Tells that the view is filled with rows of a snapshot, out of order: it must not be trusted before
     /// [`Keeper::view_rebuilt`], even if only the process ends.
     fn view_loading(&self) -> Result<()>;
+
+    /// Deletes what was set aside of damaged journals and of former views: texts that were erased may be in it.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn forget_set_aside(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Has the view made anew, so that its files hold nothing but the rows as they are now: at once where that can be
+    /// done while it is in use, else at the next opening.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    fn renew_view(&self) -> Result<()> {
+        self.forget_view()
+    }
 
     /// Lets the next opening rebuild the view, whatever else it finds: the end of an erasure, since a view keeps old
     /// rows in its files for a while. The present view stays usable until then.

@@ -69,13 +69,15 @@ pub struct Sweep {
     pub keyed: Vec<Hash>,
     /// Linking exchanges, by the hashes of their answers.
     pub exchanges: Vec<Hash>,
+    /// Hellos of partners that were answered.
+    pub hellos: Vec<(LinkNo, Hash)>,
 }
 
 impl Sweep {
     /// Whether there is nothing to give up.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keyed.is_empty() && self.exchanges.is_empty()
+        self.keyed.is_empty() && self.exchanges.is_empty() && self.hellos.is_empty()
     }
 }
 
@@ -83,7 +85,7 @@ impl Command for Sweep {
     type Reply = ();
 
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
-        let Self { mut keyed, mut exchanges } = self;
+        let Self { mut keyed, mut exchanges, hellos } = self;
         let now = step.now;
         // A key may have been used again meanwhile.
         let old = |at: Timestamp| now.since(at) > KEPT_FOR;
@@ -103,8 +105,8 @@ impl Command for Sweep {
             }
         });
         failure?;
-        if !keyed.is_empty() || !exchanges.is_empty() {
-            step.record(&Record::Swept { keyed, exchanges }, None)?;
+        if !keyed.is_empty() || !exchanges.is_empty() || !hellos.is_empty() {
+            step.record(&Record::Swept { keyed, exchanges, hellos }, None)?;
         }
         Ok(())
     }

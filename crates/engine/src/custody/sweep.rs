@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_proto::time::Timestamp;
-use deskwire_store::table::{Committed, EXCHANGES, FILES, KEYED, Rows};
+use deskwire_store::table::{Committed, EXCHANGES, FILES, HELLOS, KEYED, Rows, STREAMS};
 use deskwire_store::{BlobId, Direction, Result};
 
-use super::Custody;
+use super::erase::is_erased;
+use super::{Custody, HORIZON};
 use crate::command::keep::{KEPT_FOR, Sweep};
 
 /// Most rows that are given up at once.
@@ -37,6 +38,20 @@ impl Custody {
             }
             Ok(go_on(sweep.exchanges.len()))
         })?;
+        let mut old = Vec::new();
+        rows.scan(HELLOS, &(), None, Direction::Forward, &mut |key, row| {
+            if now.since(row.at) > HORIZON {
+                old.push(key);
+            }
+            Ok(go_on(old.len()))
+        })?;
+        for (no, hello) in old {
+            let stream = rows.get(STREAMS, &no)?;
+            let mut open = stream.iter().flat_map(|row| row.pending.iter().chain(&row.session));
+            if open.all(|session| session.hello != hello) {
+                sweep.hellos.push((no, hello));
+            }
+        }
         Ok(sweep)
     }
 
@@ -50,6 +65,9 @@ impl Custody {
         all.sort_unstable();
         let mut used = vec![false; all.len()];
         Committed(Arc::clone(&self.view)).scan(FILES, &(), None, Direction::Forward, &mut |_, row| {
+            if is_erased(&row.state) {
+                return Ok(ControlFlow::Continue(()));
+            }
             if let Ok(at) = all.binary_search(&BlobId(*row.blob.as_bytes())) {
                 used[at] = true;
             }

@@ -152,6 +152,10 @@ impl Archive for LogArchive {
         by_segment.into_iter().map(|(number, entries)| self.erase_in(number, &entries)).sum()
     }
 
+    fn forget_cut(&self) -> Result<()> {
+        super::torn::forget(self.log.disk().as_ref())
+    }
+
     fn drop_before(&self, segment: u64) -> Result<()> {
         let _one = self.log.rewriting()?;
         self.log.drop_before(segment)

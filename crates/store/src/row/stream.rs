@@ -232,6 +232,10 @@ pub struct Promise {
     pub length: u64,
     /// What the receipt covers.
     pub upto: u64,
+    /// It was given under a key that stands no more: it binds nobody, but says how far a newer receipt has to be waited
+    /// for.
+    #[serde(default)]
+    pub void: bool,
 }
 
 /// A session of the partner's stream.
@@ -247,6 +251,13 @@ pub struct InSession {
     pub short: bool,
     /// The record with hello and welcome.
     pub entry: EntryRef,
+}
+
+/// A hello of a partner that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloRow {
+    /// When.
+    pub at: Timestamp,
 }
 
 /// An item accepted and not yet numbered.

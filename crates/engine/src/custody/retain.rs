@@ -1,0 +1,153 @@
+//! Gives back what the desk does not need any more: rewrites closed segments of the journal, and finds cases whose texts
+//! are kept longer than the desk wants to.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use deskwire_proto::time::Timestamp;
+use deskwire_store::journal::Verdict;
+use deskwire_store::local::TicketNumber;
+use deskwire_store::record::Record;
+use deskwire_store::table::{
+    Committed, DELEGATION_EVENTS, DELEGATIONS, Rows, THREADS, TICKET_DELEGATIONS, TICKETS,
+};
+use deskwire_store::{Direction, Error, Replayed, Result, SegmentInfo};
+
+use super::digest::Digest;
+use super::{Custody, Pace};
+use crate::project::keep::erased_title;
+
+/// How long acknowledged messages are kept for partners that restore an old backup, milliseconds: 400 days. proto-spec,
+/// section 12.3.
+pub const HORIZON: u64 = 400 * 24 * 60 * 60 * 1_000;
+
+/// Most tickets that are named at once.
+const AT_ONCE: usize = 200;
+
+/// What was given back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GivenBack {
+    /// Segments that were looked at.
+    pub looked: u64,
+    /// Segments that were rewritten.
+    pub segments: u64,
+    /// Bytes that their files got smaller.
+    pub bytes: u64,
+    /// Records that were dropped.
+    pub records: u64,
+}
+
+impl Custody {
+    /// Rewrites those closed segments that are asked for without what is not needed any more, as far as that is worth it.
+    /// With less than `floor` bytes left beside the new file, none.
+    ///
+    /// # Errors
+    /// Damage of the journal, and whatever else the disk says. What was rewritten before stays so.
+    pub fn give_back(
+        &self,
+        which: &mut dyn FnMut(&SegmentInfo) -> bool,
+        floor: u64,
+        pace: Pace<'_>,
+    ) -> Result<GivenBack> {
+        let mut done = GivenBack::default();
+        let rows = Committed(Arc::clone(&self.view));
+        for segment in self.archive.segments().into_iter().filter(|segment| segment.closed) {
+            if !which(&segment) {
+                continue;
+            }
+            if self.keeper.free_bytes()? < floor.saturating_add(segment.stored) {
+                return Err(Error::Full {
+                    doing: format!("rewrite segment {} of the journal", segment.number),
+                });
+            }
+            // Whatever is superseded as the rows stand now is so for ever.
+            let judged = self.journal.tail().group;
+            let mut digest = Digest::new(&rows, self.swept_before(&segment));
+            if !self.read_segment(&segment, &mut digest, pace)? {
+                return Ok(done);
+            }
+            let verdicts = digest.finish();
+            let mut judge = |at, _: &_| Ok(verdicts.get(&at).cloned().unwrap_or(Verdict::Keep));
+            done.looked += 1;
+            if let Some(rewritten) = self.archive.rewrite(segment.number, judged, &mut judge, &mut *pace)? {
+                done.segments += 1;
+                done.bytes += rewritten.before.saturating_sub(rewritten.after);
+                done.records += rewritten.dropped;
+            }
+            if pace(0).is_break() {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Whether all segments before one were rewritten after it had been closed: what its records take off the rows is not
+    /// in them any more.
+    fn swept_before(&self, of: &SegmentInfo) -> bool {
+        let segments = self.archive.segments();
+        let Some(next) = segments.iter().find(|segment| segment.number > of.number) else { return false };
+        let mut earlier = segments.iter().filter(|segment| segment.number < of.number);
+        earlier.all(|segment| segment.judged.is_some_and(|judged| judged >= next.start.group))
+    }
+
+    /// Shows a segment's records to the digest. `false` when the pace ended it.
+    fn read_segment(&self, segment: &SegmentInfo, digest: &mut Digest<'_>, pace: Pace<'_>) -> Result<bool> {
+        let (mut whole, mut failure, mut told) = (true, None, segment.start.offset);
+        self.journal.replay(Some(segment.start), &mut |replayed| {
+            let step = match replayed {
+                Replayed::Entry(at, _) if at.segment != segment.number => return ControlFlow::Break(()),
+                Replayed::Entry(at, entry) => Record::read(&entry).and_then(|record| digest.look(at, record)),
+                Replayed::GroupEnd(end) => {
+                    whole = pace(end.offset.saturating_sub(told)).is_continue();
+                    told = end.offset;
+                    if !whole {
+                        return ControlFlow::Break(());
+                    }
+                    Ok(())
+                }
+            };
+            match step {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failure.map_or(Ok(whole), Err)
+    }
+
+    /// Tickets whose delegations all came to their end, and on which nothing happened since so many milliseconds, at least
+    /// [`HORIZON`]: what was written on them has been kept long enough. Some of them at a time, and none that is erased.
+    ///
+    /// # Errors
+    /// Whatever the view says.
+    pub fn expired(&self, now: Timestamp, retention: u64) -> Result<Vec<TicketNumber>> {
+        let rows = Committed(Arc::clone(&self.view));
+        let old = |at: Timestamp| now.since(at) > retention.max(HORIZON);
+        let mut found = Vec::new();
+        rows.scan(TICKETS, &(), None, Direction::Forward, &mut |ticket, row| {
+            let candidate = old(row.created) && old(row.changed) && row.title != erased_title();
+            if candidate && is_over(&rows, ticket, &old)? {
+                found.push(ticket);
+            }
+            Ok(if found.len() < AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
+    }
+}
+
+/// Whether a ticket was handed over, came back from everywhere, and rests.
+fn is_over(rows: &Committed, ticket: TicketNumber, old: &dyn Fn(Timestamp) -> bool) -> Result<bool> {
+    let delegations = rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)?;
+    for ((_, delegation), ()) in &delegations {
+        let Some(row) = rows.get(DELEGATIONS, delegation)? else { return Ok(false) };
+        let events = rows.list(DELEGATION_EVENTS, delegation, usize::MAX)?;
+        let rests = events.iter().all(|(_, event)| old(event.stored));
+        if !rests || !row.case.settled().state.is_terminal() {
+            return Ok(false);
+        }
+    }
+    let rests = rows.list(THREADS, &ticket, usize::MAX)?.iter().all(|(_, row)| old(row.at));
+    Ok(rests && !delegations.is_empty())
+}
