@@ -12,7 +12,7 @@ use deskwire_store::{
 };
 
 use crate::Refusal;
-use crate::command::change;
+use crate::command::{change, relay};
 use crate::custody::Custody;
 use crate::fold::catch_up;
 use crate::identity::Identity;
@@ -277,6 +277,7 @@ impl Command for Start {
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         let at = step.now;
         step.record(&Record::Started { instance: self.instance, at }, None)?;
+        relay::draw_key(step)?;
         change::started(step)
     }
 }

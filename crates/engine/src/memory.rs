@@ -1,6 +1,7 @@
 //! What the engine keeps for as long as the process lives, and draws anew after a restart.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, PoisonError};
 
 use deskwire_proto::id::{InstanceId, Nonce, SessionId};
@@ -33,6 +34,8 @@ pub struct Memory {
     pub(crate) complete: HashSet<LinkNo>,
     /// What is fetched from a partner because our key has changed: nonce of the welcome, and the next number.
     pub(crate) fetching: HashMap<LinkNo, (Nonce, u64)>,
+    /// Links on which the partner has given a receipt since this start, so that our session is its current one.
+    pub(crate) confirmed: HashSet<LinkNo>,
     /// Links whose partner has our descriptor of this start.
     pub(crate) greeted: HashSet<LinkNo>,
     /// Terms by the record that holds them, which never changes.
@@ -51,6 +54,8 @@ pub struct Memory {
     pub(crate) asked: Contacts,
     /// When a receipt last took back what the partner had said of the length of its stream.
     pub(crate) shortened: HashMap<LinkNo, Timestamp>,
+    /// Rows that were looked at to find what a message of a partner names; taken when it is consumed.
+    pub(crate) looked: AtomicUsize,
     /// The hello last said on each link by this process.
     pub(crate) hellos: HashMap<LinkNo, Said>,
 }
@@ -62,6 +67,7 @@ impl Memory {
             sessions: HashMap::new(),
             complete: HashSet::new(),
             fetching: HashMap::new(),
+            confirmed: HashSet::new(),
             greeted: HashSet::new(),
             terms: HashMap::new(),
             ticked: None,
@@ -71,6 +77,7 @@ impl Memory {
             usage: Usage::new(room),
             asked: Contacts::default(),
             shortened: HashMap::new(),
+            looked: AtomicUsize::new(0),
             hellos: HashMap::new(),
         }
     }

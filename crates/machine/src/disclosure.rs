@@ -7,6 +7,8 @@ mod preview;
 
 use std::collections::BTreeSet;
 
+use deskwire_proto::id::LoopTag;
+use deskwire_proto::list::List;
 use deskwire_proto::message::common::{ByText, Contact, Equipment, Money, Object, Own, Person, Priority};
 use deskwire_proto::message::{Body, offer, update};
 use deskwire_proto::number::{Hops, Revision, Version};
@@ -201,6 +203,17 @@ pub fn offer(
     };
     let preview = Preview { sent: preview::offer(&facts, &text), kept: gate.into_kept() };
     Disclosed { facts, text, preview }
+}
+
+/// The same offer with loop tags, which its preview lists too.
+#[must_use]
+pub fn with_tags(
+    mut offer: Disclosed<offer::Facts, offer::Text>,
+    tags: Option<List<LoopTag, 0, 8>>,
+) -> Disclosed<offer::Facts, offer::Text> {
+    offer.facts.loop_tags = tags;
+    offer.preview.sent = preview::offer(&offer.facts, &offer.text);
+    offer
 }
 
 /// What a `delegation.update` to `version` with these changes says under these terms. Every change was chosen by

@@ -10,6 +10,7 @@ use deskwire_engine::command::file::AttachFile;
 use deskwire_engine::command::link::Resume;
 use deskwire_engine::command::queue::{DropItems, Park, Retry, Target};
 use deskwire_engine::command::ticket::{NewTicket, SetStatus};
+use deskwire_engine::sabotage::Sabotage;
 use deskwire_engine::{Command, Fault, Keyed, Refusal};
 use deskwire_machine::chunks::ChunkHasher;
 use deskwire_machine::delegation::{EventKind, Role};
@@ -190,7 +191,7 @@ impl World {
             Act::Delegate { ticket, link } | Act::Forward { ticket, link, .. } => {
                 let link = self.number(desk, link);
                 let (choice, by) = (Choice::default(), text.by);
-                let command = Delegate { ticket, link, choice, files: Vec::new(), by };
+                let command = Delegate { ticket, link, choice, files: Vec::new(), anyway: true, by };
                 self.keyed(call, command, |delegation| vec![*delegation]);
             }
             Act::Event { delegation, kind, version, status } => {
@@ -328,7 +329,7 @@ impl World {
         self.perform(number);
         let token = self.model.tokens[number].clone();
         if let (Some(key), TokenFate::Done(..)) = (token.key, &token.fate)
-            && self.mutant != Some(Mutant::KeysForgotten)
+            && self.mutant != Some(Mutant::Engine(Sabotage::KeysForgotten))
         {
             let text = Words { number, by: Person::default() };
             let request = Hash::of(b"another request");

@@ -1,19 +1,27 @@
 //! Comments.
 
+use deskwire_machine::delegation::State;
+use deskwire_machine::disclosure::{self, Preview};
 use deskwire_machine::thread::{self, Draft, Reach, Shareable};
 use deskwire_proto::id::ItemId;
+use deskwire_proto::message::Body;
+use deskwire_proto::message::comment_add::AuthorProof;
 use deskwire_proto::message::common::Person;
-use deskwire_proto::text::Prose;
+use deskwire_proto::number::Revision;
+use deskwire_proto::terms::Terms;
+use deskwire_proto::text::{Label, Prose};
+use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
-use deskwire_store::local::{DelegationNo, TicketNumber};
+use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::{CommentText, Record, encode_text};
-use deskwire_store::row::Audience;
-use deskwire_store::table::{PARKED_OF, Rows};
+use deskwire_store::row::{Audience, DelegationRow, LinkRow};
+use deskwire_store::table::{DELEGATIONS, LINKS, PARKED_OF, Rows, TICKET_DELEGATIONS};
 use serde::{Deserialize, Serialize};
 
-use super::find;
 use super::say::{Saying, say};
-use crate::{Command, Fault, Refusal, Step};
+use super::{find, late};
+use crate::identity::Identity;
+use crate::{Command, Fault, Reader, Refusal, Step};
 
 /// Adds a comment to a ticket and sends it to whom its audience names.
 #[derive(Debug, Clone)]
@@ -45,7 +53,8 @@ impl Command for AddComment {
 
     fn run(self, step: &mut Step<'_>) -> Result<CommentAdded, Refusal> {
         find::ticket(step, self.ticket)?;
-        let told = recipients(step, self.ticket, &self.audience)?;
+        let told = recipients(step.rows(), step.identity, self.ticket, &self.audience)?;
+        let told = late::reached(step, told, &self.audience)?;
         let item = step.item_id();
         let text = encode_text(&CommentText { body: self.body.clone(), by: self.by.clone() })?;
         let made =
@@ -77,43 +86,53 @@ pub(super) fn draft<T>(content: T, audience: &Audience) -> Draft<T> {
 
 /// The delegations that an audience reaches.
 pub(super) fn recipients(
-    step: &Step<'_>,
+    rows: &impl Rows,
+    identity: &Identity,
     ticket: TicketNumber,
     audience: &Audience,
-) -> Result<Vec<(DelegationNo, deskwire_store::row::DelegationRow)>, Refusal> {
-    let all = find::delegations(step, ticket)?;
-    match audience {
-        Audience::Internal | Audience::Requester => Ok(Vec::new()),
-        Audience::Thread => {
-            let mut open = Vec::new();
-            for (no, row) in all {
-                if reachable(step, no, &row)? {
-                    open.push((no, row));
-                }
-            }
-            if open.is_empty() { Err(nobody(step, ticket)) } else { Ok(open) }
-        }
-        Audience::Delegations(chosen) => chosen
-            .iter()
-            .map(|no| {
-                let found = all.iter().find(|(other, _)| other == no);
-                found.cloned().ok_or_else(|| not_of_ticket(step, ticket, *no))
-            })
-            .collect(),
+) -> Result<Vec<(DelegationNo, DelegationRow)>, Refusal> {
+    let label = identity.ticket_label(ticket);
+    let chosen = match audience {
+        Audience::Internal | Audience::Requester => return Ok(Vec::new()),
+        Audience::Thread => None,
+        Audience::Delegations(chosen) => Some(chosen),
+    };
+    let all = delegations(rows, ticket)?;
+    if let Some(chosen) = chosen {
+        let found = |no: &DelegationNo| {
+            let found = all.iter().find(|(other, _)| other == no);
+            found.cloned().ok_or_else(|| not_of_ticket(&label, *no))
+        };
+        return chosen.iter().map(found).collect();
     }
+    let mut open = Vec::new();
+    for (no, row) in all {
+        if reachable(rows, no, &row)? {
+            open.push((no, row));
+        }
+    }
+    if open.is_empty() { Err(nobody(&label)) } else { Ok(open) }
+}
+
+/// The delegations of a ticket, oldest first.
+pub(super) fn delegations(
+    rows: &impl Rows,
+    ticket: TicketNumber,
+) -> Result<Vec<(DelegationNo, DelegationRow)>, Refusal> {
+    let mut found = Vec::new();
+    for ((_, no), ()) in rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
+        let row = rows.get(DELEGATIONS, &no)?;
+        found.push((no, row.ok_or_else(|| find::broken("a ticket names a delegation that is not there"))?));
+    }
+    Ok(found)
 }
 
 /// A partner that declined, that no offer will reach, or whose link is closed, is no partner of the case any more.
-fn reachable(
-    step: &Step<'_>,
-    no: DelegationNo,
-    row: &deskwire_store::row::DelegationRow,
-) -> Result<bool, Refusal> {
-    use deskwire_machine::delegation::State;
+pub(super) fn reachable(rows: &impl Rows, no: DelegationNo, row: &DelegationRow) -> Result<bool, Refusal> {
     let gone = match row.case.view(0).state {
         State::Declined | State::Returned | State::Recalled => true,
         // What is parked with its offer is sent with it.
-        State::Unoffered => step.rows().list(PARKED_OF, &no, 1)?.is_empty(),
+        State::Unoffered => rows.list(PARKED_OF, &no, 1)?.is_empty(),
         State::Offered
         | State::Accepted
         | State::InProgress
@@ -121,29 +140,74 @@ fn reachable(
         | State::Resolved
         | State::Confirmed => false,
     };
-    Ok(!gone && find::link(step, row.link).is_ok_and(|link| find::speakable(&link).is_ok()))
+    Ok(!gone && rows.get(LINKS, &row.link)?.is_some_and(|link| find::speakable(&link).is_ok()))
 }
 
-fn nobody(step: &Step<'_>, ticket: TicketNumber) -> Refusal {
+fn nobody(label: &Label) -> Refusal {
     Refusal::new(
         Fault::Conflict,
         "no-partners",
-        format!("The ticket {} has no partners to whom this could go.", step.identity.ticket_label(ticket)),
+        format!("The ticket {label} has no partners to whom this could go."),
         "Delegate the ticket first, or write an internal comment.",
     )
 }
 
-fn not_of_ticket(step: &Step<'_>, ticket: TicketNumber, no: DelegationNo) -> Refusal {
+fn not_of_ticket(label: &Label, no: DelegationNo) -> Refusal {
     Refusal::new(
         Fault::NotFound,
         "unknown-delegation",
-        format!("The ticket {} has no delegation {no}.", step.identity.ticket_label(ticket)),
+        format!("The ticket {label} has no delegation {no}."),
         "See its delegations with `deskwire ticket show`.",
     )
 }
 
+/// The partner that something goes to, as far as it decides what is said.
+pub(super) struct To<'a> {
+    pub(super) link: &'a LinkRow,
+    pub(super) terms: &'a Terms,
+}
+
+/// The message that carries a comment to a partner, for the command and for its preview. For all partners of the case it
+/// carries this desk's proof, where this desk lets relays name it.
+pub(super) fn composed(
+    identity: &Identity,
+    to: &To<'_>,
+    words: &Shareable<Prose>,
+    by: &Person,
+    (item, at): (ItemId, Timestamp),
+) -> Body {
+    let body = thread::comment(words, by, to.terms);
+    proven(identity, to, words, body, (item, at))
+}
+
+/// New words of a comment that a partner knows as `item`: as [`composed`].
+pub(super) fn recomposed(
+    identity: &Identity,
+    to: &To<'_>,
+    words: &Shareable<Prose>,
+    by: &Person,
+    (item, at, version): (ItemId, Timestamp, Revision),
+) -> Body {
+    let body = thread::edit(words, item, version, by, to.terms);
+    proven(identity, to, words, body, (item, at))
+}
+
+fn proven(
+    identity: &Identity,
+    to: &To<'_>,
+    words: &Shareable<Prose>,
+    body: Body,
+    (item, at): (ItemId, Timestamp),
+) -> Body {
+    if !to.link.relay.sign || words.audience() != deskwire_proto::message::common::Audience::Thread {
+        return body;
+    }
+    let proof = AuthorProof::seal(words.content(), item, at, identity.keys(), identity.secret());
+    thread::with_proof(body, proof)
+}
+
 /// Says a comment to the partner of one delegation, naming the author as far as the terms let.
-fn send(
+pub(super) fn send(
     step: &mut Step<'_>,
     thread: (TicketNumber, EntryRef),
     (no, item): (DelegationNo, Option<ItemId>),
@@ -151,8 +215,36 @@ fn send(
     by: &Person,
 ) -> Result<ItemId, Refusal> {
     let row = find::delegation(step, no)?;
-    let terms = find::terms(step, &find::link(step, row.link)?)?;
-    let body = thread::comment(words, by, &terms);
+    let link = find::link(step, row.link)?;
+    let terms = find::terms(step, &link)?;
+    let (no, row) = late::before(step, no, &row, &terms, by)?;
+    let item = item.unwrap_or_else(|| step.item_id());
+    let to = To { link: &link, terms: &terms };
+    let body = composed(step.identity, &to, words, by, (item, step.now));
     let (delegation, thread) = (Some((no, row.id)), Some(thread));
-    say(step, Saying { link: row.link, delegation, body, thread, file: None, item })
+    say(step, Saying { link: row.link, delegation, body, thread, file: None, item: Some(item) })
+}
+
+/// What [`AddComment`] would send to each partner, by the same function; nothing is changed.
+///
+/// # Errors
+/// The refusal that [`AddComment`] would give.
+pub fn preview(
+    reader: &Reader,
+    ticket: TicketNumber,
+    body: &Prose,
+    audience: &Audience,
+    by: &Person,
+) -> Result<Vec<(LinkNo, Preview)>, Refusal> {
+    let identity = reader.identity();
+    let Draft::Shared(words) = draft(body.clone(), audience) else { return Ok(Vec::new()) };
+    let one = |(_, row): (DelegationNo, DelegationRow)| {
+        let partner = reader.partner(row.link)?;
+        let partner = partner.ok_or_else(|| Refusal::unknown("link", row.link, "deskwire link list"))?;
+        find::speakable(&partner.row)?;
+        let to = To { link: &partner.row, terms: &partner.terms };
+        let message = composed(identity, &to, &words, by, (ItemId::new([0; ItemId::SIZE]), reader.now()));
+        Ok((row.link, disclosure::contribution(&message)))
+    };
+    recipients(reader.rows(), identity, ticket, audience)?.into_iter().map(one).collect()
 }

@@ -1,5 +1,7 @@
 //! Consuming a partner's messages, in order, and giving the receipt. proto-spec, sections 5.4 and 8.1.
 
+use std::sync::atomic::Ordering;
+
 use deskwire_machine::delegation;
 use deskwire_proto::batch::BatchHead;
 use deskwire_proto::code::Code;
@@ -17,7 +19,7 @@ use deskwire_store::row::{LinkRow, LinkState, Pause, ReceivedRow, StreamRow};
 use deskwire_store::table::{LEFT_RECEIVED, RECEIVED, RETIRED, Rows};
 
 use super::consume::{self, Consumed, Context, consume, seen};
-use super::{aside, change, find, key, recover};
+use super::{aside, change, closing, find, key, recover, relay};
 use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
 use crate::{Command, Refusal, Step, quota};
@@ -32,6 +34,11 @@ pub struct Deliver {
     /// Its messages, each through [`deskwire_proto::envelope::accept`].
     pub messages: Vec<Verified>,
 }
+
+/// A row that was looked at for a message counts as so many bytes of it.
+const LOOKED_BYTES: usize = 200;
+/// Rows that are looked at for one message without ending the batch.
+const LOOKED_MOST: usize = 2_000;
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,10 +96,17 @@ impl Command for Deliver {
         if recovers && !placing.place(step, no)? {
             return Ok(Delivered::Refused(Code::Busy));
         }
-        let terms = find::terms(step, &link)?;
-        let context = Context { no, link: &link, terms: &terms };
+        let mut current = link;
         for message in self.messages {
-            if let Some(ended) = one(step, &context, message)? {
+            let (of_link, place) = (message.head.delegation.is_none(), (message.head.seq, message.head.seen));
+            let terms = find::terms_for(step, no, &current, (false, place.0, place.1))?;
+            let context = Context { no, link: &current, terms: &terms };
+            let ended = one(step, &context, message)?;
+            if of_link {
+                closing::heard(step, no)?;
+                current = find::link(step, no)?;
+            }
+            if let Some(ended) = ended {
                 // What was consumed before it is told by a receipt; the author meets the problem when it goes on there.
                 if ended == Delivered::Refused(Code::Fork)
                     || find::stream(step, no)?.in_length == stream.in_length
@@ -107,7 +121,9 @@ impl Command for Deliver {
         }
         step.memory.heard(no, step.now);
         step.after(Effect::Advanced(no));
-        receipt(step, no, &link, known).map(Delivered::Receipt)
+        let receipt = receipt(step, no, &current, known)?;
+        closing::after(step, no, &current)?;
+        Ok(Delivered::Receipt(receipt))
     }
 }
 
@@ -173,7 +189,8 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     }
     let (decided_at, consumed) = decided(step, context, &stream, &message, told)?;
     let text = message.delivery.1.as_ref().map_or(0, |text| text.len());
-    quota::took(step, no, message.delivery.0.len() + text);
+    let looked = step.memory.looked.swap(0, Ordering::Relaxed);
+    quota::took(step, no, message.delivery.0.len() + text + looked * LOOKED_BYTES);
     if consumed.local.file.is_some() {
         quota::took_file(step, no, consumed.size);
     }
@@ -193,18 +210,27 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         key: message.key as u64,
     };
     let file = record.local.file;
+    let came = relay::Came::of(&record);
+    let offered = record.local.delegation.filter(|_| record.refused.is_none());
     let described = match (&record.refused, &message.body) {
         (None, Ok(Body::LinkDescriptor { facts, .. })) => Descriptor::open(&facts.descriptor).ok(),
         (None | Some(_), _) => None,
     };
-    step.record(&Record::Received(record), message.delivery.1.map(|text| text.into_vec()))?;
+    let at = step.record(&Record::Received(record), message.delivery.1.map(|text| text.into_vec()))?;
     if let Some(newer) = described {
         key::take(step, no, &newer)?;
     }
     if file.is_some() {
         step.after(Effect::Fetch(no));
     }
-    Ok(None)
+    if let (Some(came), Ok(body)) = (came, &message.body) {
+        relay::came(step, no, at, &came, body)?;
+    }
+    if let (Some(delegation), Ok(Body::Offer { facts, .. })) = (offered, &message.body) {
+        relay::looped(step, no, delegation, facts.loop_tags.as_deref().unwrap_or_default())?;
+    }
+    // A long search ends the batch, so that no partner causes a long stop.
+    Ok((looked > LOOKED_MOST).then_some(Delivered::Refused(Code::Busy)))
 }
 
 /// The first check of a message that is new: why the stream stops before it. proto-spec, section 4.5.

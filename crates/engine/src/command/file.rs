@@ -1,5 +1,6 @@
 //! Files: attached here, announced to partners, and fetched from them.
 
+use deskwire_machine::disclosure::{self, Preview};
 use deskwire_machine::thread::{self, Draft, File};
 use deskwire_proto::id::{DelegationId, Hash, ItemId};
 use deskwire_proto::message::common::Person;
@@ -12,9 +13,9 @@ use deskwire_store::table::{ANNOUNCED, FILES, Rows};
 use serde::{Deserialize, Serialize};
 
 use super::comment::{draft, recipients};
-use super::find;
 use super::say::{Saying, say};
-use crate::{Command, Fault, Refusal, Step, refused};
+use super::{find, late, relay};
+use crate::{Command, Fault, Reader, Refusal, Step, refused};
 
 /// Attaches a file whose bytes are among the blobs already.
 #[derive(Debug, Clone)]
@@ -51,7 +52,8 @@ impl Command for AttachFile {
 
     fn run(self, step: &mut Step<'_>) -> Result<FileAttached, Refusal> {
         find::ticket(step, self.ticket)?;
-        let told = recipients(step, self.ticket, &self.audience)?;
+        let told = recipients(step.rows(), step.identity, self.ticket, &self.audience)?;
+        let told = late::reached(step, told, &self.audience)?;
         let file = FileNo(step.counters()?.file);
         let item = step.item_id();
         let text = FileText { name: self.name.clone(), media: self.media.clone(), by: self.by.clone() };
@@ -76,18 +78,58 @@ impl Command for AttachFile {
     }
 }
 
+/// What attaching a file would send to each partner, by the function that announces it; nothing is changed. Without
+/// the bytes their hash is not listed.
+///
+/// # Errors
+/// The refusal that [`AttachFile`] would give.
+pub fn preview(
+    reader: &Reader,
+    ticket: TicketNumber,
+    (name, media, size): (&FileName, Option<&Label>, u64),
+    blob: Option<Hash>,
+    audience: &Audience,
+    by: &Person,
+) -> Result<Vec<(LinkNo, Preview)>, Refusal> {
+    let one = |(_, row): (DelegationNo, DelegationRow)| {
+        let partner = reader.partner(row.link)?;
+        let partner = partner.ok_or_else(|| Refusal::unknown("link", row.link, "deskwire link list"))?;
+        find::speakable(&partner.row)?;
+        if size > partner.terms.file {
+            return Err(too_large(name, size, partner.terms.file, &partner.row.partner_name));
+        }
+        let file = File {
+            name: name.clone(),
+            media: media.cloned(),
+            blob: blob.unwrap_or_else(|| Hash::of(b"")),
+            size: size.try_into().map_err(|error| Refusal::invalid("size", error))?,
+            chunks: Hash::of(b""),
+            comment: None,
+        };
+        let Draft::Shared(file) = draft(file, audience) else { return Ok((row.link, Preview::default())) };
+        let mut preview = disclosure::contribution(&thread::file(&file, by, &partner.terms));
+        preview.sent.retain(|sent| blob.is_some() || sent.field != "sha256");
+        Ok((row.link, preview))
+    };
+    recipients(reader.rows(), reader.identity(), ticket, audience)?.into_iter().map(one).collect()
+}
+
 /// A file of this desk that is announced to partners.
-struct Announce<'a> {
-    file: FileNo,
-    thread: (TicketNumber, EntryRef),
-    audience: &'a Audience,
-    text: &'a FileText,
+pub(super) struct Announce<'a> {
+    pub(super) file: FileNo,
+    pub(super) thread: (TicketNumber, EntryRef),
+    pub(super) audience: &'a Audience,
+    pub(super) text: &'a FileText,
     /// The file's own id, where it goes to one partner alone.
-    item: Option<ItemId>,
+    pub(super) item: Option<ItemId>,
 }
 
 impl Announce<'_> {
-    fn to(&self, step: &mut Step<'_>, (no, row): (DelegationNo, &DelegationRow)) -> Result<(), Refusal> {
+    pub(super) fn to(
+        &self,
+        step: &mut Step<'_>,
+        (no, row): (DelegationNo, &DelegationRow),
+    ) -> Result<(), Refusal> {
         let stored =
             step.rows().get(FILES, &self.file)?.ok_or_else(|| find::broken("a file without a row"))?;
         let link = find::link(step, row.link)?;
@@ -98,6 +140,7 @@ impl Announce<'_> {
         let Draft::Shared(shareable) = draft(described(&stored, self.text)?, self.audience) else {
             return Ok(());
         };
+        let (no, row) = late::before(step, no, row, &terms, &self.text.by)?;
         let body = thread::file(&shareable, &self.text.by, &terms);
         let delegation: Option<(DelegationNo, DelegationId)> = Some((no, row.id));
         let file = Some((self.file, stored.blob));
@@ -135,7 +178,7 @@ pub(super) fn share(
 }
 
 /// Name and author of a file that was attached here. A partner's file is not passed on under another name.
-fn file_text(step: &Step<'_>, stored: &FileRow) -> Result<FileText, Refusal> {
+pub(super) fn file_text(step: &Step<'_>, stored: &FileRow) -> Result<FileText, Refusal> {
     let entry = step.entry(stored.entry)?;
     match Record::read(&entry)? {
         Record::FileMade(_) => decode_text(&entry)?.ok_or_else(|| {
@@ -144,7 +187,7 @@ fn file_text(step: &Step<'_>, stored: &FileRow) -> Result<FileText, Refusal> {
         _ => Err(Refusal::new(
             Fault::Forbidden,
             "not-your-file",
-            "A partner's file is not passed on by itself.",
+            "A partner's file does not go along with an offer.",
             "Save it, check that it may leave, and attach it to the ticket.",
         )),
     }
@@ -174,6 +217,7 @@ impl Command for BlobHere {
         if row.is_some_and(|row| row.state == FileState::Fetching) {
             let at = step.now;
             step.record(&Record::BlobHere { file: self.file, at }, None)?;
+            relay::file_here(step, self.file)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Numbering what waits, and laying out the next batch. proto-spec, section 5.4.
 
-use deskwire_machine::delegation::Event;
+use deskwire_machine::delegation::{Event, Words};
 use deskwire_proto::batch::{Batch, BatchHead};
 use deskwire_proto::cbor;
 use deskwire_proto::delivery::Delivery;
@@ -10,8 +10,8 @@ use deskwire_proto::id::SessionId;
 use deskwire_proto::limits::{BATCH_BYTES, BATCH_MESSAGES};
 use deskwire_proto::message::{Facts, Kind};
 use deskwire_proto::number::Revision;
-use deskwire_store::local::{LinkNo, Order};
-use deskwire_store::record::{ItemMade, Record};
+use deskwire_store::local::{DelegationNo, LinkNo, Order};
+use deskwire_store::record::{ItemMade, MendRecord, Record};
 use deskwire_store::row::{LinkState, StreamRow, WaitingRow};
 use deskwire_store::table::{DELEGATIONS, Rows, SENT, WAITING};
 
@@ -93,14 +93,32 @@ impl Command for NextBatch {
                 }
             }
         }
+        let mut first = first;
         if room.deliveries.is_empty() {
-            return Ok(Next::Idle);
+            match last_again(step, self, &mut room)? {
+                Some(seq) => first = seq,
+                None => return Ok(Next::Idle),
+            }
         }
         let last = first + room.deliveries.len() as u64 - 1;
         let head = BatchHead { v: V1, link: link.link, known: stream.acked, session: self.session };
         let bytes = Batch { head, deliveries: room.deliveries }.encode();
         Ok(Next::Batch { bytes, first, last })
     }
+}
+
+/// The last message once more, as long as the partner has not taken anything since this start: only a batch makes the
+/// session the current one, and what this desk may have lost with a restore stays open at the partner until then.
+/// proto-spec, section 5.3.
+fn last_again(step: &mut Step<'_>, asked: NextBatch, room: &mut Room) -> Result<Option<u64>, Refusal> {
+    let stream = find::stream(step, asked.link)?;
+    let last = stream.out_length;
+    let known = step.memory.confirmed.contains(&asked.link) || stream.recovery.is_some();
+    if known || last == 0 || stream.aside(last).is_some() || asked.after.is_some_and(|after| after >= last) {
+        return Ok(None);
+    }
+    again(step, asked.link, last, &stream, room)?;
+    Ok((!room.deliveries.is_empty()).then_some(last))
 }
 
 /// A batch being filled.
@@ -199,6 +217,7 @@ fn number(
         let seen = if sabotage::makes(Sabotage::SeenForgotten) { 0 } else { stream.in_length };
         let place = Place { seq, prev: stream.out_head, seen, time: made.at };
         let addressed = Stream { link: link.link, from: step.identity.desk(), to: link.partner };
+        let words = made.event.as_ref().and_then(|event| event.1.clone());
         match seal(&addressed, place, made.item, &content(made, facts, text), step.identity.secret()) {
             Ok(delivery) => {
                 stream.out_length = seq;
@@ -207,6 +226,9 @@ fn number(
                 let hash = stream.out_head;
                 let at = Some(step.now);
                 step.record(&Record::Numbered { no, order, seq, hash, seen, signed, at }, None)?;
+                if let (Some(delegation), Some(words)) = (row.event, words) {
+                    keep_words(step, delegation, seq, words)?;
+                }
                 room.push(delivery);
                 if ends {
                     // It is the last of our messages. proto-spec, section 6.7.
@@ -223,6 +245,19 @@ fn number(
         }
     }
     Ok(full && room.deliveries.is_empty())
+}
+
+/// While many events of a delegation wait, the words of some are forgotten; with their number they are known again.
+fn keep_words(
+    step: &mut Step<'_>,
+    delegation: DelegationNo,
+    seq: u64,
+    words: Words,
+) -> Result<(), Refusal> {
+    if find::delegation(step, delegation)?.case.has_words(seq) {
+        return Ok(());
+    }
+    step.record(&Record::Mend(MendRecord::WordsSaid { delegation, seq, words }), None).map(drop)
 }
 
 /// The facts of an item as they stand now; a refusal if an event no longer fits what the partner has said meanwhile.

@@ -25,7 +25,12 @@ pub(super) fn handed_over(
     created: Timestamp,
 ) -> Result<()> {
     let case = Case::new(Role::Principal);
-    begin(rows, delegation, &DelegationRow { link, id, ticket, offer: at, created, version: 1, case })
+    begin(
+        rows,
+        delegation,
+        &DelegationRow { link, id, ticket, offer: at, created, version: 1, case, resolved: None, watched: false },
+    )?;
+    super::clock::handed_on(rows, delegation, ticket)
 }
 
 /// Writes a new delegation and the rows that lead to it.
@@ -57,7 +62,8 @@ pub(super) fn own_waits(rows: &mut Overlay, event: Entering, order: Order, link:
     let changes =
         row.case.accept(order.0, event.said.clone(), cursor).map_err(|_| contradiction("an own event"))?;
     show(rows, &event, (role, Place::Waiting(order.0)), &row, Author::Own)?;
-    let shared = Shared { link, delegation: event.delegation, order, refused: None };
+    let shared =
+        Shared { link, delegation: event.delegation, order, refused: None, item: None, retracted: false };
     change(rows, THREADS, &(row.ticket, event.at), |thread| thread.shared.push(shared))?;
     store(rows, event.delegation, &row, &changes)
 }
@@ -172,7 +178,8 @@ pub(super) fn own_recovered(
     let changes = row.case.recover(seq, seen, event.said.clone(), cursor);
     let changes = changes.map_err(|_| contradiction("an own event that came back"))?;
     show(rows, &event, (role, Place::Numbered(seq)), &row, Author::Own)?;
-    let shared = Shared { link, delegation: event.delegation, order, refused: None };
+    let shared =
+        Shared { link, delegation: event.delegation, order, refused: None, item: None, retracted: false };
     change(rows, THREADS, &(row.ticket, event.at), |thread| thread.shared.push(shared))?;
     store(rows, event.delegation, &row, &changes)
 }
@@ -260,6 +267,8 @@ fn show(
         audience: Audience::Delegations(vec![event.delegation]),
         at: stored,
         shared: Vec::new(),
+        item: None,
+        revised: false,
         aside: None,
     };
     let key: (TicketNumber, EntryRef) = (row.ticket, event.at);
@@ -273,15 +282,23 @@ pub(super) fn store(
     row: &DelegationRow,
     changes: &Changes,
 ) -> Result<()> {
-    rows.put(DELEGATIONS, &delegation, row)?;
+    match super::ending::settled(rows, delegation, row, changes)? {
+        Some(resolved) => rows.put(DELEGATIONS, &delegation, &DelegationRow { resolved, ..row.clone() })?,
+        None => rows.put(DELEGATIONS, &delegation, row)?,
+    }
     super::quota::turned(rows, row, changes)?;
-    changes.events.iter().try_for_each(|change| fate(rows, delegation, change))
+    super::clock::touched(rows, delegation, row)?;
+    changes.events.iter().try_for_each(|change| fate(rows, (delegation, row), change))
 }
 
-fn fate(rows: &mut Overlay, delegation: DelegationNo, now: &Change) -> Result<()> {
+fn fate(
+    rows: &mut Overlay,
+    (delegation, row): (DelegationNo, &DelegationRow),
+    now: &Change,
+) -> Result<()> {
     let place = (delegation, place_key(now.author, now.place));
     let Some(at) = rows.get(EVENT_PLACES, &place)? else { return Ok(()) };
-    change(rows, DELEGATION_EVENTS, &(delegation, at), |event| {
+    let event = change(rows, DELEGATION_EVENTS, &(delegation, at), |event| {
         // What the partner said of a refusal says more than that the fold leaves it out.
         if !matches!(event.effect, Effect::Refused(_)) {
             event.effect = Effect::Fate { fate: now.fate, settled: now.settled };
@@ -289,6 +306,9 @@ fn fate(rows: &mut Overlay, delegation: DelegationNo, now: &Change) -> Result<()
     })?;
     if now.settled {
         rows.delete(EVENT_PLACES, &place);
+        if now.fate.is_effective() {
+            super::figures::settled(rows, (delegation, row), now.place, &event)?;
+        }
     }
     Ok(())
 }

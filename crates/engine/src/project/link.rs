@@ -1,5 +1,6 @@
 //! Links, and what leads to them.
 
+use deskwire_machine::relay::Setting;
 use deskwire_machine::retry::Retry;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::id::{DeskId, Hash};
@@ -8,8 +9,8 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::LinkOpened;
 use deskwire_store::row::{
-    ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Refused, StreamRow,
-    Trouble,
+    Accord, ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Refused,
+    StreamRow, Trouble,
 };
 use deskwire_store::table::{
     EXCHANGES, EXPECTED, INVITATIONS, LINK_EVENTS, LINK_IDS, LINKS, Rows, RowsMut, STREAMS,
@@ -105,6 +106,9 @@ pub(super) fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Res
         retry: Retry::reset(opened.at),
         trouble: None,
         created: opened.at,
+        accord: Accord::default(),
+        relay: Setting::default(),
+        opened: at,
     };
     rows.put(LINKS, &opened.no, &row)?;
     rows.put(LINK_IDS, &opened.link, &opened.no)?;

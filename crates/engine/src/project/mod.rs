@@ -2,26 +2,36 @@
 //!
 //! Nothing is decided here. Whatever could come out differently another day is in the record.
 
+mod account;
 mod aside;
+mod clock;
 mod delegation;
+mod figures;
+pub(crate) mod ending;
+pub(crate) mod keep;
 mod link;
+mod mend;
 mod queue;
 mod quota;
 mod received;
 mod recover;
+mod relay;
 pub(crate) mod stream;
+pub(crate) mod terms;
 mod ticket;
 
 use deskwire_store::record::Record;
 use deskwire_store::row::{CounterRow, FileState, KeyedRow, LinkState, OwnKeysRow, Pause, ThreadKind};
 use deskwire_store::table::{
-    ANNOUNCED, COUNTERS, EXCHANGES, INVITATIONS, KEYED, Key, OWN_KEYS, Rows, RowsMut, Table,
+    ANNOUNCED, COUNTERS, EXCHANGES, HELLOS, INVITATIONS, KEYED, Key, OWN_KEYS, Rows, RowsMut, Table,
 };
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::overlay::Overlay;
+
+pub(crate) use figures::MONTH;
 
 /// Folds one record, which stands at `at` in the journal, into the rows.
 ///
@@ -69,32 +79,37 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
             stream::with(rows, *no, |row| row.hello = Some((*nonce, *length)))
         }
         Record::Welcomed { .. } => Ok(()),
-        Record::HelloAnswered { no, hello, session, instance, short, .. } => {
-            stream::welcomed(rows, at, *no, hello, (*session, *instance, *short))
+        Record::HelloAnswered { no, hello, session, instance, short, at: when, .. } => {
+            stream::welcomed(rows, (at, *when), *no, hello, (*session, *instance, *short))
         }
         Record::SessionTaken { no, session, .. } => stream::session_taken(rows, *no, *session),
         Record::TicketMade(made) => ticket::made(rows, at, made),
         Record::TicketStatus { ticket, status, label, at: when } => {
             ticket::status(rows, (*ticket, at), status, label.as_ref(), *when)
         }
-        Record::CommentMade { ticket, audience, at: when, .. } => {
-            ticket::thread(rows, (*ticket, at), ThreadKind::Comment, audience.clone(), *when)
+        Record::CommentMade { ticket, item, audience, at: when } => {
+            let kind = (ThreadKind::Comment, Some(*item));
+            ticket::thread(rows, (*ticket, at), kind, audience.clone(), *when)
         }
+        Record::Thread(record) => relay::record(rows, at, record),
         Record::FileMade(made) => ticket::file(rows, at, made),
         Record::BlobHere { file, .. } => ticket::arrived(rows, *file, FileState::Here),
-        Record::Swept { keyed, exchanges } => {
+        Record::Swept { keyed, exchanges, hellos } => {
             keyed.iter().for_each(|key| rows.delete(KEYED, key));
+            hellos.iter().for_each(|hello| rows.delete(HELLOS, hello));
             exchanges.iter().for_each(|answer| rows.delete(EXCHANGES, answer));
             Ok(())
         }
+        Record::Keep(record) => keep::record(rows, at, record),
         Record::BlobLost { file, .. } => ticket::lost(rows, *file),
         Record::BlobFailed { file, why, .. } => ticket::arrived(rows, *file, FileState::Failed(why.clone())),
         Record::Delegated { delegation, no, id, ticket, at: when } => {
             delegation::handed_over(rows, at, *delegation, (*no, *id, *ticket), *when)
         }
         Record::ItemMade(made) => stream::item(rows, at, made),
-        Record::Numbered { no, order, seq, hash, seen, .. } => {
-            stream::numbered(rows, at, (*no, *order), (*seq, *seen), *hash)
+        Record::Numbered { no, order, seq, hash, seen, signed, at: when } => {
+            let of_link = stream::numbered(rows, at, (*no, *order), (*seq, *seen), *hash, signed)?;
+            if of_link { terms::numbered(rows, at, (*no, *seq, *seen), signed, *when) } else { Ok(()) }
         }
         Record::Dropped { no, order, why, .. } => queue::dropped(rows, *no, *order, why),
         Record::ReceiptsDiffer { no, details, at: when, .. } => {
@@ -109,6 +124,8 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::LateNoticed { no, order, since, at: when } => {
             queue::late(rows, at, *no, (*order, *since), *when)
         }
+        Record::Terms(decided) => terms::decided(rows, at, decided),
+        Record::Chain(decided) => clock::record(rows, at, decided),
         Record::Received(message) => received::project(rows, at, message, text),
         Record::ReceiptGiven { no, upto, base, .. } => stream::receipt_given(rows, *no, (*base, *upto)),
         Record::ReceiptTaken { no, receipt, .. } => stream::receipt_taken(rows, at, *no, receipt),
@@ -130,7 +147,10 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
             stream::with(rows, *no, |row| row.out_change = Some(*change))
         }
         Record::KeyPlaced { no, change, seen, .. } => aside::partners_key_placed(rows, *no, *change, *seen),
-        Record::SetAside(set_aside) => aside::set_aside(rows, set_aside),
+        Record::SetAside(set_aside) => {
+            aside::set_aside(rows, set_aside)?;
+            terms::changed(rows, set_aside.no)
+        }
         Record::Refolded(anew) => aside::refolded(rows, anew),
         Record::ReceiptsVoid { no, upto, .. } => aside::receipts_void(rows, *no, *upto),
         Record::KeyLogTaken { no, log, .. } => aside::log_brought(rows, at, *no, log),
@@ -142,8 +162,10 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::RecoveryEnded { no, event } => recover::ended(rows, at, *no, event),
         Record::HandedBack { no, first, items, .. } => recover::handed_back(rows, *no, *first, items),
         Record::Shortened { no, length, .. } => recover::shortened(rows, *no, *length),
+        Record::Mend(record) => mend::record(rows, record),
         Record::BranchChosen { no, ours, cut, event } => {
-            recover::chosen(rows, at, (*no, *ours), cut.as_ref(), event)
+            recover::chosen(rows, at, (*no, *ours), cut.as_ref(), event)?;
+            terms::changed(rows, *no)
         }
     }
 }

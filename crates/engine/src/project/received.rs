@@ -15,7 +15,7 @@ use deskwire_store::table::{
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{self, Entering};
-use super::{contradiction, count, stream};
+use super::{account, clock, contradiction, count, relay, stream, terms};
 use crate::overlay::Overlay;
 
 pub(super) fn project(
@@ -30,6 +30,7 @@ pub(super) fn project(
         at: message.at,
         refused: message.refused.clone(),
         aside: None,
+        withdrawn: false,
     };
     rows.put(RECEIVED, &(message.no, message.seq), &row)?;
     stream::with(rows, message.no, |row| {
@@ -45,10 +46,16 @@ pub(super) fn project(
 }
 
 fn applied(rows: &mut Overlay, at: EntryRef, message: &Received, text: Option<&[u8]>) -> Result<()> {
+    if let Some(done) = message.local.later {
+        return relay::later(rows, at, message, done);
+    }
     let (Some(ticket), Some(delegation)) = (message.local.ticket, message.local.delegation) else {
-        return Ok(());
+        return of_link(rows, at, message);
     };
     let head = read_head(&message.signed).map_err(|_| contradiction("a stored message"))?;
+    if account::received(rows, at, message, &head)? {
+        return Ok(());
+    }
     let kind = Kind::from_name(head.kind.as_str()).ok_or_else(|| contradiction("a kind that was applied"))?;
     if let Some(event) = &message.event {
         if kind == Kind::Offer {
@@ -57,7 +64,17 @@ fn applied(rows: &mut Overlay, at: EntryRef, message: &Received, text: Option<&[
         }
         let entering =
             Entering { delegation, at, said: event.clone().into(), times: (head.time, message.at) };
-        return delegation::theirs(rows, entering, (message.seq, message.seen), message.no);
+        if kind == Kind::Rate {
+            super::figures::said(rows, delegation, message.seq, &head.facts)?;
+        }
+        delegation::theirs(rows, entering, (message.seq, message.seen), message.no)?;
+        return match kind {
+            Kind::Offer | Kind::Update => clock::said(rows, delegation, kind, &head.facts),
+            _ => Ok(()),
+        };
+    }
+    if kind == Kind::ChainReport {
+        return clock::reported(rows, at, delegation, message);
     }
     let thread = match message.local.file {
         Some(file) => {
@@ -72,9 +89,17 @@ fn applied(rows: &mut Overlay, at: EntryRef, message: &Received, text: Option<&[
         audience: Audience::Delegations(vec![delegation]),
         at: message.at,
         shared: Vec::new(),
+        item: Some(head.item),
+        revised: false,
         aside: None,
     };
     rows.put(THREADS, &(ticket, at), &row)
+}
+
+/// A message that is about no delegation.
+fn of_link(rows: &mut Overlay, at: EntryRef, message: &Received) -> Result<()> {
+    let head = read_head(&message.signed).map_err(|_| contradiction("a stored message"))?;
+    if account::received(rows, at, message, &head)? { Ok(()) } else { terms::received(rows, at, message) }
 }
 
 /// The title that the partner gave; what stands there once its text is erased.
@@ -125,6 +150,8 @@ fn offer(
         created: message.at,
         version: 1,
         case: Case::new(Role::Contractor),
+        resolved: None,
+        watched: false,
     };
     delegation::begin(rows, delegation, &row)
 }

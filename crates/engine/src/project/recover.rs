@@ -20,7 +20,7 @@ use deskwire_store::{Direction, EntryRef, Error, Result};
 
 use super::delegation::{self, Entering};
 use super::stream::{self, read_receipt};
-use super::{change, contradiction, count, link, need, queue};
+use super::{account, change, contradiction, count, link, need, queue, relay};
 use crate::overlay::Overlay;
 
 /// A welcome showed that something was lost. What is under way already goes on under the newer welcome.
@@ -109,6 +109,9 @@ pub(super) fn placed(rows: &mut Overlay, placed: &Placed) -> Result<()> {
                     times: (placed.said, placed.at),
                 };
                 delegation::own_recovered(rows, entering, sent.order, no, (seq, placed.seen))?;
+                if crate::query::clock::sets_deadlines(event.0.kind()) {
+                    super::clock::watch(rows, delegation)?;
+                }
                 sent.event = Some(delegation);
                 sent.thread = Some((ticket, sent.item));
             }
@@ -136,17 +139,22 @@ fn contribution(
     ticket: TicketNumber,
 ) -> Result<()> {
     let Some((delegation, _)) = placed.local else { return Ok(()) };
-    let shared = Shared { link: placed.no, delegation, order: sent.order, refused: None };
+    let item = Some(placed.item);
+    let (link, order) = (placed.no, sent.order);
+    let shared = Shared { link, delegation, order, refused: None, item, retracted: false };
     if let Some(mut row) = rows.get(THREADS, &key)? {
         row.shared.push(shared);
         return rows.put(THREADS, &key, &row);
+    }
+    if let Some(later) = placed.later {
+        return relay::came_back(rows, key, later, (delegation, shared), placed.at);
     }
     let kind = match &placed.file {
         Some(file) => {
             announced(rows, placed, file, (ticket, sent.item))?;
             ThreadKind::File(file.file)
         }
-        None => ThreadKind::Comment,
+        None => account::shows(rows, placed.no, placed.seq, delegation)?,
     };
     let row = ThreadRow {
         kind,
@@ -154,6 +162,8 @@ fn contribution(
         audience: Audience::Delegations(vec![delegation]),
         at: placed.at,
         shared: vec![shared],
+        item,
+        revised: false,
         aside: None,
     };
     rows.put(THREADS, &key, &row)
@@ -315,6 +325,7 @@ fn leave(rows: &mut Overlay, at: EntryRef, no: LinkNo, ours: bool, cut: &Cut, se
             rows.delete(RECEIVED, &(no, seq));
         }
     }
+    account::left(rows, no, ours, cut.0)?;
     if !ours {
         release_ids(rows, no)?;
     }

@@ -3,11 +3,13 @@
 use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::id::{Hash, InstanceId, SessionId};
+use deskwire_proto::message::Kind;
 use deskwire_proto::receipt::Receipt;
 use deskwire_proto::text::Words;
+use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::ItemMade;
-use deskwire_store::row::{InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
+use deskwire_store::row::{HelloRow, InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
 use deskwire_store::table::{
     ANNOUNCED, GRANTS, HELLOS, RECEIPTS, RETIRED as RETIRED_INSTANCES, RowsMut, SENT, STREAMS, THREADS,
     WAITING,
@@ -15,7 +17,7 @@ use deskwire_store::table::{
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{self, Entering};
-use super::{change, contradiction, need};
+use super::{account, change, contradiction, need};
 use crate::overlay::Overlay;
 use crate::refusal::refused;
 
@@ -41,13 +43,13 @@ pub(super) fn with(rows: &mut Overlay, no: LinkNo, changes: impl FnOnce(&mut Str
 /// A hello was answered: its session waits for its first batch.
 pub(super) fn welcomed(
     rows: &mut Overlay,
-    at: EntryRef,
+    (at, when): (EntryRef, Timestamp),
     no: LinkNo,
     hello: &[u8],
     (session, instance, short): (SessionId, InstanceId, bool),
 ) -> Result<()> {
     let hello = Hash::of(hello);
-    rows.put(HELLOS, &(no, hello), &())?;
+    rows.put(HELLOS, &(no, hello), &HelloRow { at: when })?;
     with(rows, no, |row| {
         row.pending.push(InSession { session, instance, hello, entry: at, short });
         let surplus = row.pending.len().saturating_sub(PENDING);
@@ -99,9 +101,14 @@ pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<
         let times = (made.at, made.at);
         let entering = Entering { delegation, at, said: event.clone().into(), times };
         delegation::own_waits(rows, entering, made.order, made.no)?;
+        if let Some(kind @ (Kind::Offer | Kind::Update)) = Kind::from_name(made.kind.as_str()) {
+            super::clock::said(rows, delegation, kind, &made.facts)?;
+        }
     }
     if let (Some(thread), Some(delegation)) = (&made.thread, delegation) {
-        let shared = Shared { link: made.no, delegation, order: made.order, refused: None };
+        let item = Some(made.item);
+        let shared =
+            Shared { link: made.no, delegation, order: made.order, refused: None, item, retracted: false };
         change(rows, THREADS, thread, |row| row.shared.push(shared))?;
     }
     if let Some((file, blob)) = made.file {
@@ -113,8 +120,12 @@ pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<
             let ticket = need(rows, deskwire_store::table::DELEGATIONS, &delegation)?.ticket;
             Some((ticket, at))
         }
+        (None, None) => account::shown(rows, at, made)?,
         (thread, _) => thread,
     };
+    if delegation.is_none() {
+        super::terms::waits(rows, made.no, made.kind.as_str(), Some((made.order, at)))?;
+    }
     let row = WaitingRow {
         entry: at,
         item: made.item,
@@ -128,13 +139,15 @@ pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<
     rows.put(WAITING, &(made.no, made.order), &row)
 }
 
+/// An item of ours got its number. Whether it says something on the link rather than in a delegation.
 pub(super) fn numbered(
     rows: &mut Overlay,
     at: EntryRef,
     (no, order): (LinkNo, Order),
     (seq, seen): (u64, u64),
     hash: Hash,
-) -> Result<()> {
+    signed: &[u8],
+) -> Result<bool> {
     let waiting = need(rows, WAITING, &(no, order))?;
     rows.delete(WAITING, &(no, order));
     let sent = SentRow {
@@ -144,6 +157,7 @@ pub(super) fn numbered(
         event: waiting.event,
         thread: waiting.thread,
         aside: None,
+        withdrawn: false,
     };
     rows.put(SENT, &(no, seq), &sent)?;
     if let Some(file) = waiting.file {
@@ -160,10 +174,12 @@ pub(super) fn numbered(
             recovery.upto = recovery.upto.max(seen);
         }
     })?;
+    account::numbered(rows, (no, seq), &waiting, signed)?;
     match waiting.event {
-        Some(delegation) => delegation::own_numbered(rows, delegation, order, (seq, seen)),
-        None => Ok(()),
+        Some(delegation) => delegation::own_numbered(rows, delegation, order, (seq, seen))?,
+        None => {}
     }
+    Ok(waiting.delegation.is_none())
 }
 
 /// Writes on the ticket why something did not reach a partner.
@@ -214,7 +230,7 @@ pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &
         row.acked_order = order;
         row.late = row.late.filter(|late| late.order.0 > order);
         row.receipt = Some(at);
-        promise(row, Promise { length: receipt.length, upto: receipt.upto });
+        promise(row, Promise { length: receipt.length, upto: receipt.upto, void: false });
     })
 }
 
@@ -229,6 +245,8 @@ pub(super) fn answered(
 ) -> Result<()> {
     if let Some(why) = why {
         mark(rows, &sent.thread, (no, sent.order), why)?;
+        super::terms::refused(rows, no, seq)?;
+        account::refused(rows, no, seq)?;
     }
     match sent.event {
         Some(delegation) => delegation::own_answered(rows, delegation, no, seq, why, length),
@@ -238,8 +256,9 @@ pub(super) fn answered(
 
 /// Keeps what the partner's later messages are bound to; what its stream has passed is subsumed by the newest.
 fn promise(row: &mut StreamRow, new: Promise) {
+    row.promises.retain(|promise| !promise.void || promise.length > new.length);
     match row.promises.last_mut() {
-        Some(last) if last.length == new.length => last.upto = last.upto.max(new.upto),
+        Some(last) if last.length == new.length && !last.void => last.upto = last.upto.max(new.upto),
         Some(_) | None => row.promises.push(new),
     }
     let passed = row.promises.iter().filter(|promise| promise.length < row.in_length).count();

@@ -1,5 +1,6 @@
 //! Tickets, comments and files of this desk itself.
 
+use deskwire_proto::id::ItemId;
 use deskwire_proto::text::{Code, Label};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{FileNo, TicketNumber};
@@ -39,7 +40,7 @@ pub(super) fn status(
         row.status_label = label.cloned();
         row.changed = when;
     })?;
-    thread(rows, key, ThreadKind::Status, Audience::Internal, when)
+    thread(rows, key, (ThreadKind::Status, None), Audience::Internal, when)
 }
 
 pub(super) fn file(rows: &mut Overlay, at: EntryRef, made: &FileMade) -> Result<()> {
@@ -57,21 +58,31 @@ pub(super) fn file(rows: &mut Overlay, at: EntryRef, made: &FileMade) -> Result<
     rows.put(FILES, &made.file, &row)?;
     rows.put(BLOB_FILES, &(made.blob, made.file), &())?;
     count(rows, |counters| counters.file = counters.file.max(made.file.0 + 1))?;
-    thread(rows, (made.ticket, at), ThreadKind::File(made.file), made.audience.clone(), made.at)
+    let kind = (ThreadKind::File(made.file), Some(made.item));
+    thread(rows, (made.ticket, at), kind, made.audience.clone(), made.at)
 }
 
 /// Something that people of this desk did on a ticket.
 pub(super) fn thread(
     rows: &mut Overlay,
     key: (TicketNumber, EntryRef),
-    kind: ThreadKind,
+    (kind, item): (ThreadKind, Option<ItemId>),
     audience: Audience,
     at: Timestamp,
 ) -> Result<()> {
     rows.put(
         THREADS,
         &key,
-        &ThreadRow { kind, author: Author::Own, audience, at, shared: Vec::new(), aside: None },
+        &ThreadRow {
+            kind,
+            author: Author::Own,
+            audience,
+            at,
+            shared: Vec::new(),
+            item,
+            revised: false,
+            aside: None,
+        },
     )
 }
 

@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::Body;
 use deskwire_proto::message::common::Person;
-use deskwire_store::Direction;
 use deskwire_store::local::FileNo;
 use deskwire_store::record::{FileText, Record, decode_text};
-use deskwire_store::row::{Author, FileRow, ThreadKind, ThreadRow};
+use deskwire_store::row::{Author, FileRow, Revision, ThreadRow};
 use deskwire_store::table::{FILES, Rows, THREADS};
+use deskwire_store::{Direction, EntryRef};
 
+use super::contribution::{Relay, Relayed, Retraction, Revisions};
 use super::delivery::{self, Delivery};
 use super::lookup::{Lookup, broken};
 use super::message::Message;
@@ -35,11 +36,17 @@ pub struct File {
     pub origin: Option<Origin>,
     /// Who sees it.
     pub audience: SeenBy,
+    /// What the partner says of the desk that attached it, if that is another one.
+    pub relayed: Option<Relayed>,
     /// Whether it was taken back.
     pub retracted: bool,
+    /// How an own one was taken back.
+    pub retraction: Option<Retraction>,
+    /// Where a partner's one waits before it goes onward.
+    pub relays: Vec<Relay>,
     /// Verified bytes that are here of one that is arriving, as far as this daemon has looked since its start.
     pub arrived: u64,
-    /// How far the announcement of an own one has come.
+    /// How far the announcement of an own one has come, or of a partner's one that goes onward.
     pub deliveries: Vec<Delivery>,
 }
 
@@ -52,9 +59,9 @@ pub fn file(reader: &Reader, no: FileNo) -> Result<File, Refusal> {
     let row = row(reader, no)?;
     let thread = reader.rows().get(THREADS, &(row.ticket, row.entry))?;
     let thread = thread.ok_or_else(|| broken("a file hangs on no ticket"))?;
-    let mut file = with_row(&lookup, no, row, &thread)?;
-    file.retracted = is_retracted(&lookup, &file)?;
-    Ok(file)
+    let revisions = Revisions::of_one(reader, (row.ticket, row.entry), &thread)?;
+    let at = row.entry;
+    with_row(&lookup, no, row, (at, &thread), &revisions)
 }
 
 /// The number behind what a person typed: the id of 32 hexadecimal digits, or this desk's number.
@@ -71,8 +78,13 @@ pub fn find_file(reader: &Reader, text: &str) -> Result<FileNo, Refusal> {
 }
 
 /// A file as an entry of a thread.
-pub(super) fn with_thread(lookup: &Lookup<'_>, no: FileNo, thread: &ThreadRow) -> Result<File, Refusal> {
-    with_row(lookup, no, row(lookup.reader, no)?, thread)
+pub(super) fn with_thread(
+    lookup: &Lookup<'_>,
+    no: FileNo,
+    thread: (EntryRef, &ThreadRow),
+    revisions: &Revisions,
+) -> Result<File, Refusal> {
+    with_row(lookup, no, row(lookup.reader, no)?, thread, revisions)
 }
 
 fn row(reader: &Reader, no: FileNo) -> Result<FileRow, Refusal> {
@@ -101,8 +113,19 @@ fn by_item(reader: &Reader, id: &ItemId) -> Result<Option<FileNo>, Refusal> {
     Ok(own.or(theirs))
 }
 
-fn with_row(lookup: &Lookup<'_>, no: FileNo, row: FileRow, thread: &ThreadRow) -> Result<File, Refusal> {
-    let (name, media, by) = names(lookup, &row)?;
+fn with_row(
+    lookup: &Lookup<'_>,
+    no: FileNo,
+    row: FileRow,
+    (at, thread): (EntryRef, &ThreadRow),
+    revisions: &Revisions,
+) -> Result<File, Refusal> {
+    let Names { name, media, by, relayed } = names(lookup, &row)?;
+    let retraction = match row.author {
+        Author::Own => revisions.retraction(lookup, at)?,
+        Author::Partner(_) => None,
+    };
+    let retracted = revisions.done(at).iter().any(|(_, _, what)| *what == Revision::Retracted);
     let origin = match row.author {
         Author::Own => None,
         Author::Partner(link) => origin(lookup, link, &thread.audience)?,
@@ -114,51 +137,50 @@ fn with_row(lookup: &Lookup<'_>, no: FileNo, row: FileRow, thread: &ThreadRow) -
         by,
         origin,
         audience: seen_by(lookup, &thread.audience)?,
-        retracted: false,
+        relayed,
+        retracted,
+        retraction,
+        relays: revisions.relays(lookup, (row.ticket, at), row.item)?,
         arrived: lookup.reader.arrived(no),
         deliveries: delivery::all(lookup, thread.at, &thread.shared)?,
         row,
     })
 }
 
-type Names = (Option<String>, Option<String>, Option<Person>);
+/// What is said of a file beside its bytes.
+#[derive(Default)]
+struct Names {
+    name: Option<String>,
+    media: Option<String>,
+    by: Option<Person>,
+    relayed: Option<Relayed>,
+}
 
 fn names(lookup: &Lookup<'_>, row: &FileRow) -> Result<Names, Refusal> {
     let entry = lookup.reader.entry(row.entry)?;
     match Record::read(&entry)? {
         Record::FileMade(_) => {
             let text: Option<FileText> = decode_text(&entry)?;
-            Ok(text.map_or((None, None, None), |text| {
-                (Some(text.name.to_string()), text.media.map(String::from), Some(text.by))
+            Ok(text.map_or_else(Names::default, |text| Names {
+                name: Some(text.name.to_string()),
+                media: text.media.map(String::from),
+                by: Some(text.by),
+                relayed: None,
             }))
         }
         // An own one whose announcement came back after a restore is a message as well.
         Record::Received(_) | Record::ItemMade(_) => {
             Ok(match Message::read(lookup.reader, row.entry)?.body() {
-                Some(Body::FileAdd { text, .. }) => {
-                    (Some(text.name.to_string()), text.media.map(String::from), text.by)
-                }
-                Some(_) | None => (None, None, None),
+                Some(Body::FileAdd { text, .. }) => Names {
+                    name: Some(text.name.to_string()),
+                    media: text.media.map(String::from),
+                    by: text.by,
+                    relayed: (text.relayed == Some(true))
+                        .then_some(Relayed { author: text.origin, proven: None }),
+                },
+                Some(_) | None => Names::default(),
             })
         }
         _ => Err(broken("a file begins with another record")),
     }
-}
-
-/// Whether a later message of the same partner took the file back.
-fn is_retracted(lookup: &Lookup<'_>, file: &File) -> Result<bool, Refusal> {
-    use deskwire_proto::message::Facts;
-    let Author::Partner(link) = file.row.author else { return Ok(false) };
-    let rows = lookup.reader.rows().list(THREADS, &file.row.ticket, usize::MAX)?;
-    for ((_, at), row) in rows {
-        if at <= file.row.entry || row.kind != ThreadKind::Comment || row.author != Author::Partner(link) {
-            continue;
-        }
-        if let Some(Facts::FileRetract(facts)) = Message::read(lookup.reader, at)?.facts()
-            && facts.file == file.row.item
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -1,5 +1,6 @@
 //! What an entry of the journal says as a message: an own item, or what a partner sent.
 
+use deskwire_machine::delegation::Event;
 use deskwire_proto::envelope::{read_head, text_body};
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::common::{ByText, Person, ReasonText};
@@ -7,6 +8,7 @@ use deskwire_proto::message::{Body, Facts, Kind};
 use deskwire_proto::text::{KindName, Prose};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::record::{FoldEvent, Record};
+use deskwire_store::table::{RECEIVED, Rows};
 use deskwire_store::{EntryRef, Text};
 
 use super::lookup::broken;
@@ -22,6 +24,8 @@ pub(super) struct Message {
     pub(super) place: Option<(u64, u64)>,
     /// What it says to the fold of its delegation.
     pub(super) event: Option<FoldEvent>,
+    /// Whether its author took its text back.
+    pub(super) withdrawn: bool,
     facts: Vec<u8>,
     text: Text,
 }
@@ -33,21 +37,25 @@ impl Message {
         match Record::read(&entry)? {
             Record::ItemMade(made) => Ok(Self {
                 item: made.item,
-                kind: made.kind,
                 time: made.at,
                 place: None,
-                event: made.event,
+                event: made.event.or_else(|| end_of_link(made.kind.as_str())),
+                kind: made.kind,
+                withdrawn: false,
                 facts: made.facts.into_vec(),
                 text: entry.text,
             }),
             Record::Received(received) => {
                 let head = read_head(&received.signed).map_err(|_| broken("a stored message has no head"))?;
+                let row = reader.rows().get(RECEIVED, &(received.no, received.seq))?;
+                let withdrawn = row.is_some_and(|row| row.entry == at && row.withdrawn);
                 Ok(Self {
                     item: head.item,
+                    event: received.event.or_else(|| end_of_link(head.kind.as_str())),
                     kind: head.kind,
                     time: head.time,
                     place: Some((received.seq, received.seen)),
-                    event: received.event,
+                    withdrawn,
                     facts: head.facts.into_vec(),
                     text: entry.text,
                 })
@@ -56,8 +64,11 @@ impl Message {
         }
     }
 
-    /// Facts and text; nothing once the text was erased, or for a kind that this version does not know.
+    /// Facts and text; nothing once the text was erased or withdrawn, or for a kind that this version does not know.
     pub(super) fn body(&self) -> Option<Body> {
+        if self.withdrawn {
+            return None;
+        }
         let text = match &self.text {
             Text::None => None,
             Text::Kept(part) => Some(text_body(part)?),
@@ -75,6 +86,11 @@ impl Message {
     pub(super) fn known_kind(&self) -> Option<Kind> {
         Kind::from_name(self.kind.as_str())
     }
+}
+
+/// The end of a link is said on the link, and is an event in each of its delegations.
+fn end_of_link(kind: &str) -> Option<FoldEvent> {
+    (kind == Kind::LinkClose.name()).then_some(FoldEvent(Event::LinkClose, None))
 }
 
 /// Who acted, and what that person wrote as reason, solution, question, answer or comment.

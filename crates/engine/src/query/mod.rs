@@ -3,8 +3,13 @@
 //! Nothing here changes anything. Whoever asks gets plain structures in the words of the protocol; how they are shown
 //! is the business of the API.
 
+mod account;
+mod contribution;
+pub(crate) mod clock;
+mod accord;
 mod delegation;
 mod delivery;
+mod export;
 mod file;
 mod health;
 mod link;
@@ -14,13 +19,25 @@ mod message;
 mod offer;
 pub(crate) mod queue;
 mod repair;
+mod report;
+mod stored;
+mod statement;
 mod thread;
 mod ticket;
 mod timeline;
 mod verify;
 
+pub use account::{Detail, Verdict, Work, WorkLine, WorkSum, work};
+pub use contribution::{
+    Comment, Relay, Relayed, Retraction, Version, comment, comment_at, find_comment, relays,
+};
+pub use clock::{DelegationClock, WARN, delegation_clock};
+pub use accord::{
+    Finding, LinkTerms, Proposal, SaidOnLink, check, ends, link_terms, mapping, rules, suspensions,
+};
 pub use delegation::{Delegation, DelegationFilter, Undelivered, delegation, delegations, find_delegation};
 pub use delivery::{Delivery, DeliveryState};
+pub use export::{Export, Others, export};
 pub use file::{File, file, find_file};
 pub use health::{Health, HealthState, health};
 pub use link::{
@@ -31,7 +48,11 @@ pub use log::{LogEntry, LogPage, Outcome, Way, log};
 pub use offer::{Offer, PendingChange};
 pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_preview, queue};
 pub use repair::{Branches, branches};
-pub use thread::{Comment, Happened, Origin, SeenBy, ThreadEntry, What, comment};
+pub use report::{PartnerFigures, partner_figures};
+pub use statement::{
+    SignedMessage, StatementDetail, StatementInfo, StatementState, signed_statements, statement, statements,
+};
+pub use thread::{Happened, Origin, SeenBy, ThreadEntry, What};
 pub use ticket::{Page, Ticket, TicketDetail, TicketFilter, find_ticket, ticket, ticket_detail, tickets};
 pub use timeline::{Fate, TimelineEvent};
 pub use verify::{JournalReport, Problem, Report, StreamReport, verify};

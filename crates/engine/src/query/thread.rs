@@ -1,26 +1,26 @@
 //! What happened on a ticket, in the order it was stored: comments, files, events, changes of status.
 
-use std::ops::ControlFlow;
-
-use deskwire_machine::delegation::EventKind;
-use deskwire_proto::id::{DelegationId, ItemId};
-use deskwire_proto::message::Body;
+use deskwire_machine::clock::DueKind;
+use deskwire_machine::delegation::{EventKind, Role};
+use deskwire_proto::id::DelegationId;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::text::{Code, KindName, Label, Prose};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
-use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
-use deskwire_store::record::{ActorText, CommentText, Record, decode_text};
+use deskwire_store::local::{DelegationNo, LinkNo};
+use deskwire_store::record::{ActorText, Record, decode_text};
 use deskwire_store::row::{Audience, Author, Refused, ThreadKind, ThreadRow};
 use deskwire_store::table::{DELEGATION_EVENTS, Rows, THREADS};
 
+use super::account;
+use super::clock;
+use super::contribution::{self, Comment, Revisions};
 use super::delivery::{self, Delivery, DeliveryState};
 use super::file::{self, File};
 use super::lookup::{Lookup, broken};
 use super::message::{Message, written};
 use super::ticket::Ticket;
-use crate::command::comment::CommentAdded;
-use crate::{Reader, Refusal};
+use crate::Refusal;
 
 /// One entry of a ticket's thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,31 +53,6 @@ pub struct Origin {
     pub partner: Label,
     /// The delegation it came by.
     pub delegation: DelegationId,
-}
-
-/// One comment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comment {
-    /// Its id.
-    pub id: ItemId,
-    /// When its author wrote it.
-    pub time: Timestamp,
-    /// Who wrote it.
-    pub by: Option<Person>,
-    /// The partner it came from; nothing for this desk's own.
-    pub origin: Option<Origin>,
-    /// Who sees it.
-    pub audience: SeenBy,
-    /// What it says; nothing when it was retracted or erased.
-    pub body: Option<Prose>,
-    /// When it was edited last.
-    pub edited: Option<Timestamp>,
-    /// Whether its author took it back.
-    pub retracted: bool,
-    /// How far an own one has come.
-    pub deliveries: Vec<Delivery>,
-    /// Why a partner's one has no effect: its desk has disowned it.
-    pub aside: Option<Refused>,
 }
 
 /// Something that happened.
@@ -124,54 +99,49 @@ pub enum What {
         /// The reason, solution, question or answer that came with it.
         words: Option<Prose>,
     },
+    /// A deadline is near or has passed.
+    Due {
+        /// Which.
+        kind: DueKind,
+        /// When it is due.
+        due: Timestamp,
+        /// Who had the turn when it passed; nobody as long as it is near.
+        by: Option<Role>,
+    },
+    /// A line of work, or what the principal says to one.
+    Work {
+        /// The kind of message that carries it.
+        message: KindName,
+        /// What was done, or why it is disputed.
+        words: Option<String>,
+    },
 }
 
 /// The thread of a ticket, oldest first.
 pub(super) fn entries(lookup: &Lookup<'_>, ticket: &Ticket) -> Result<Vec<ThreadEntry>, Refusal> {
     let rows = lookup.reader.rows().list(THREADS, &ticket.number, usize::MAX)?;
+    let revisions = Revisions::of(lookup.reader, ticket.number, &rows)?;
     let mut entries = vec![ThreadEntry::Happened(opened(ticket))];
-    for ((_, at), row) in rows {
+    for (key, row) in rows {
+        let at = key.1;
         match row.kind {
-            ThreadKind::Comment => said(lookup, at, row, &mut entries)?,
-            ThreadKind::File(no) => {
-                entries.push(ThreadEntry::File(file::with_thread(lookup, no, &row)?));
+            ThreadKind::Comment => {
+                entries.push(ThreadEntry::Comment(contribution::any(lookup, key, row, &revisions)?));
             }
+            ThreadKind::File(no) => {
+                entries.push(ThreadEntry::File(file::with_thread(lookup, no, (at, &row), &revisions)?));
+            }
+            // It is shown with what it was done to.
+            ThreadKind::Revised(_) => {}
             ThreadKind::Event(no) => entries.push(ThreadEntry::Happened(event(lookup, at, no, &row)?)),
             ThreadKind::Status => entries.push(ThreadEntry::Happened(status(lookup, at, &row)?)),
+            ThreadKind::Due(no) => entries.push(ThreadEntry::Happened(clock::happened(lookup, at, no, &row)?)),
+            ThreadKind::Work(no) => {
+                entries.push(ThreadEntry::Happened(account::happened(lookup, at, no, &row)?));
+            }
         }
     }
     Ok(entries)
-}
-
-/// One own comment, as it was just added.
-///
-/// # Errors
-/// `unknown-comment`, or when the store fails.
-pub fn comment(reader: &Reader, ticket: TicketNumber, added: &CommentAdded) -> Result<Comment, Refusal> {
-    let missing = || broken("a comment was added and is not there");
-    let at = match added.at {
-        Some(at) => at,
-        None => find(reader, ticket, &added.item)?.ok_or_else(missing)?,
-    };
-    let row = reader.rows().get(THREADS, &(ticket, at))?.ok_or_else(missing)?;
-    own_comment(&Lookup::new(reader), at, row)
-}
-
-/// Where an own comment stands, by its id: the newest first.
-fn find(reader: &Reader, ticket: TicketNumber, id: &ItemId) -> Result<Option<EntryRef>, Refusal> {
-    let mut found = None;
-    reader.rows().scan(THREADS, &ticket, None, deskwire_store::Direction::Backward, &mut |key, row| {
-        if row.kind != ThreadKind::Comment || row.author != Author::Own {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let record = Record::read(&reader.entry(key.1)?)?;
-        if matches!(record, Record::CommentMade { item, .. } if item == *id) {
-            found = Some(key.1);
-            return Ok(ControlFlow::Break(()));
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(found)
 }
 
 fn opened(ticket: &Ticket) -> Happened {
@@ -185,123 +155,6 @@ fn opened(ticket: &Ticket) -> Happened {
         refused: None,
         delivery: None,
         audience: SeenBy::Internal,
-    }
-}
-
-/// A comment, or what its author did to an earlier one.
-fn said(
-    lookup: &Lookup<'_>,
-    at: EntryRef,
-    row: ThreadRow,
-    entries: &mut Vec<ThreadEntry>,
-) -> Result<(), Refusal> {
-    match row.author {
-        Author::Own => entries.push(ThreadEntry::Comment(own_comment(lookup, at, row)?)),
-        Author::Partner(link) => {
-            let message = Message::read(lookup.reader, at)?;
-            let origin = origin(lookup, link, &row.audience)?;
-            partner_said(lookup, &message, (origin, row), entries)?;
-        }
-    }
-    Ok(())
-}
-
-fn own_comment(lookup: &Lookup<'_>, at: EntryRef, row: ThreadRow) -> Result<Comment, Refusal> {
-    let entry = lookup.reader.entry(at)?;
-    let (item, (by, body)) = match Record::read(&entry)? {
-        Record::CommentMade { item, .. } => {
-            let text: Option<CommentText> = decode_text(&entry)?;
-            (item, text.map(|text| (text.by, text.body)).unzip())
-        }
-        // It was lost with a restore, and its message came back.
-        Record::ItemMade(made) => {
-            (made.item, Message::read(lookup.reader, at)?.body().map(written).unwrap_or_default())
-        }
-        _ => return Err(broken("a comment is another record")),
-    };
-    Ok(Comment {
-        id: item,
-        time: row.at,
-        by,
-        origin: None,
-        audience: seen_by(lookup, &row.audience)?,
-        body,
-        edited: None,
-        retracted: false,
-        deliveries: delivery::all(lookup, row.at, &row.shared)?,
-        aside: row.aside,
-    })
-}
-
-fn partner_said(
-    lookup: &Lookup<'_>,
-    message: &Message,
-    (origin, row): (Option<Origin>, ThreadRow),
-    entries: &mut Vec<ThreadEntry>,
-) -> Result<(), Refusal> {
-    use deskwire_proto::message::Facts;
-    match message.facts() {
-        Some(Facts::CommentAdd(_)) => {
-            let (by, body) = message.body().map(written).unwrap_or_default();
-            entries.push(ThreadEntry::Comment(Comment {
-                id: message.item,
-                time: message.time,
-                by,
-                origin,
-                audience: seen_by(lookup, &row.audience)?,
-                body,
-                edited: None,
-                retracted: false,
-                deliveries: Vec::new(),
-                aside: row.aside,
-            }));
-        }
-        Some(Facts::CommentEdit(facts)) => {
-            if let Some(earlier) = comment_of(entries, &facts.comment, origin.as_ref())
-                && !earlier.retracted
-            {
-                earlier.body = match message.body() {
-                    Some(Body::CommentEdit { text, .. }) => Some(text.body),
-                    Some(_) | None => None,
-                };
-                earlier.edited = Some(message.time);
-            }
-        }
-        Some(Facts::CommentRetract(facts)) => {
-            if let Some(earlier) = comment_of(entries, &facts.comment, origin.as_ref()) {
-                earlier.body = None;
-                earlier.retracted = true;
-            }
-        }
-        Some(Facts::FileRetract(facts)) => retract_file(entries, &facts.file, origin.as_ref()),
-        // Nothing that a person reads in a thread.
-        Some(_) | None => {}
-    }
-    Ok(())
-}
-
-/// An earlier comment of the same partner.
-fn comment_of<'a>(
-    entries: &'a mut [ThreadEntry],
-    id: &ItemId,
-    origin: Option<&Origin>,
-) -> Option<&'a mut Comment> {
-    entries.iter_mut().find_map(|entry| match entry {
-        ThreadEntry::Comment(comment) if comment.id == *id && comment.origin.as_ref() == origin => {
-            Some(comment)
-        }
-        ThreadEntry::Comment(_) | ThreadEntry::File(_) | ThreadEntry::Happened(_) => None,
-    })
-}
-
-fn retract_file(entries: &mut [ThreadEntry], id: &ItemId, origin: Option<&Origin>) {
-    for entry in entries {
-        match entry {
-            ThreadEntry::File(file) if file.row.item == *id && file.origin.as_ref() == origin => {
-                file.retracted = true;
-            }
-            ThreadEntry::Comment(_) | ThreadEntry::File(_) | ThreadEntry::Happened(_) => {}
-        }
     }
 }
 

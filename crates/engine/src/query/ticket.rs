@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use deskwire_machine::aggregate::{Turns, Whole, aggregate};
+use deskwire_machine::delegation::Role;
 use deskwire_proto::id::DelegationId;
 use deskwire_proto::message::{Body, offer as offer_message};
 use deskwire_proto::text::{Code, Label};
@@ -34,6 +36,8 @@ pub struct Ticket {
     pub updated: Timestamp,
     /// The delegation by which a partner handed it in, and how that partner calls itself.
     pub origin: Option<(DelegationId, Label)>,
+    /// Where the work stands that this desk has handed out, all of it as one, and who has to act.
+    pub handed: (Whole, Turns),
 }
 
 /// One ticket with everything on it.
@@ -162,7 +166,20 @@ fn whole(lookup: &Lookup<'_>, number: TicketNumber, row: TicketRow) -> Result<Ti
     };
     let updated = last_entry(lookup, number)?.map_or(row.changed, |at| at.max(row.changed));
     let text = text(lookup, &row)?;
-    Ok(Ticket { number, row, text, due, updated, origin })
+    let handed = handed(lookup, number)?;
+    Ok(Ticket { number, row, text, due, updated, origin, handed })
+}
+
+/// The delegations in which this desk is the principal, as one.
+fn handed(lookup: &Lookup<'_>, number: TicketNumber) -> Result<(Whole, Turns), Refusal> {
+    let mut states = Vec::new();
+    for ((_, no), ()) in lookup.reader.rows().list(TICKET_DELEGATIONS, &number, usize::MAX)? {
+        let row = lookup.delegation(no)?;
+        if row.case.role() == Role::Principal {
+            states.push(row.case.view(lookup.stream(row.link)?.in_length).state);
+        }
+    }
+    Ok(aggregate(states))
 }
 
 fn last_entry(lookup: &Lookup<'_>, number: TicketNumber) -> Result<Option<Timestamp>, Refusal> {

@@ -115,6 +115,7 @@ fn nothing_is_said_over_a_link_that_is_not_approved() {
         link: no,
         choice: deskwire_machine::disclosure::Choice::default(),
         files: Vec::new(),
+        anyway: false,
         by,
     };
     assert_eq!(acme.run(early).unwrap_err().code, "link-waiting");

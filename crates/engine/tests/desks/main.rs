@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene has failed")]
 
+mod account;
+mod chain;
+mod closing;
 mod custody;
 mod harness;
 mod keys;
 mod limits;
 mod linking;
 mod order;
+mod proof;
 mod queue;
 mod quota;
 mod rebuild;
@@ -16,5 +20,7 @@ mod recovery;
 mod recovery_faults;
 mod repair;
 mod story;
+mod retain;
+mod terms;
 mod unknown;
 mod writer;

@@ -406,7 +406,7 @@ pub(crate) fn new_ticket(title: &str) -> NewTicket {
 }
 
 pub(crate) fn hand_over(ticket: TicketNumber, files: Vec<FileNo>) -> Delegate {
-    Delegate { ticket, link: LINK, choice: Choice::default(), files, by: person() }
+    Delegate { ticket, link: LINK, choice: Choice::default(), files, anyway: false, by: person() }
 }
 
 /// Two desks with an active link.

@@ -1,5 +1,10 @@
 //! Deciding what comes of one message of a partner. The decision is recorded and never made again.
 
+pub(super) mod account;
+mod chain;
+mod link;
+pub(super) mod thread;
+
 use deskwire_machine::delegation;
 use deskwire_machine::saying::said;
 use deskwire_proto::code::OutcomeCode;
@@ -15,6 +20,8 @@ use deskwire_store::table::{DELEGATION_IDS, RETURNED_ITEMS, Rows};
 
 use super::find;
 use crate::{Refusal, Step, quota, refused};
+
+pub(super) use link::offends;
 
 /// Which optional fields an offer or an update has: the two have the same members in types of their own.
 macro_rules! optional_fields {
@@ -33,6 +40,8 @@ macro_rules! optional_fields {
         ]
     };
 }
+
+use optional_fields;
 
 /// The link that a message came over.
 pub(super) struct Context<'a> {
@@ -128,6 +137,7 @@ fn decide(
         Err(code) => return Err((*code).into()),
     };
     seen(stream, message)?;
+    link::behind_end(context, message)?;
     if stream.in_returned {
         said_before(step, context, message)?;
     }
@@ -145,12 +155,27 @@ fn decide(
         | Body::ChangeTake { .. }
         | Body::ChangeDecline { .. }
         | Body::Ask { .. }
-        | Body::Answer { .. } => event(step, context, message, body),
-        Body::CommentAdd { .. } => {
-            let (delegation, row) = delegation_of(step, context, message)?;
-            Ok(Consumed { local: local(delegation, row.ticket, None), ..Consumed::default() })
+        | Body::Answer { .. }
+        | Body::Rate { .. } => event(step, context, message, body),
+        Body::WorkAdd { facts, .. } => account::added(step, context, message, facts),
+        Body::WorkApprove { facts, .. } => account::judged(step, context, message, facts.work),
+        Body::WorkDispute { facts, .. } => account::judged(step, context, message, facts.work),
+        Body::StatementPropose { facts, .. } => account::proposed(step, context, (stream, message), facts),
+        Body::StatementSign { facts, .. } => account::signed(step, context, message, facts),
+        Body::CommentAdd { text, .. } => {
+            link::not_too_late(step, context, message)?;
+            thread::added(step, context, message, text)
         }
-        Body::FileAdd { facts, .. } => file(step, context, message, facts),
+        Body::CommentEdit { facts, text } => thread::edited(step, context, message, (facts, text)),
+        Body::CommentRetract { facts, .. } => {
+            thread::retracted(step, context, message, (facts.comment, false))
+        }
+        Body::FileRetract { facts, .. } => thread::retracted(step, context, message, (facts.file, true)),
+        Body::LinkWithdraw { facts, .. } => thread::withdrawn(step, context, message, facts),
+        Body::FileAdd { facts, .. } => {
+            link::not_too_late(step, context, message)?;
+            file(step, context, message, facts)
+        }
         Body::LinkDescriptor { facts, .. } => match Descriptor::open(&facts.descriptor) {
             Ok(descriptor) if descriptor.desk() == context.link.partner => Ok(Consumed::default()),
             Ok(_) | Err(_) => Err(OutcomeCode::MalformedFacts.into()),
@@ -159,21 +184,11 @@ fn decide(
         | Body::TermsAccept { .. }
         | Body::LinkSuspend { .. }
         | Body::LinkResume { .. }
-        | Body::LinkClose { .. }
-        | Body::LinkWithdraw { .. }
-        | Body::Digest { .. }
-        | Body::CommentEdit { .. }
-        | Body::CommentRetract { .. }
-        | Body::FileRetract { .. }
-        | Body::WorkAdd { .. }
-        | Body::WorkApprove { .. }
-        | Body::WorkDispute { .. }
-        | Body::Rate { .. }
-        | Body::StatementPropose { .. }
-        | Body::StatementSign { .. }
-        | Body::ChainReport { .. }
-        | Body::Erase { .. }
-        | Body::EraseDone { .. } => Err(OutcomeCode::UnsupportedKind.into()),
+        | Body::LinkClose { .. } => link::word(step, context, body),
+        Body::ChainReport { .. } => chain::reported(step, context, message),
+        Body::Digest { .. } | Body::Erase { .. } | Body::EraseDone { .. } => {
+            Err(OutcomeCode::UnsupportedKind.into())
+        }
     }
 }
 
@@ -202,7 +217,7 @@ fn said_before(step: &Step<'_>, context: &Context<'_>, message: &Verified) -> Re
 }
 
 const fn local(delegation: DelegationNo, ticket: TicketNumber, file: Option<FileNo>) -> Local {
-    Local { delegation: Some(delegation), ticket: Some(ticket), file }
+    Local { delegation: Some(delegation), ticket: Some(ticket), file, later: None }
 }
 
 /// A partner's delegation is looked up by its link and its id alone.
@@ -261,7 +276,11 @@ fn offered(
     if !context.terms.may_delegate(context.link.side.other()) {
         return Err(OutcomeCode::NotAllowedByTerms.into());
     }
+    link::not_suspended(step, context, message)?;
     within_terms(&outside(&optional_fields!(facts, text), context.terms))?;
+    if facts.loop_tags.is_some() && context.terms.loop_tags != Some(true) {
+        return within_terms(&["loop-tags"]).map(|()| Consumed::default());
+    }
     if let Some(words) = quota::takes_offer(step, context.no)? {
         return Err(Stop::Message(No(OutcomeCode::Quota, words)));
     }
@@ -304,6 +323,7 @@ fn file(
     if let Err(words) = quota::takes_file(step, context.no, facts.size.get()) {
         return Err(Stop::Message(No(OutcomeCode::Quota, words)));
     }
+    thread::belongs(step, context, facts, (delegation, row.ticket))?;
     let file = FileNo(step.counters()?.file);
     Ok(Consumed {
         size: facts.size.get(),

@@ -13,6 +13,7 @@ use deskwire_store::row::{FileState, Recovery, Refused, SentRow, StreamRow};
 use deskwire_store::table::{BLOB_FILES, DELEGATION_IDS, FILES, RECEIPTS, Rows, SENT, TICKETS};
 use serde_bytes::ByteBuf;
 
+use super::super::consume::thread;
 use super::super::find;
 use super::told::{event_of, folded, number, title_of};
 use crate::project::stream::read_receipt;
@@ -121,7 +122,17 @@ fn place(
         Some(Ok(Facts::FileAdd(facts))) if row.thread.is_none() => Some(file(step, head, &facts)?),
         Some(_) | None => None,
     };
+    let later = match (kind.map(|kind| Facts::decode(kind, &head.facts)), local) {
+        (Some(Ok(facts)), Some((delegation, ticket))) => {
+            thread::later(step, no, (ticket, delegation), &facts)?
+        }
+        (Some(_) | None, _) => None,
+    };
+    // What was done to a contribution that is lost is shown nowhere.
+    let revises = matches!(kind, Some(Kind::CommentEdit | Kind::CommentRetract | Kind::FileRetract));
+    let local = local.filter(|_| !revises || later.is_some());
     let placed = Placed {
+        later,
         no,
         seq: head.seq,
         item: head.item,

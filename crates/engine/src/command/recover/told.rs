@@ -12,13 +12,13 @@ use deskwire_proto::receipt::NotApplied;
 use deskwire_proto::text::Line;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
-use deskwire_store::record::{FoldEvent, Local, Record};
+use deskwire_store::record::{FoldEvent, Later, Local, Record};
 use deskwire_store::row::{Refused, StreamRow};
 use deskwire_store::table::{DELEGATION_IDS, Rows, SENT, TICKETS, TOLD};
 use deskwire_store::{Direction, EntryRef};
 use serde_bytes::ByteBuf;
 
-use super::super::consume::{Consumed, Context};
+use super::super::consume::{Consumed, Context, thread};
 use super::super::find;
 use super::older_keys_upto;
 use crate::project::stream::read_receipt;
@@ -97,7 +97,11 @@ pub(crate) fn consume(
     };
     let (Some(kind), Some(id)) = (Kind::from_name(message.head.kind.as_str()), message.head.delegation)
     else {
-        return Ok(Consumed::default());
+        let withdrawn = match &message.body {
+            Ok(Body::LinkWithdraw { facts, .. }) => Some(Later::Withdraws(facts.seq.get())),
+            Ok(_) | Err(_) => None,
+        };
+        return Ok(Consumed { local: Local { later: withdrawn, ..Local::default() }, ..Consumed::default() });
     };
     if !is_readable(kind, message) {
         return nothing();
@@ -117,8 +121,13 @@ pub(crate) fn consume(
     let mut row = find::delegation(step, delegation)?;
     let ticket = row.ticket;
     let Some(said) = event else {
-        if !matches!(kind, Kind::CommentAdd | Kind::FileAdd) {
-            return nothing();
+        let work = matches!(kind, Kind::WorkAdd | Kind::WorkApprove | Kind::WorkDispute);
+        if !work && !matches!(kind, Kind::CommentAdd | Kind::FileAdd) {
+            let facts = Facts::decode(kind, &message.head.facts).ok();
+            let later = facts.map(|facts| thread::later(step, context.no, (ticket, delegation), &facts));
+            let Some(later) = later.transpose()?.flatten() else { return nothing() };
+            let local = Local { later: Some(later), ..local(delegation, ticket, None) };
+            return Ok(Consumed { local, ..Consumed::default() });
         }
         let file = (kind == Kind::FileAdd).then_some(FileNo(counters.file));
         return Ok(Consumed { local: local(delegation, ticket, file), ..Consumed::default() });
@@ -155,7 +164,7 @@ pub(super) fn folded(said: Said) -> FoldEvent {
 }
 
 const fn local(delegation: DelegationNo, ticket: TicketNumber, file: Option<FileNo>) -> Local {
-    Local { delegation: Some(delegation), ticket: Some(ticket), file }
+    Local { delegation: Some(delegation), ticket: Some(ticket), file, later: None }
 }
 
 /// The number that the ticket of an offer had here: as our own messages about it, which came back, name it. It is
