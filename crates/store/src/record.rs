@@ -2,6 +2,7 @@
 
 mod chain;
 mod keep;
+mod mend;
 mod terms;
 
 mod relay;
@@ -24,6 +25,7 @@ use crate::{Entry, EntryRef, Error, Result, Text};
 
 pub use chain::ChainRecord;
 pub use keep::KeepRecord;
+pub use mend::MendRecord;
 pub use relay::{Later, ThreadRecord};
 
 pub use terms::{EndedCase, TermsRecord};
@@ -207,6 +209,8 @@ pub enum Record {
     Terms(TermsRecord),
     /// Something about clocks, business hours and reports along a chain.
     Chain(ChainRecord),
+    /// What mends something that was left open.
+    Mend(MendRecord),
 }
 
 /// How a message of ours that came back takes effect.
@@ -532,10 +536,9 @@ impl Record {
     /// # Errors
     /// [`Error::BadRow`] if it has no stored form.
     pub fn entry(&self, text: Option<Vec<u8>>) -> Result<Entry> {
-        let body = cbor::encode_plain(self).map_err(|error| Error::BadRow(error.to_string()))?;
-        let mut facts = Vec::with_capacity(body.len() + 1);
+        let mut facts = Vec::with_capacity(1_024);
         facts.push(RECORD_VERSION);
-        facts.extend_from_slice(&body);
+        cbor::encode_plain_into(self, &mut facts).map_err(|error| Error::BadRow(error.to_string()))?;
         Ok(match text {
             Some(text) => Entry::with_text(facts, text),
             None => Entry::new(facts),

@@ -140,6 +140,17 @@ tables! {
 pub const PACKED: &[u8] =
     &[THREADS.prefix, RECEIPTS.prefix, WAITING.prefix, SENT.prefix, RECEIVED.prefix];
 
+/// The tables of which a few rows are read with nearly every message.
+pub const READ_OFTEN: &[u8] = &[
+    COUNTERS.prefix,
+    TICKETS.prefix,
+    DELEGATIONS.prefix,
+    DELEGATION_IDS.prefix,
+    LINKS.prefix,
+    LINK_IDS.prefix,
+    STREAMS.prefix,
+];
+
 /// The place of an event of the fold: by the contractor?, numbered?, its sequence or waiting number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventPlace(pub bool, pub bool, pub u64);
@@ -175,7 +186,11 @@ impl<K: Key, R: Serialize + DeserializeOwned> Table<K, R> {
         })
     }
 
-    fn value(&self, bytes: &[u8]) -> Result<R> {
+    /// The row that these bytes of a view are.
+    ///
+    /// # Errors
+    /// [`Error::BadRow`] for bytes of another type.
+    pub fn value(&self, bytes: &[u8]) -> Result<R> {
         compact::decode(bytes)
             .map_err(|error| Error::BadRow(format!("a row of table '{}': {error}", char::from(self.prefix))))
     }

@@ -32,6 +32,13 @@ pub struct Timed<'a> {
     pub resolve: Option<Timestamp>,
 }
 
+impl Timed<'_> {
+    /// Author, place and `seen`, as [`order`] wants them.
+    pub const fn key(&self) -> (Role, Place, u64) {
+        (self.author, self.place, self.seen)
+    }
+}
+
 /// Why a time counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Basis {
@@ -85,18 +92,20 @@ impl Counted {
     }
 }
 
-/// Puts numbered events of both streams, each once, in the order of chapter 7, and what waits for its number behind them.
-pub fn order<'a>(events: impl IntoIterator<Item = Timed<'a>>) -> Vec<Timed<'a>> {
+/// Puts events of both streams, each once, in the order of chapter 7, and what waits for its number behind them. `key`
+/// tells author, place and `seen` of each.
+pub fn order<T>(events: impl IntoIterator<Item = T>, key: impl Fn(&T) -> (Role, Place, u64)) -> Vec<T> {
     let mut events: Vec<_> = events.into_iter().collect();
-    events.sort_by_key(|event| event.place);
-    let first_waiting = events.partition_point(|event| matches!(event.place, Place::Numbered(_)));
+    events.sort_by_key(|event| key(event).1);
+    let first_waiting = events.partition_point(|event| matches!(key(event).1, Place::Numbered(_)));
     let waiting = events.split_off(first_waiting);
     let (contractor, principal): (Vec<_>, Vec<_>) =
-        events.into_iter().partition(|event| event.author == Role::Contractor);
+        events.into_iter().partition(|event| key(event).0 == Role::Contractor);
     let mut principal = principal.into_iter().peekable();
     let mut ordered = Vec::with_capacity(contractor.len() + principal.len() + waiting.len());
     for event in contractor {
-        while let Some(earlier) = principal.next_if(|earlier| earlier.place.seen_by(event.seen)) {
+        let seen = key(&event).2;
+        while let Some(earlier) = principal.next_if(|earlier| key(earlier).1.seen_by(seen)) {
             ordered.push(earlier);
         }
         ordered.push(event);

@@ -1,12 +1,14 @@
 //! Deadlines: moved by what the contractor waited for the principal, met or breached, and by whom (proto-spec, section 8.6).
 
 use deskwire_proto::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::split::{Hand, Step, Stretch};
 use crate::delegation::{Event, Role, State};
 
 /// Which deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DueKind {
     /// To accept or decline the offer.
     Respond,
@@ -25,7 +27,8 @@ impl DueKind {
 }
 
 /// How a deadline stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Not yet due.
     Open,
@@ -50,7 +53,7 @@ impl Verdict {
 }
 
 /// A deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Due {
     /// As the principal said it.
     pub said: Timestamp,
@@ -69,7 +72,8 @@ pub struct Due {
 }
 
 /// A deadline that passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Breach {
     /// When it was due.
     pub at: Timestamp,

@@ -122,7 +122,7 @@ impl Desk {
             };
             held.iter().enumerate().map(number).collect::<Vec<_>>()
         };
-        order(side(role, &self.own).into_iter().chain(side(role.other(), &self.theirs)))
+        order(side(role, &self.own).into_iter().chain(side(role.other(), &self.theirs)), Timed::key)
     }
 }
 

@@ -1,0 +1,55 @@
+//! Records of clocks: what became due, the business hours of this desk, and what it reported up a chain.
+
+use deskwire_machine::clock::DueKind;
+use deskwire_machine::delegation::Role;
+use deskwire_proto::id::Hash;
+use deskwire_proto::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::local::{DelegationNo, TicketNumber};
+use crate::row::ClockRow;
+
+/// One decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChainRecord {
+    /// The clock of a delegation was looked at.
+    Clocked {
+        /// Which.
+        delegation: DelegationNo,
+        /// What it showed.
+        row: Box<ClockRow>,
+        /// When.
+        at: Timestamp,
+    },
+    /// People are told of a deadline, on the ticket.
+    Due {
+        /// The ticket.
+        ticket: TicketNumber,
+        /// The delegation.
+        delegation: DelegationNo,
+        /// Which deadline.
+        kind: DueKind,
+        /// When it is due.
+        due: Timestamp,
+        /// Who let it pass; nobody when it is near.
+        by: Option<Role>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The business hours of this desk, as its people wrote them; none when it is always open.
+    Hours {
+        /// The text.
+        rules: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+    /// We told our principal about the desks below.
+    Reported {
+        /// The delegation.
+        delegation: DelegationNo,
+        /// What it said apart from times.
+        hash: Hash,
+        /// When.
+        at: Timestamp,
+    },
+}
