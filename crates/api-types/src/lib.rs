@@ -7,11 +7,13 @@
 //! versions add some.
 #![deny(missing_docs)]
 
+mod accord;
 mod audience;
 mod comment;
 mod contact;
 mod delegation;
 mod desk;
+mod export;
 mod file;
 mod header;
 mod invitation;
@@ -21,11 +23,19 @@ mod log;
 mod preview;
 mod problem;
 mod queue;
+mod report;
+mod statement;
 mod terms;
 mod ticket;
 mod time;
 mod verify;
+mod work;
 
+pub use accord::{
+    AcceptTerms, CloseLink, LinkCheck, LinkFinding, LinkMapping, LinkTerms, MappedCode, MappedField, MappedPriority,
+    MappedStatus, NewRule, ProposeTerms, Rule, RuleList, SaidOnLink, SuspendLink, TakeCalendars, TermsDifference,
+    TermsProposal,
+};
 pub use audience::{Audience, BadAudience};
 pub use comment::{Comment, CommentRequest, Delivery, DeliveryState};
 pub use contact::{Contact, Equipment, Person, ServiceObject};
@@ -36,6 +46,7 @@ pub use delegation::{
     WorkState,
 };
 pub use desk::{Desk, Health, Readiness};
+pub use export::{ExportQuery, OtherCases};
 pub use file::{FileInfo, FileQuery, FileState};
 pub use header::{
     ACTING_PERSON, CONTENT_SHA256, IDEMPOTENCY_KEY, PREFIX, PROBLEM_MEDIA, REQUEST_ID, decode_percent,
@@ -54,6 +65,11 @@ pub use queue::{
     QueueChanged, QueueItem, QueueList, QueueMoved, QueuePreview, QueueQuery, QueueRetry, QueueState,
     QueueTarget,
 };
+pub use report::{PartnerFigures, PartnerReport, ReportQuery, Spread};
+pub use statement::{
+    Evidence, ExportFormat, Language, ProposeStatement, Statement, StatementDetail, StatementExportQuery,
+    StatementLine, StatementList, StatementState, StatementSum,
+};
 pub use terms::{FieldName, PersonTerm, Principals, Redelegate, Side, Terms, TermsOffer};
 pub use ticket::{
     NewTicket, Priority, ThreadEntry, ThreadEvent, Ticket, TicketDetail, TicketList, TicketQuery,
@@ -61,6 +77,9 @@ pub use ticket::{
 };
 pub use time::{BadTime, Time};
 pub use verify::{JournalReport, StreamReport, VerifyProblem, VerifyReport, VerifyRequest};
+pub use work::{
+    ApproveWork, DisputeWork, LineState, NewWork, Rate, WorkLine, WorkList, WorkSum, WorkType, WorkVerdict,
+};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,8 @@ use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
 use crate::{
-    act, comment, delegation, desk, file, invitation, key, link, log, metrics, queue, ticket, upload, verify,
+    accord, act, comment, delegation, desk, export, file, invitation, key, link, log, metrics, queue, report, statement,
+    ticket, upload, verify, work,
 };
 
 macro_rules! endpoints {
@@ -75,6 +76,11 @@ endpoints! {
     post "/v1/delegations/{id}/change-decline" => act::change_decline;
     post "/v1/delegations/{id}/ask" => act::ask;
     post "/v1/delegations/{id}/answer" => act::answer;
+    post "/v1/delegations/{id}/rate" => act::rate;
+    get "/v1/delegations/{id}/work" => work::list;
+    post "/v1/delegations/{id}/work" => work::add;
+    post "/v1/delegations/{id}/work/approve" => work::approve;
+    post "/v1/delegations/{id}/work/dispute" => work::dispute;
     post "/v1/key-logs" => key::import;
     get "/v1/links" => link::list;
     get "/v1/links/invitations" => invitation::list;
@@ -89,7 +95,27 @@ endpoints! {
     get "/v1/links/{link}/repair" => link::branches;
     post "/v1/links/{link}/repair" => link::repair;
     post "/v1/links/{link}/end" => link::end;
+    post "/v1/links/{link}/suspend" => accord::suspend;
+    post "/v1/links/{link}/close" => accord::close;
+    get "/v1/links/{link}/terms" => accord::terms;
+    post "/v1/links/{link}/terms/propose" => accord::propose;
+    post "/v1/links/{link}/terms/accept" => accord::accept;
+    post "/v1/links/{link}/terms/calendars" => accord::calendars;
+    get "/v1/links/{link}/map" => accord::map;
+    post "/v1/links/{link}/map" => accord::set_map;
+    get "/v1/links/{link}/check" => accord::check;
+    get "/v1/links/{link}/rules" => accord::rules;
+    post "/v1/links/{link}/rules" => accord::add_rule;
+    delete "/v1/links/{link}/rules/{rule}" => accord::remove_rule;
     get "/v1/links/{link}/log" => log::page;
+    get "/v1/links/{link}/export" => export::link;
+    get "/v1/delegations/{id}/export" => export::delegation;
+    get "/v1/links/{link}/statements" => statement::list;
+    post "/v1/links/{link}/statements" => statement::propose;
+    get "/v1/statements/{id}" => statement::detail;
+    post "/v1/statements/{id}/sign" => statement::sign;
+    get "/v1/statements/{id}/export" => statement::export;
+    get "/v1/reports/partners" => report::partners;
     get "/v1/queue" => queue::list;
     post "/v1/queue/retry" => queue::retry;
     post "/v1/queue/park" => queue::park;

@@ -6,12 +6,14 @@
 //! stored in the commit of the change itself.
 #![deny(missing_docs)]
 
+mod accord;
 mod act;
 mod comment;
 mod delegation;
 mod desk;
 mod endpoints;
 mod error;
+mod export;
 mod file;
 mod guard;
 mod idempotency;
@@ -22,13 +24,16 @@ mod log;
 pub mod metrics;
 mod parse;
 mod queue;
+mod report;
 mod request;
 mod show;
 mod state;
+mod statement;
 mod terms;
 mod ticket;
 mod upload;
 mod verify;
+mod work;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@ mod desks;
 mod failure;
 mod output;
 mod parse;
+mod part;
+mod proof;
 mod render;
 mod verb;
 
@@ -14,6 +16,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::{args::Cli, context::Context, output::Output};
+
+/// Messages take many small pieces of memory on many threads; the allocator of the C library needs a tenth of a daemon's
+/// time for them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match Cli::try_parse() {

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use data_encoding::HEXLOWER;
-use deskwire_api_types::{FileInfo, FileQuery};
+use deskwire_api_types::{FileInfo, FileQuery, OtherCases};
 use http_body_util::{
     BodyExt as _, Empty,
     channel::{Channel, Sender},
@@ -74,7 +74,30 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn file_content(&self, id: &str) -> Result<Download, Error> {
-        let path = Path::new("files").id(id).word("content");
+        self.download(Path::new("files").id(id).word("content")).await
+    }
+
+    /// `GET /v1/links/{link}/export`: the proof file of a link, piece by piece.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn export_link(&self, link: &str) -> Result<Download, Error> {
+        self.download(Path::new("links").id(link).word("export")).await
+    }
+
+    /// `GET /v1/delegations/{id}/export`: the proof file of a delegation, piece by piece.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn export_delegation(&self, id: &str, others: OtherCases) -> Result<Download, Error> {
+        let others = match others {
+            OtherCases::Signed => "signed",
+            OtherCases::LeftOut => "left-out",
+        };
+        self.download(Path::new("delegations").id(id).word("export").ask("others", Some(others))).await
+    }
+
+    async fn download(&self, path: Path) -> Result<Download, Error> {
         for attempt in 0.. {
             let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
             let request = self.request(&Method::GET, &path, None)?.map(|()| body);

@@ -8,6 +8,7 @@ mod check;
 mod completion;
 mod delegation;
 mod demo;
+mod export;
 mod file;
 mod id;
 mod init;
@@ -55,6 +56,7 @@ verbs! {
     Log => log,
     Backup => backup,
     Restore => restore,
+    Export => export,
     Verify => verify,
     Check => check,
     Rebuild => rebuild,

@@ -1,13 +1,16 @@
 //! `deskwire verify`: checks signatures, chains, receipts and the journal's checksums.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use deskwire_api_types::VerifyRequest;
 
 use crate::{
     context::Context,
     failure::{self, Done},
-    render,
+    proof, render,
 };
 
 /// Check what is stored: signatures, chains, receipts, checksums.
@@ -16,12 +19,16 @@ use crate::{
 pub(crate) struct Args {
     /// Check this link alone, by local name or id.
     link: Option<String>,
+    /// Check a proof file instead. Needs no desk, no daemon and no network.
+    #[arg(long, value_name = "FILE", conflicts_with = "link")]
+    file: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   deskwire verify
   deskwire verify kassa --json
+  deskwire verify --file case.deskwire-proof
 
 The exit code is 1 when something is wrong; the report is printed all the same.";
 
@@ -30,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
+        if let Some(file) = &self.file {
+            return verify_file(context, file);
+        }
         let request = VerifyRequest { link: self.link };
         let report = context.talk(async |client| client.with_timeout(PATIENCE).verify(&request).await)?;
         if report.ok || !context.out.is_json() {
@@ -48,4 +58,23 @@ impl Args {
         }
         Err(problem)
     }
+}
+
+/// The report goes to standard output whether it is good or bad: it is what was asked for.
+fn verify_file(context: &Context, file: &Path) -> Done {
+    let report = proof::verify(file)?;
+    let document = proof::document(&report);
+    if report.holds() || !context.out.is_json() {
+        context.out.document(&document, |style| proof::show(&report, style))?;
+    }
+    if report.holds() {
+        return Ok(());
+    }
+    let detail = format!("{} does not hold; {} findings.", file.display(), report.findings.len());
+    let next = "Believe nothing in it; ask the desk that made it for another one.";
+    let mut problem = failure::refused("verify-failed", "The file does not verify", detail, next);
+    if let failure::Failure::Refused(problem) = &mut problem {
+        problem.extra.insert("report".to_owned(), document);
+    }
+    Err(problem)
 }

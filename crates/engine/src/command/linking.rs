@@ -12,7 +12,7 @@ use deskwire_proto::linking::{
 use deskwire_proto::terms::{Side, Terms};
 use deskwire_proto::text::Label;
 use deskwire_store::local::LinkNo;
-use deskwire_store::record::{LinkOpened, Record};
+use deskwire_store::record::{LinkExchange, LinkOpened, Record};
 use deskwire_store::row::{ExchangeRow, LinkRow, LinkState};
 use deskwire_store::table::{EXCHANGES, EXPECTED, INVITATIONS, LINK_IDS, LINKS, Rows};
 use serde_bytes::ByteBuf;
@@ -273,6 +273,7 @@ fn open(step: &mut Step<'_>, exchange: &ExchangeRow, reveal: &LinkReveal) -> Res
         answer: Hash::of(&answer),
         reveal: None,
         accepted: None,
+        exchange: LinkExchange { request, answer, nonce: reveal.nonce },
     };
     opening.record(step).map(|(no, _)| no)
 }
@@ -353,6 +354,11 @@ impl Command for Accepted {
             reveal: Some(ByteBuf::from(reveal)),
             accepted: asked.secret.as_ref().map(Secret::stored_hash),
             descriptor: self.descriptor,
+            exchange: LinkExchange {
+                request: self.request.into(),
+                answer: self.answer.into(),
+                nonce: self.nonce,
+            },
         };
         opening.record(step)
     }
@@ -376,6 +382,7 @@ struct Opening {
     answer: Hash,
     reveal: Option<ByteBuf>,
     accepted: Option<Hash>,
+    exchange: LinkExchange,
 }
 
 impl Opening {
@@ -406,6 +413,7 @@ impl Opening {
             reveal: self.reveal,
             at: step.now,
             accepted: self.accepted,
+            exchange: Some(self.exchange),
         };
         step.record(&Record::LinkOpened(Box::new(opened)), None)?;
         step.after(Effect::Links);

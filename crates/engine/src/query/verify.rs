@@ -16,10 +16,11 @@ use deskwire_proto::text::Label;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 use deskwire_store::row::StreamRow;
-use deskwire_store::table::{RECEIVED, Rows, SENT};
-use deskwire_store::{Entry, EntryRef, Replayed, Text};
+use deskwire_store::table::{RECEIVED, Rows};
+use deskwire_store::{Replayed, Text};
 
 use super::log::Way;
+use super::stored::{Stored, stored};
 use crate::{Partner, Reader, Refusal};
 
 /// More problems than this are not listed: what follows from one damage helps nobody.
@@ -173,13 +174,6 @@ struct Checked {
     hash: Hash,
 }
 
-/// A stored message with its text part.
-struct Stored {
-    signed: Vec<u8>,
-    hash: Hash,
-    text: Text,
-}
-
 impl<'a> Walk<'a> {
     fn new(
         reader: &'a Reader,
@@ -223,7 +217,7 @@ impl<'a> Walk<'a> {
     fn run(mut self) -> StreamReport {
         self.compare_receipts(0);
         for seq in 1..=self.length {
-            match self.stored(seq) {
+            match stored(self.reader, self.partner.no, self.way, seq) {
                 Ok(stored) => self.message(seq, &stored),
                 Err(refusal) => self.problem("message-unreadable", Some(seq), refusal.words),
             }
@@ -242,29 +236,6 @@ impl<'a> Walk<'a> {
             self.problem("receipt-beyond", Some(beyond), words);
         }
         self.report
-    }
-
-    fn stored(&self, seq: u64) -> Result<Stored, Refusal> {
-        let key = (self.partner.no, seq);
-        match self.way {
-            Way::Out => {
-                let row = self.reader.rows().get(SENT, &key)?.ok_or_else(missing)?;
-                let Record::Numbered { signed, hash, .. } = self.reader.record(row.signed)? else {
-                    return Err(missing());
-                };
-                Ok(Stored { signed: signed.into_vec(), hash, text: self.entry(row.item)?.text })
-            }
-            Way::In => {
-                let row = self.reader.rows().get(RECEIVED, &key)?.ok_or_else(missing)?;
-                let entry = self.entry(row.entry)?;
-                let Record::Received(message) = Record::read(&entry)? else { return Err(missing()) };
-                Ok(Stored { signed: message.signed.into_vec(), hash: row.hash, text: entry.text })
-            }
-        }
-    }
-
-    fn entry(&self, at: EntryRef) -> Result<Entry, Refusal> {
-        Ok(self.reader.entry(at)?)
     }
 
     /// Signature, numbers, chain and text of one message; then the chain goes on behind it.
@@ -360,8 +331,4 @@ impl<'a> Walk<'a> {
             self.problems.push(Problem { code, words, link, way: Some(self.way), seq });
         }
     }
-}
-
-fn missing() -> Refusal {
-    super::lookup::broken("a message of the stream is missing")
 }

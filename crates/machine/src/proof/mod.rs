@@ -139,17 +139,22 @@ impl Verifier {
         nonce: &deskwire_proto::id::Nonce,
     ) -> Result<(), String> {
         let unsigned = |what: &str, code| format!("The {what} of the linking does not verify ({code}).");
-        let (asked, accepter) = LinkRequest::open(request).map_err(|code| unsigned("request", code))?;
-        let (answered, inviter) = LinkAnswer::open(answer).map_err(|code| unsigned("answer", code))?;
-        let known = |desk, log: &KeyLog| self.log(desk).is_some_and(|newest| newest.continues(log));
-        if !known(about.accepter, accepter.keys()) || !known(about.inviter, inviter.keys()) {
+        let (asked, asker) = LinkRequest::open(request).map_err(|code| unsigned("request", code))?;
+        let (answered, answerer) = LinkAnswer::open(answer).map_err(|code| unsigned("answer", code))?;
+        let known = |log: &KeyLog| self.log(log.desk()).is_some_and(|newest| newest.continues(log));
+        if !known(asker.keys()) || !known(answerer.keys()) {
             return Err("The keys of the linking are not those of the two desks.".to_owned());
         }
         let (asked_by, answered_by) = (asked.body(), answered.body());
-        let fits = asked_by.from == about.accepter
-            && asked_by.to == about.inviter
-            && answered_by.from == about.inviter
-            && answered_by.to == about.accepter
+        // By hand either desk may have asked; the one with the smaller id counts as the inviter (section 3.8).
+        let sides = (answered_by.from, asked_by.from);
+        let sides = match asked_by.secret {
+            Some(_) => sides,
+            None => (sides.0.min(sides.1), sides.0.max(sides.1)),
+        };
+        let fits = sides == (about.inviter, about.accepter)
+            && asked_by.to == answered_by.from
+            && answered_by.to == asked_by.from
             && answered_by.request == asked.hash()
             && answered_by.terms == asked_by.terms
             && commitment(nonce) == asked_by.commit;

@@ -75,7 +75,7 @@ impl Told {
             time: Timestamp(1),
             terms: Terms::default(),
             commit: commitment(&nonce),
-            secret: None,
+            secret: Some(deskwire_proto::invitation::Secret::new([8; 16])),
             descriptor: accepter.descriptor(),
         };
         let request = Signed::seal(request, &accepter.key);

@@ -14,7 +14,7 @@ mod reopen;
 mod resolve;
 mod show;
 mod status;
-mod target;
+pub(crate) mod target;
 mod update;
 
 use crate::{context::Context, failure::Done, verb::verbs};

@@ -1,10 +1,6 @@
 //! `deskwire file get`: fetches a file's bytes.
 
-use std::{
-    fs::{self, File},
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use deskwire_api_types::FileInfo;
 use deskwire_client::{Client, Download};
@@ -13,6 +9,7 @@ use crate::{
     context::Context,
     failure::{self, Done, Failure},
     output::Output,
+    part::Part,
     render::bytes,
 };
 
@@ -51,18 +48,11 @@ impl Args {
     async fn save(&self, client: &Client) -> Result<(FileInfo, PathBuf), Failure> {
         let file = client.file(&self.id).await?;
         let path = self.output.clone().unwrap_or_else(|| PathBuf::from(safe_name(&file)));
-        if path.exists() && !self.force {
-            let detail = format!("{} is already there.", path.display());
-            let next = "Choose another place with -o, or replace it with --force.";
-            return Err(failure::refused("file-exists", "The file is already there", detail, next));
-        }
+        Part::room(&path, self.force)?;
         let mut download = client.file_content(&self.id).await?;
         let part = Part::create(&path)?;
-        let mut target = &part.file;
         while let Some(piece) = download.piece().await? {
-            target
-                .write_all(&piece)
-                .map_err(|error| failure::local(&part.path.display().to_string(), &error))?;
+            part.write(&piece)?;
         }
         check(&file, &download)?;
         part.finish(&path)?;
@@ -95,38 +85,6 @@ fn safe_name(file: &FileInfo) -> String {
     let name: String = last.chars().filter(|letter| !letter.is_control()).collect();
     let name = name.trim_start_matches(['.', '-', ' ']).trim_end();
     if name.is_empty() { file.id.clone() } else { name.to_owned() }
-}
-
-/// A file under a temporary name beside its place; gone unless it was finished.
-struct Part {
-    file: File,
-    path: PathBuf,
-}
-
-impl Part {
-    fn create(target: &Path) -> Result<Self, Failure> {
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        if name.is_empty() {
-            return Err(failure::usage(format!("{} names a folder: add a file name", target.display())));
-        }
-        name.push(format!(".{}.part", std::process::id()));
-        let path = target.with_file_name(name);
-        let file =
-            File::create_new(&path).map_err(|error| failure::local(&path.display().to_string(), &error))?;
-        Ok(Self { file, path })
-    }
-
-    fn finish(self, target: &Path) -> Done {
-        let done = self.file.sync_all().and_then(|()| fs::rename(&self.path, target));
-        done.map_err(|error| failure::local(&target.display().to_string(), &error))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        // After a rename there is nothing left under this name.
-        let _ = fs::remove_file(&self.path);
-    }
 }
 
 #[cfg(test)]
@@ -167,16 +125,5 @@ mod tests {
         for bad in ["", "..", "/", "a/", "---"] {
             assert_eq!(safe_name(&named(bad)), "0123456789abcdef0123456789abcdef", "{bad}");
         }
-    }
-
-    #[test]
-    fn an_unfinished_file_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("log.txt");
-        drop(Part::create(&target).unwrap());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        Part::create(&target).unwrap().finish(&target).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(target.exists());
     }
 }

@@ -1,0 +1,169 @@
+//! Reading and showing proof files. No daemon, no folder, no network: the file and public keys alone.
+
+use std::{fs::File, io::Read as _, path::Path};
+
+use deskwire_machine::proof::{Report, Verifier, Weight};
+use deskwire_proto::{
+    proof::{Item, TakeError},
+    time::Timestamp,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    failure::{self, Failure},
+    render::{Style, Table, short},
+};
+
+/// Bytes read at once; an item has to fit.
+const PIECE: usize = Item::MOST + (64 << 10);
+
+/// Verifies a proof file.
+pub(crate) fn verify(path: &Path) -> Result<Report, Failure> {
+    let unreadable = |error: std::io::Error| failure::local(&path.display().to_string(), &error);
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut verifier = Verifier::new();
+    let mut bytes = Vec::with_capacity(PIECE);
+    loop {
+        let got =
+            file.by_ref().take((PIECE - bytes.len()) as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+        let taken = take_all(&mut verifier, &bytes);
+        let Ok(taken) = taken else { break };
+        if got == 0 {
+            if taken < bytes.len() {
+                verifier.broken("the file ends inside an item");
+            }
+            break;
+        }
+        bytes.drain(..taken);
+    }
+    Ok(verifier.finish())
+}
+
+/// Takes the whole items at the front, and says how many bytes they had.
+fn take_all(verifier: &mut Verifier, bytes: &[u8]) -> Result<usize, ()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match Item::take(rest) {
+            Ok((item, behind)) => {
+                verifier.take(item, &rest[..rest.len() - behind.len()]);
+                rest = behind;
+            }
+            Err(TakeError::Cut) => break,
+            Err(TakeError::Bad(code)) => {
+                verifier.broken(code.as_str());
+                return Err(());
+            }
+        }
+    }
+    Ok(bytes.len() - rest.len())
+}
+
+/// The report as a document.
+pub(crate) fn document(report: &Report) -> Value {
+    let streams: Vec<_> = report
+        .streams
+        .iter()
+        .map(|stream| {
+            json!({
+                "author": stream.author.to_string(),
+                "messages": stream.messages,
+                "left_out": stream.left_out,
+                "texts": stream.texts,
+                "texts_missing": stream.texts_missing,
+                "receipts": stream.receipts,
+                "length": stream.length,
+                "head": stream.head.map(|head| head.to_string()),
+                "received": stream.received,
+                "disowned": stream.disowned,
+            })
+        })
+        .collect();
+    let cases: Vec<_> = report
+        .cases
+        .iter()
+        .map(|case| {
+            json!({
+                "delegation": case.id.to_string(),
+                "principal": case.principal.to_string(),
+                "state": case.state.name(),
+                "provisional": case.provisional,
+                "events": case.events,
+                "without_effect": case.without_effect,
+            })
+        })
+        .collect();
+    let findings: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "code": finding.code,
+                "words": finding.words,
+                "broken": finding.weight == Weight::Broken,
+                "author": finding.author.map(|author| author.to_string()),
+                "seq": finding.seq,
+            })
+        })
+        .collect();
+    let about = report.about.as_ref().map(|about| {
+        json!({
+            "link": about.link.to_string(),
+            "made": deskwire_api_types::Time::from_millis(about.made.0),
+            "inviter": about.inviter.to_string(),
+            "accepter": about.accepter.to_string(),
+            "delegation": about.delegation.map(|id| id.to_string()),
+        })
+    });
+    json!({ "ok": report.holds(), "about": about, "streams": streams, "delegations": cases, "findings": findings })
+}
+
+/// The report as text.
+pub(crate) fn show(report: &Report, style: Style) -> String {
+    let mut text = String::new();
+    if let Some(about) = &report.about {
+        let Timestamp(made) = about.made;
+        text.push_str(&format!(
+            "Link {} of\n  {} (inviter)\n  {}\n",
+            about.link, about.inviter, about.accepter
+        ));
+        text.push_str(&format!("Written {}\n\n", deskwire_api_types::Time::from_millis(made)));
+    }
+    let mut streams =
+        Table::new(&["STREAM OF", "MESSAGES", "TEXTS", "GONE", "LEFT OUT", "RECEIVED UP TO"], style);
+    for stream in &report.streams {
+        streams.row([
+            short(&stream.author.to_string()).to_owned(),
+            stream.messages.to_string(),
+            stream.texts.to_string(),
+            stream.texts_missing.to_string(),
+            stream.left_out.to_string(),
+            format!("{} of {}", stream.received, stream.length),
+        ]);
+    }
+    text.push_str(&streams.render("No streams."));
+    let mut cases = Table::new(&["DELEGATION", "PRINCIPAL", "STATE", "EVENTS"], style);
+    for case in &report.cases {
+        let provisional = if case.provisional { " (provisional)" } else { "" };
+        cases.row([
+            short(&case.id.to_string()).to_owned(),
+            short(&case.principal.to_string()).to_owned(),
+            format!("{}{provisional}", case.state.name()),
+            case.events.to_string(),
+        ]);
+    }
+    text.push('\n');
+    text.push_str(&cases.render("No delegations."));
+    for finding in &report.findings {
+        let author =
+            finding.author.map(|author| format!("{} ", short(&author.to_string()))).unwrap_or_default();
+        let seq = finding.seq.map(|seq| format!("#{seq}: ")).unwrap_or_default();
+        let mark = if finding.weight == Weight::Broken { style.red("!") } else { style.yellow("-") };
+        text.push_str(&format!("{mark} {author}{seq}{} ({})\n", finding.words, finding.code));
+    }
+    let verdict = if report.holds() {
+        style.green("Everything in the file holds: keys, linking, signatures, chains, receipts.")
+    } else {
+        style.red("The file does not hold.")
+    };
+    format!("{text}{verdict}\n")
+}
