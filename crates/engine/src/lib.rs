@@ -4,6 +4,8 @@
 //! is also what rebuilds the view: so a rebuilt view cannot differ from the live one. Replies, receipts and wake-ups
 //! leave only after the group they belong to is on stable storage.
 
+mod account;
+pub mod calendar;
 pub mod command;
 mod core;
 pub mod custody;
@@ -22,6 +24,7 @@ pub mod sabotage;
 mod step;
 mod writer;
 
+pub use account::digest_work;
 pub use core::{Core, Progress};
 pub use fold::{catch_up, last_version, refold};
 pub use memory::Memory;

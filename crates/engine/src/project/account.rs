@@ -6,7 +6,9 @@ use deskwire_proto::envelope::{Head, read_head};
 use deskwire_proto::text::KindName;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::{ItemMade, Received, SetAside};
-use deskwire_store::row::{AccountRow, Audience, Author, Shared, ThreadKind, ThreadRow, WorkItemRow};
+use deskwire_store::row::{
+    AccountRow, Audience, Author, Shared, ThreadKind, ThreadRow, WaitingRow, WorkItemRow,
+};
 use deskwire_store::table::{ACCOUNT, DELEGATIONS, Rows, RowsMut, THREADS, WORK_ITEMS};
 use deskwire_store::{Direction, EntryRef, Result};
 
@@ -56,19 +58,21 @@ pub(super) fn shown(
     Ok(Some((ticket, at)))
 }
 
-/// An own message was numbered: `entry` is the record with its item.
+/// An own item got its number.
 pub(super) fn numbered(
     rows: &mut Overlay,
-    no: LinkNo,
-    entry: EntryRef,
-    kind: &KindName,
+    (no, seq): (LinkNo, u64),
+    item: &WaitingRow,
     signed: &[u8],
 ) -> Result<()> {
-    if !concerns(kind) {
-        return Ok(());
+    let head = || read_head(signed).map_err(|_| contradiction("a message of our own"));
+    match item.delegation {
+        Some(delegation) if item.kind.as_str() == "delegation.rate" => {
+            super::figures::said(rows, delegation, seq, &head()?.facts)
+        }
+        Some(_) | None if concerns(&item.kind) => book(rows, no, true, item.entry, &head()?),
+        Some(_) | None => Ok(()),
     }
-    let head = read_head(signed).map_err(|_| contradiction("a message of our own"))?;
-    book(rows, no, true, entry, &head)
 }
 
 /// A message of the partner was applied. True if it belongs to the account; what it says of a delegation is shown on its

@@ -28,6 +28,7 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
             change(rows, RECEIVED, &(no, seq), |row| row.aside = Some(why.clone()))?;
         }
     }
+    super::account::set_aside(rows, aside)?;
     for key in &aside.threads {
         change(rows, THREADS, key, |row| row.aside = Some(why.clone()))?;
     }
@@ -96,6 +97,7 @@ pub(super) fn refolded(rows: &mut Overlay, anew: &Refolded) -> Result<()> {
     }
     let events = anew.events.iter().map(|event| (event.open, event.words.clone())).collect();
     let (case, changes) = row.case.refold(events, anew.cursor, anew.gap);
+    super::figures::anew(rows, delegation, &row)?;
     row.case = case;
     row.version = anew.version;
     store(rows, delegation, &row, &changes)
@@ -120,8 +122,10 @@ pub(super) fn partners_key_placed(
             let first = place.0 + 1;
             let first = row.disowning.map_or(first, |pending| pending.0.min(first));
             row.disowning = Some((first, row.in_length));
-            // What a thief was promised or promised binds nobody.
-            row.promises.retain(|promise| promise.upto <= seen);
+            // What a thief promised binds nobody; what was settled by it waits for a receipt of the owner.
+            for promise in row.promises.iter_mut().filter(|promise| promise.upto > seen) {
+                (promise.upto, promise.void) = (seen, true);
+            }
         }
     })
 }
@@ -153,6 +157,7 @@ pub(super) fn log_brought(rows: &mut Overlay, at: EntryRef, no: LinkNo, log: &[u
 
 /// Receipts for our messages behind `upto` bind nobody: whoever gave them was not the partner.
 pub(super) fn receipts_void(rows: &mut Overlay, no: LinkNo, upto: u64) -> Result<()> {
+    super::account::receipts_void(rows, no, upto)?;
     let void = rows.list(RECEIPTS, &no, usize::MAX)?;
     for (key, _) in void.into_iter().filter(|((_, covered), _)| *covered > upto) {
         rows.delete(RECEIPTS, &key);

@@ -27,7 +27,7 @@ pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &ChainRecord) -> 
         ChainRecord::Due { ticket, delegation, at: when, .. } => {
             told(rows, (*ticket, at), *delegation, *when)
         }
-        ChainRecord::Hours { rules, .. } => match rules {
+        ChainRecord::Hours { hours, .. } => match hours {
             Some(_) => rows.put(HOURS, &(), &at),
             None => {
                 rows.delete(HOURS, &());

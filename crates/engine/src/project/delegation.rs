@@ -28,7 +28,7 @@ pub(super) fn handed_over(
     begin(
         rows,
         delegation,
-        &DelegationRow { link, id, ticket, offer: at, created, version: 1, case, resolved: None, watched: false },
+        &DelegationRow { link, id, ticket, offer: at, created, version: 1, case, resolved: None, ended: (false, false), watched: false },
     )?;
     super::clock::handed_on(rows, delegation, ticket)
 }

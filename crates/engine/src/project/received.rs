@@ -150,7 +150,7 @@ fn offer(
         created: message.at,
         version: 1,
         case: Case::new(Role::Contractor),
-        resolved: None,
+        resolved: None, ended: (false, false),
         watched: false,
     };
     delegation::begin(rows, delegation, &row)

@@ -117,7 +117,7 @@ pub(super) fn written(body: Body) -> (Option<Person>, Option<Prose>) {
         Body::CommentAdd { text, .. } | Body::CommentEdit { text, .. } => (text.by, Some(text.body)),
         Body::FileAdd { text, .. } => (text.by, None),
         Body::WorkAdd { text, .. } => (text.by, None),
-        Body::Rate { text, .. } => (text.by, None),
+        Body::Rate { text, .. } => (text.by, text.words),
         Body::TermsPropose { .. }
         | Body::TermsAccept { .. }
         | Body::LinkResume { .. }

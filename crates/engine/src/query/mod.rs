@@ -31,7 +31,7 @@ pub use account::{Detail, Verdict, Work, WorkLine, WorkSum, work};
 pub use contribution::{
     Comment, Relay, Relayed, Retraction, Version, comment, comment_at, find_comment, relays,
 };
-pub use clock::{DelegationClock, WARN, delegation_clock};
+pub use clock::{DelegationClock, WARN, delegation_clock, hours};
 pub use accord::{
     Finding, LinkTerms, Proposal, SaidOnLink, check, ends, link_terms, mapping, rules, suspensions,
 };

@@ -3,9 +3,11 @@
 
 use std::cmp::Ordering;
 
+use deskwire_proto::envelope::Head;
 use deskwire_proto::id::{DelegationId, Hash, ItemId};
-use deskwire_proto::message::work_add;
+use deskwire_proto::message::{Facts, Kind, work_add};
 use deskwire_proto::terms::{Interval, Side};
+use serde::{Deserialize, Serialize};
 
 /// One message of an account that was applied and that stands: neither refused, nor disowned, nor on a branch that was
 /// left.
@@ -22,7 +24,7 @@ pub struct Word {
 }
 
 /// What a message says to the account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Said {
     /// A line of work, by the contractor.
     Line {
@@ -62,6 +64,41 @@ pub enum Said {
         /// Its hash.
         hash: Hash,
     },
+}
+
+impl Said {
+    /// What a message with this head says to the account; nothing if it is about something else, or of no shape.
+    #[must_use]
+    pub fn read(head: &Head) -> Option<Self> {
+        let kind = Kind::from_name(head.kind.as_str())?;
+        let (item, hash) = (head.item, Hash::of(&head.facts));
+        let facts = Facts::decode(kind, &head.facts).ok()?;
+        if let Facts::StatementPropose(facts) = facts {
+            let cut = (facts.cut.0.0, facts.cut.1.0);
+            return Some(Self::Propose { item, cut, period: facts.period, hash: facts.hash });
+        }
+        if let Facts::StatementSign(facts) = facts {
+            return Some(Self::Sign { statement: facts.statement, hash: facts.hash });
+        }
+        let delegation = head.delegation?;
+        if let Facts::WorkApprove(facts) = facts {
+            return Some(Self::Verdict { delegation, work: facts.work, approved: true });
+        }
+        if let Facts::WorkDispute(facts) = facts {
+            return Some(Self::Verdict { delegation, work: facts.work, approved: false });
+        }
+        let Facts::WorkAdd(facts) = facts else { return None };
+        Some(Self::Line { delegation, item, facts, hash })
+    }
+
+    /// Whether it is about a statement rather than about a line.
+    #[must_use]
+    pub const fn is_statement(&self) -> bool {
+        match self {
+            Self::Line { .. } | Self::Verdict { .. } => false,
+            Self::Propose { .. } | Self::Sign { .. } => true,
+        }
+    }
 }
 
 /// A place in both streams of a link.

@@ -36,8 +36,8 @@ pub struct WorkItemRow {
     pub seq: u64,
 }
 
-/// What is settled of one delegation, for figures about the partner. Times are as the protocol counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What is settled of one delegation, for figures about the partner.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FigureRow {
     /// Whether the partner does the work.
     pub theirs: bool,
@@ -53,14 +53,12 @@ pub struct FigureRow {
     pub reopened: u32,
     /// The rating.
     pub stars: Option<u8>,
-    /// When it was to be answered.
-    pub respond_by: Option<Timestamp>,
-    /// When it was to be resolved, as the offer or a change that was taken says.
-    pub resolve_by: Option<Timestamp>,
-    /// By how much that has moved, as the contractor waited for the principal, ms.
-    pub waited: u64,
-    /// Since when the contractor waits for the principal.
-    pub waiting: Option<Timestamp>,
-    /// The counted time of the newest settled event, and of the newest one of the principal.
-    pub last: (Timestamp, Timestamp),
+    /// Whether the time to respond was kept, once its clock says so.
+    pub response_kept: Option<bool>,
+    /// Whether the time to resolve was kept.
+    pub resolution_kept: Option<bool>,
+    /// The counted time of the newest settled event.
+    pub last: Timestamp,
+    /// Ratings that were said, by number; the newest settled one counts.
+    pub said: Vec<(u64, u8)>,
 }

@@ -29,6 +29,9 @@ pub struct DelegationRow {
     /// When the resolution was stored here that stands settled and unanswered.
     #[serde(default)]
     pub resolved: Option<Timestamp>,
+    /// Whether our end of the link, and the partner's, have reached it.
+    #[serde(default)]
+    pub ended: (bool, bool),
     /// Its clock is looked at by itself: it has a deadline, or it is part of a chain at this desk.
     #[serde(default)]
     pub watched: bool,

@@ -7,6 +7,7 @@ mod account;
 mod clock;
 mod delegation;
 mod file;
+mod hours;
 mod link;
 mod open;
 mod stream;
@@ -19,6 +20,7 @@ pub use account::{AccountRow, FigureRow, WorkItemRow};
 pub use clock::{ClockRow, ReportRow, Told};
 pub use delegation::{DelegationEventRow, DelegationRow, Effect};
 pub use file::{FileRow, FileState};
+pub use hours::{Hours, Span};
 pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Trouble};
 pub use open::{ALL_LINKS, OpenRow};
 pub use stream::{

@@ -1,0 +1,150 @@
+//! What is settled of each delegation, kept small beside it, so that figures over many of them are read fast.
+
+use deskwire_machine::clock::Verdict;
+use deskwire_machine::delegation::{EventKind, Place, Role};
+use deskwire_proto::message::{Facts, Kind};
+use deskwire_proto::terms::Terms;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::Result;
+use deskwire_store::local::{DelegationNo, LinkNo};
+use deskwire_store::row::{ClockRow, DelegationEventRow, DelegationRow, FigureRow};
+use deskwire_store::table::{DELEGATIONS, FIGURES, Rows, RowsMut};
+
+use super::need;
+use crate::overlay::Overlay;
+
+/// About a month, ms: what is offered near another one's begin is looked for on both sides of it.
+pub(crate) const MONTH: u64 = 2_629_746_000;
+/// Ratings that are remembered until one settles.
+const RATINGS: usize = 4;
+
+type Key = (LinkNo, (u64, DelegationNo));
+
+fn place(no: DelegationNo, row: &DelegationRow) -> Key {
+    (row.link, (row.created.0 / MONTH, no))
+}
+
+/// An event has effect that nothing can change any more.
+pub(super) fn settled(
+    rows: &mut Overlay,
+    (no, row): (DelegationNo, &DelegationRow),
+    at: Place,
+    event: &DelegationEventRow,
+) -> Result<()> {
+    if !tells(event.kind) {
+        return Ok(());
+    }
+    let key = place(no, row);
+    let mut figures = rows.get(FIGURES, &key)?.unwrap_or_default();
+    let time = counted(event, row.case.role(), figures.last);
+    figures.last = time;
+    match event.kind {
+        EventKind::Offer => {
+            figures.theirs = row.case.role() == Role::Principal;
+            figures.offered = time;
+        }
+        EventKind::Accept => figures.accepted = Some(time),
+        EventKind::Decline => figures.declined = Some(time),
+        EventKind::Resolve => figures.resolved = figures.resolved.or(Some(time)),
+        EventKind::Reopen => figures.reopened += 1,
+        EventKind::Rate => rated(&mut figures, at),
+        EventKind::Return
+        | EventKind::Recall
+        | EventKind::Status
+        | EventKind::StatusInProgress
+        | EventKind::StatusWaitingThird
+        | EventKind::Confirm
+        | EventKind::Update
+        | EventKind::ChangeTake
+        | EventKind::ChangeDecline
+        | EventKind::Ask
+        | EventKind::Answer
+        | EventKind::AnswerNotNeeded
+        | EventKind::LinkClose => {}
+    }
+    rows.put(FIGURES, &key, &figures)
+}
+
+const fn tells(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Offer
+        | EventKind::Accept
+        | EventKind::Decline
+        | EventKind::Resolve
+        | EventKind::Reopen
+        | EventKind::Rate => true,
+        EventKind::Return
+        | EventKind::Recall
+        | EventKind::Status
+        | EventKind::StatusInProgress
+        | EventKind::StatusWaitingThird
+        | EventKind::Confirm
+        | EventKind::Update
+        | EventKind::ChangeTake
+        | EventKind::ChangeDecline
+        | EventKind::Ask
+        | EventKind::Answer
+        | EventKind::AnswerNotNeeded
+        | EventKind::LinkClose => false,
+    }
+}
+
+/// When an event counts: the principal's at its time, the contractor's at its time if the principal, who stored it, can
+/// believe that. proto-spec, section 8.6.
+fn counted(event: &DelegationEventRow, ours: Role, before: Timestamp) -> Timestamp {
+    let claimed = event.at;
+    let believed = match (event.by, ours) {
+        (Role::Principal, Role::Principal | Role::Contractor) | (Role::Contractor, Role::Contractor) => {
+            claimed
+        }
+        (Role::Contractor, Role::Principal) => {
+            let stored = event.stored;
+            let near = claimed <= stored && stored.since(claimed) <= Terms::TOLERANCE;
+            if near { claimed } else { stored }
+        }
+    };
+    believed.max(before)
+}
+
+/// The newest settled rating counts.
+fn rated(figures: &mut FigureRow, at: Place) {
+    let Place::Numbered(seq) = at else { return };
+    let stars = figures.said.iter().find(|(said, _)| *said == seq).map(|(_, stars)| *stars);
+    figures.stars = stars.or(figures.stars);
+}
+
+/// The stars of a rating that was said with this number.
+pub(super) fn said(rows: &mut Overlay, no: DelegationNo, seq: u64, facts: &[u8]) -> Result<()> {
+    let Ok(Facts::Rate(facts)) = Facts::decode(Kind::Rate, facts) else { return Ok(()) };
+    let Some(row) = rows.get(DELEGATIONS, &no)? else { return Ok(()) };
+    let key = place(no, &row);
+    let mut figures = rows.get(FIGURES, &key)?.unwrap_or_default();
+    figures.said.retain(|(known, _)| *known != seq);
+    figures.said.push((seq, u8::try_from(facts.stars.get()).unwrap_or(u8::MAX)));
+    let surplus = figures.said.len().saturating_sub(RATINGS);
+    figures.said.drain(..surplus);
+    rows.put(FIGURES, &key, &figures)
+}
+
+/// Its clock was looked at.
+pub(super) fn clocked(rows: &mut Overlay, no: DelegationNo, clock: &ClockRow) -> Result<()> {
+    let row = need(rows, DELEGATIONS, &no)?;
+    let key = place(no, &row);
+    let Some(figures) = rows.get(FIGURES, &key)? else { return Ok(()) };
+    let kept = |due: Option<deskwire_machine::clock::Due>| match due.map(|due| due.verdict) {
+        Some(Verdict::Met(_)) => Some(true),
+        Some(Verdict::Breached(_)) => Some(false),
+        Some(Verdict::Open | Verdict::Void) | None => None,
+    };
+    let (response_kept, resolution_kept) = (kept(clock.respond), kept(clock.resolve));
+    rows.put(FIGURES, &key, &FigureRow { response_kept, resolution_kept, ..figures })
+}
+
+/// The delegation gets another past: what is settled of it is told anew.
+pub(super) fn anew(rows: &mut Overlay, no: DelegationNo, row: &DelegationRow) -> Result<()> {
+    let key = place(no, row);
+    match rows.get(FIGURES, &key)? {
+        Some(FigureRow { said, .. }) => rows.put(FIGURES, &key, &FigureRow { said, ..FigureRow::default() }),
+        None => Ok(()),
+    }
+}
