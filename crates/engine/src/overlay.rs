@@ -1,11 +1,14 @@
 //! The changes of the group being built, over the committed view; each job can be undone by itself.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use deskwire_store::table::{Rows, RowsMut};
+use deskwire_store::table::{Key, READ_OFTEN, Rows, RowsMut, Table};
 use deskwire_store::{Batch, Direction, MAX_KEY, MAX_VALUE, Result, View, VisitRow, merge_over};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// What the overlay held for a key: nothing, a deletion, or a value.
 type Before = Option<Option<Vec<u8>>>;
@@ -18,21 +21,27 @@ pub struct Overlay {
     changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// What each changed key was before the job at work: `None` if the overlay did not hold it.
     undo: Vec<(Vec<u8>, Before)>,
+    /// Whether the job at work wrote a row that no view takes.
+    unfit: bool,
+    /// Committed rows of tables that are read again and again. Nobody else changes the view.
+    known: RefCell<Known>,
 }
 
 impl Overlay {
     /// No changes yet.
     pub fn new(view: Arc<dyn View>) -> Self {
-        Self { view, syncing: BTreeMap::new(), changes: BTreeMap::new(), undo: Vec::new() }
+        Self { view, syncing: BTreeMap::new(), changes: BTreeMap::new(), undo: Vec::new(), unfit: false, known: RefCell::default() }
     }
 
     /// Keeps what the job has changed.
     pub fn keep(&mut self) {
+        self.unfit = false;
         self.undo.clear();
     }
 
     /// Takes back what the job has changed.
     pub fn undo(&mut self) {
+        self.unfit = false;
         while let Some((key, before)) = self.undo.pop() {
             match before {
                 Some(value) => self.changes.insert(key, value),
@@ -47,6 +56,9 @@ impl Overlay {
     /// # Errors
     /// [`Error::BadRow`](deskwire_store::Error::BadRow).
     pub fn check(&self) -> Result<()> {
+        if !self.unfit {
+            return Ok(());
+        }
         let mut batch = Batch::new();
         for (key, _) in &self.undo {
             if let Some(Some(value)) = self.changes.get(key)
@@ -68,7 +80,9 @@ impl Overlay {
     /// Takes out the changes of the sealed group, to be applied to the view.
     pub fn land(&mut self) -> Batch {
         let mut batch = Batch::new();
+        let known = self.known.get_mut();
         for (key, value) in std::mem::take(&mut self.syncing) {
+            known.change(&key, value.as_deref());
             match value {
                 Some(value) => batch.put(key, value),
                 None => batch.delete(key),
@@ -85,17 +99,71 @@ impl Overlay {
     }
 
     fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.unfit |= key.len() > MAX_KEY || value.as_ref().is_some_and(|value| value.len() > MAX_VALUE);
         let before = self.changes.insert(key.clone(), value);
         self.undo.push((key, before));
+    }
+
+    /// Shows the value of a key, wherever it lies.
+    fn look<T>(&self, key: &[u8], take: impl FnOnce(&[u8]) -> T) -> Result<Option<T>> {
+        if let Some(value) = self.changes.get(key).or_else(|| self.syncing.get(key)) {
+            return Ok(value.as_deref().map(take));
+        }
+        if !key.first().is_some_and(|table| READ_OFTEN.contains(table)) {
+            return Ok(self.view.get(key)?.as_deref().map(take));
+        }
+        if let Some(value) = self.known.borrow().rows.get(key) {
+            return Ok(Some(take(value)));
+        }
+        let Some(value) = self.view.get(key)? else { return Ok(None) };
+        self.known.borrow_mut().keep(key, &value);
+        Ok(Some(take(&value)))
+    }
+}
+
+/// Committed rows in memory; all are forgotten when they become many.
+#[derive(Default)]
+struct Known {
+    rows: HashMap<Vec<u8>, Vec<u8>>,
+    bytes: usize,
+}
+
+/// Bytes of committed rows kept in memory.
+const KNOWN_BYTES: usize = 1 << 20;
+/// What a row takes beside its bytes, roughly.
+const KNOWN_COST: usize = 96;
+
+impl Known {
+    fn keep(&mut self, key: &[u8], value: &[u8]) {
+        let cost = key.len() + value.len() + KNOWN_COST;
+        if self.bytes + cost > KNOWN_BYTES {
+            (self.rows, self.bytes) = (HashMap::new(), 0);
+        }
+        self.bytes += cost;
+        self.rows.insert(key.to_vec(), value.to_vec());
+    }
+
+    /// A change of a row is committed.
+    fn change(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let Some(known) = self.rows.get_mut(key) else { return };
+        match value {
+            Some(value) => value.clone_into(known),
+            None => drop(self.rows.remove(key)),
+        }
     }
 }
 
 impl Rows for Overlay {
     fn raw_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        match self.changes.get(key).or_else(|| self.syncing.get(key)) {
-            Some(value) => Ok(value.clone()),
-            None => self.view.get(key),
-        }
+        self.look(key, <[u8]>::to_vec)
+    }
+
+    fn get<K: Key, R: Serialize + DeserializeOwned>(
+        &self,
+        table: Table<K, R>,
+        key: &K,
+    ) -> Result<Option<R>> {
+        self.look(&table.key(key), |bytes| table.value(bytes))?.transpose()
     }
 
     fn raw_scan(

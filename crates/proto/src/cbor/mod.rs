@@ -6,7 +6,7 @@ mod strict;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use strict::{Bounds, Violation, check, head, split};
+pub use strict::{Bounds, Violation, check, head, member, split};
 
 /// Why bytes were not taken as a value, or a value could not become bytes.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -49,7 +49,18 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], bounds: Bounds) -> Result<T, Cb
 /// # Errors
 /// [`CborError::Own`] if the value has no CBOR form.
 pub fn encode_plain<T: Serialize>(value: &T) -> Result<Vec<u8>, CborError> {
-    serde_cbor::to_vec(value).map_err(|error| CborError::Own(error.to_string()))
+    let mut bytes = Vec::with_capacity(256);
+    encode_plain_into(value, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Appends a value for our own disk to bytes.
+///
+/// # Errors
+/// [`CborError::Own`] if the value has no CBOR form.
+pub fn encode_plain_into<T: Serialize>(value: &T, bytes: &mut Vec<u8>) -> Result<(), CborError> {
+    let mut writer = serde_cbor::ser::Serializer::new(bytes);
+    value.serialize(&mut writer).map_err(|error| CborError::Own(error.to_string()))
 }
 
 /// Encodes a value that will be folded anew whenever its type changes: members by position, not by name.
