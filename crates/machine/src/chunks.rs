@@ -163,11 +163,13 @@ impl Plan {
         }
         let mut chunk = Sha256::new();
         let mut whole = (prefix.chunks == index).then(|| prefix.whole.clone());
+        let mut filled = 0;
         for piece in pieces {
             match &mut whole {
-                Some(whole) => update_both(&mut chunk, whole, piece),
+                Some(whole) => update_both(&mut chunk, whole, filled, piece),
                 None => chunk.update(piece),
             }
+            filled += piece.len();
         }
         let found = Hash::new(chunk.finalize().into());
         if place(index).and_then(|place| self.list.hashes().get(place)) != Some(&found) {
@@ -265,9 +267,11 @@ fn place(index: u64) -> Option<usize> {
     usize::try_from(index).ok()
 }
 
-/// Two hashes of the same bytes, block by block: what one waits for inside the processor, the other uses.
-fn update_both(one: &mut Sha256, other: &mut Sha256, bytes: &[u8]) {
-    for block in bytes.chunks(BLOCK) {
+/// Two hashes of the same bytes, block by block: what one waits for inside the processor, the other uses. Both have taken
+/// `filled` bytes before, or whole blocks more.
+fn update_both(one: &mut Sha256, other: &mut Sha256, filled: usize, bytes: &[u8]) {
+    let (head, blocks) = bytes.split_at(bytes.len().min(filled.next_multiple_of(BLOCK) - filled));
+    for block in std::iter::once(head).chain(blocks.chunks(BLOCK)) {
         one.update(block);
         other.update(block);
     }
@@ -315,7 +319,7 @@ impl ChunkHasher {
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
             let (piece, rest) = bytes.split_at(bytes.len().min(CHUNK_BYTES - self.filled));
-            update_both(&mut self.chunk, &mut self.whole, piece);
+            update_both(&mut self.chunk, &mut self.whole, self.filled, piece);
             self.filled += piece.len();
             if self.filled == CHUNK_BYTES {
                 self.end_chunk();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, IoSlice};
 use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -123,6 +123,9 @@ fn fallocate(file: &File, flags: FallocateFlags, size: u64) -> io::Result<()> {
     }
 }
 
+/// Pieces that Linux takes in one call (`IOV_MAX`).
+const TOGETHER: usize = 1_024;
+
 struct OsFile(File);
 
 impl DiskFile for OsFile {
@@ -132,6 +135,19 @@ impl DiskFile for OsFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
+    }
+
+    fn write_pieces_at(&self, mut pieces: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        while !pieces.is_empty() {
+            let together = &pieces[..pieces.len().min(TOGETHER)];
+            let written = rustix::io::retry_on_intr(|| rustix::io::pwritev(&self.0, together, offset))?;
+            if written == 0 && together.iter().any(|piece| !piece.is_empty()) {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            IoSlice::advance_slices(&mut pieces, written);
+            offset += written as u64;
+        }
+        Ok(())
     }
 
     fn allocate(&self, size: u64) -> io::Result<()> {

@@ -4,7 +4,7 @@ mod files;
 mod lists;
 
 use std::fmt;
-use std::io::Read;
+use std::io::{IoSlice, Read};
 use std::sync::Arc;
 
 use crate::Result;
@@ -134,6 +134,12 @@ pub trait PartialBlob: Send + Sync {
     /// # Errors
     /// [`Error::BlobMismatch`](crate::Error::BlobMismatch) for a piece that reaches beyond the size.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+
+    /// As [`PartialBlob::write_at`], for pieces that follow each other.
+    ///
+    /// # Errors
+    /// As [`PartialBlob::write_at`].
+    fn write_pieces_at(&self, pieces: &mut [IoSlice<'_>], offset: u64) -> Result<()>;
 
     /// Has the disk begin to take what was written of a part, without waiting for it.
     fn begin_sync(&self, offset: u64, size: u64);

@@ -1,6 +1,6 @@
 //! The file system as the journal and the blobs need it; implemented by real files and by the simulated disk.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 /// A folder tree. Names are relative, `/`-separated and made by this crate alone.
@@ -35,6 +35,15 @@ pub trait DiskFile: Send + Sync {
 
     /// Writes all bytes at an offset.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Writes pieces one behind the other.
+    fn write_pieces_at(&self, pieces: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        for piece in pieces {
+            self.write_at(piece, offset)?;
+            offset += piece.len() as u64;
+        }
+        Ok(())
+    }
 
     /// Reserves room up to `size` bytes, which read as zeros until written, and makes the file that long if it is
     /// shorter. Where the file system cannot do this, nothing happens.

@@ -1,7 +1,7 @@
 //! `POST /deskwire/1/blob`: parts of files that were announced on the link. proto-spec, sections 10.3 and 10.5.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -85,31 +85,65 @@ fn octets(size: u64, body: Body) -> Response {
 
 /// Pieces of the file, one read ahead of what the partner takes.
 fn stream(file: Arc<dyn BlobFile>, range: Range<u64>, download: OwnedSemaphorePermit) -> Body {
-    let start = (Reading::begin(&file, range), file, download);
-    Body::from_stream(futures_util::stream::try_unfold(start, async |(reading, file, download)| {
+    let buffers = Arc::new(Buffers::default());
+    let start = (Reading::begin(&file, &buffers, range), file, buffers, download);
+    Body::from_stream(futures_util::stream::try_unfold(start, async |(reading, file, buffers, download)| {
         let Some(reading) = reading else { return Ok::<_, std::io::Error>(None) };
         let piece = reading.piece.await.map_err(std::io::Error::other)?;
         let piece = piece.map_err(|code| std::io::Error::other(code.as_str()))?;
-        let next = Reading::begin(&file, reading.rest);
-        Ok(Some((Bytes::from(piece), (next, file, download))))
+        let next = Reading::begin(&file, &buffers, reading.rest);
+        Ok(Some((Bytes::from_owner(piece), (next, file, buffers, download))))
     }))
 }
 
 /// A piece that is being read, and what comes after it.
 struct Reading {
-    piece: JoinHandle<Result<Vec<u8>, Code>>,
+    piece: JoinHandle<Result<Piece, Code>>,
     rest: Range<u64>,
 }
 
 impl Reading {
-    fn begin(file: &Arc<dyn BlobFile>, range: Range<u64>) -> Option<Self> {
+    fn begin(file: &Arc<dyn BlobFile>, buffers: &Arc<Buffers>, range: Range<u64>) -> Option<Self> {
         let length = PIECE.min(range.end - range.start);
         let size = usize::try_from(length).ok().filter(|size| *size > 0)?;
-        let file = Arc::clone(file);
+        let (file, mut piece) = (Arc::clone(file), buffers.lend(size));
         let piece = tokio::task::spawn_blocking(move || {
-            let mut piece = vec![0; size];
-            read_exact(file.as_ref(), &mut piece, range.start).map(|()| piece)
+            read_exact(file.as_ref(), &mut piece.bytes, range.start).map(|()| piece)
         });
         Some(Self { piece, rest: range.start + length..range.end })
+    }
+}
+
+/// The buffers of one answer, used again and again.
+#[derive(Default)]
+struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Buffers {
+    fn lend(self: &Arc<Self>, size: usize) -> Piece {
+        let mut bytes = self.idle().pop().unwrap_or_default();
+        bytes.resize(size, 0);
+        Piece { bytes, home: Arc::clone(self) }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A buffer that goes back when the partner has taken what is in it.
+struct Piece {
+    bytes: Vec<u8>,
+    home: Arc<Buffers>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.home.idle().push(std::mem::take(&mut self.bytes));
     }
 }

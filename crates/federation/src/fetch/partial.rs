@@ -1,6 +1,7 @@
 //! A file being collected on this desk's disk: which chunks it has, and the check of the whole at the end.
 //! All of this happens on threads that may block.
 
+use std::io::IoSlice;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -249,11 +250,8 @@ impl Written {
         pieces: impl Iterator<Item = &'a [u8]>,
         range: Range<u64>,
     ) -> deskwire_store::Result<()> {
-        let mut offset = range.start;
-        for piece in pieces {
-            self.file.write_at(piece, offset)?;
-            offset += piece.len() as u64;
-        }
+        let mut pieces: Vec<_> = pieces.map(IoSlice::new).collect();
+        self.file.write_pieces_at(&mut pieces, range.start)?;
         self.hurry(&range);
         Ok(())
     }

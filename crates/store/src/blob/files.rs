@@ -2,7 +2,7 @@
 //! another copy in `blobs/damaged`.
 
 use std::collections::HashSet;
-use std::io::{self, Read};
+use std::io::{self, IoSlice, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -343,12 +343,18 @@ impl PartialBlob for Piecewise {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > self.size) {
+        self.write_pieces_at(&mut [IoSlice::new(bytes)], offset)
+    }
+
+    fn write_pieces_at(&self, pieces: &mut [IoSlice<'_>], offset: u64) -> Result<()> {
+        let size: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+        if offset.checked_add(size).is_none_or(|end| end > self.size) {
             let id = parse_id(self.name.rsplit('/').next().unwrap_or_default());
             let reason = format!("a piece at {offset} reaches beyond its size of {} bytes", self.size);
             return Err(Error::BlobMismatch { id: id.unwrap_or(BlobId([0; 32])), reason });
         }
-        self.file.write_at(bytes, offset).map_err(|error| Error::io(format!("write {}", self.name), error))
+        let written = self.file.write_pieces_at(pieces, offset);
+        written.map_err(|error| Error::io(format!("write {}", self.name), error))
     }
 
     fn begin_sync(&self, offset: u64, size: u64) {
