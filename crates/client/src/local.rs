@@ -74,6 +74,19 @@ impl LocalDesk {
     /// [`Error::Refused`] with `program-not-started`, `local-file`, `desk-ended` (its last words are part of the
     /// sentence) or `waited-in-vain`.
     pub async fn start(program: &Path, folder: &Path, args: &[&str]) -> Result<Self, Error> {
+        Self::start_within(program, folder, args, START).await
+    }
+
+    /// As [`LocalDesk::start`], with so much time for a store that may have to be folded anew.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn start_within(
+        program: &Path,
+        folder: &Path,
+        args: &[&str],
+        patience: Duration,
+    ) -> Result<Self, Error> {
         let log = beside(folder);
         let file = OpenOptions::new().create(true).append(true).open(&log);
         let (out, err) =
@@ -83,7 +96,7 @@ impl LocalDesk {
             Process::start(command(program, "serve", folder).args(args).stdout(out).stderr(err))
                 .map_err(|error| not_started(program, &error))?;
         let what = format!("The daemon of {}", folder.display());
-        let client = wait_for(&what, START, async || match process.ended() {
+        let client = wait_for(&what, patience, async || match process.ended() {
             Some(status) => Err(ended(folder, &log, status)),
             None => Ok(ready(folder, moment).await),
         })

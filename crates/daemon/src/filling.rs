@@ -1,6 +1,7 @@
 //! Filling the store of a stopped desk fast, for measurements: the engine's own commands, with no network and no API
 //! around them. What comes of it is the same journal and the same rows.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_engine::command::comment::AddComment;
@@ -90,6 +91,15 @@ impl Filling {
             self.call(command)?;
         }
         self.commit()
+    }
+
+    /// Makes a snapshot of what lies in closed segments; its size, where there was something to be put into one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn snapshot(&self) -> Result<Option<u64>, StartError> {
+        let made = self.core.custody().snapshot(&mut |_| ControlFlow::Continue(()))?;
+        Ok(made.map(|made| made.bytes))
     }
 
     /// Ends as a daemon does.

@@ -1,6 +1,9 @@
 //! `deskwire bench size`: what changes as the store grows.
 
-use std::{path::Path, path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use deskwire_client::local::LocalDesk;
 use deskwire_daemon::{Filling, Folder};
@@ -27,7 +30,8 @@ use crate::{
 ///
 /// For each number two new desks are filled with so many tickets by their own engine, without the API, then started
 /// and linked. Comments go in through the API, spread over many tickets that the other desk has accepted; then at 20 a
-/// second; then both daemons are killed and started again.
+/// second; then both daemons are killed and started again. At last the sender is killed twice more and started as after
+/// a power cut, where nothing but the journal can be trusted: once without a snapshot, and once with one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -51,6 +55,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
+
+/// How long all rows may take to be folded anew.
+const REBUILD: Duration = Duration::from_secs(1_800);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,6 +93,12 @@ struct Run {
     paced: Paced,
     /// Seconds from the start to the first work after `kill -9`, the slower of the two desks.
     start_after_kill_seconds: f64,
+    /// The same after a power cut, with all rows folded from the journal, and with a snapshot of its closed segments.
+    start_after_cut_seconds: f64,
+    start_after_cut_with_snapshot_seconds: f64,
+    /// Size of that snapshot; none if no segment was closed yet. Seconds that making it took.
+    snapshot_bytes: Option<u64>,
+    snapshot_seconds: f64,
 }
 
 impl Args {
@@ -146,10 +159,22 @@ impl Args {
         let peak_bytes = process::peak_memory(pair.pids()[0])?;
         out.note("Both are killed and started again.");
         let pair = Pair::again(pair.kill().await).await?;
-        let start_after_kill_seconds =
-            pair.took().iter().map(std::time::Duration::as_secs_f64).fold(0.0, f64::max);
-        pair.stop().await?;
+        let start_after_kill_seconds = pair.took().iter().map(Duration::as_secs_f64).fold(0.0, f64::max);
+        out.note("The sender is started as after a power cut.");
+        let [folder, _] = pair.kill().await.folders;
+        let snapshots = folder.join("store/snapshots");
+        let removed = std::fs::remove_dir_all(&snapshots);
+        removed.map_err(|error| failure::local(&snapshots.display().to_string(), &error))?;
+        let start_after_cut_seconds = after_cut(&folder).await?;
+        let begun = Instant::now();
+        let snapshot_bytes = snapshot(&folder).await?;
+        let snapshot_seconds = begun.elapsed().as_secs_f64();
+        let start_after_cut_with_snapshot_seconds = after_cut(&folder).await?;
         Ok(Run {
+            start_after_cut_seconds,
+            start_after_cut_with_snapshot_seconds,
+            snapshot_bytes,
+            snapshot_seconds,
             peak_bytes,
             messages_per_second: burst.messages_per_second,
             cpu_us_per_message: burst.cpu_us_per_message,
@@ -160,6 +185,30 @@ impl Args {
             ..run
         })
     }
+}
+
+/// Seconds from the start to the first work of a desk whose machine was started anew since it ended.
+async fn after_cut(folder: &Path) -> Result<f64, Failure> {
+    let state = folder.join("store/view.state");
+    let cut = std::fs::read_to_string(&state).and_then(|text| {
+        // By the machine's name of the time since its start the store knows that its view was not synced.
+        let kept = text.lines().filter(|line| !line.starts_with("boot ") && !line.starts_with("clean "));
+        let kept: String = kept.map(|line| format!("{line}\n")).collect();
+        std::fs::write(&state, format!("{kept}clean no\nboot another\n"))
+    });
+    cut.map_err(|error| failure::local(&state.display().to_string(), &error))?;
+    let mut desk = LocalDesk::start_within(&desks::program()?, folder, &[], REBUILD).await?;
+    let took = desk.took().as_secs_f64();
+    desk.kill().await;
+    Ok(took)
+}
+
+/// Has a stopped desk make a snapshot; its size.
+async fn snapshot(folder: &Path) -> Result<Option<u64>, Failure> {
+    let filling = Filling::open(&Folder::new(folder)).await.map_err(not_started)?;
+    let made = filling.snapshot().map_err(not_started)?;
+    filling.close().map_err(not_started)?;
+    Ok(made)
 }
 
 async fn fill(folder: &Path, tickets: u64) -> Result<(), Failure> {
@@ -182,6 +231,10 @@ impl Run {
             receiver_cpu_us_per_message: 0.0,
             paced: Paced::default(),
             start_after_kill_seconds: 0.0,
+            start_after_cut_seconds: 0.0,
+            start_after_cut_with_snapshot_seconds: 0.0,
+            snapshot_bytes: None,
+            snapshot_seconds: 0.0,
         }
     }
 }
@@ -193,6 +246,8 @@ impl Report {
             "disk",
             "start",
             "after kill",
+            "after a cut",
+            "with a snapshot",
             "idle",
             "peak",
             "messages/s",
@@ -206,6 +261,12 @@ impl Report {
                 bytes(run.disk_bytes),
                 format!("{:.2} s", run.start_seconds),
                 format!("{:.2} s", run.start_after_kill_seconds),
+                format!("{:.2} s", run.start_after_cut_seconds),
+                format!(
+                    "{:.2} s ({})",
+                    run.start_after_cut_with_snapshot_seconds,
+                    run.snapshot_bytes.map_or_else(|| "none".to_owned(), bytes)
+                ),
                 bytes(run.idle_bytes),
                 bytes(run.peak_bytes),
                 format!("{:.0}", run.messages_per_second),
