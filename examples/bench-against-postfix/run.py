@@ -9,6 +9,8 @@ import pathlib
 import re
 import shutil
 import smtplib
+import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -163,7 +165,10 @@ def install():
     print("Postfix is installed.", file=sys.stderr)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "postfix"]
-    subprocess.run(command, check=True, env=quiet, stdout=sys.stderr)
+    if subprocess.run(command, env=quiet, stdout=sys.stderr, check=False).returncode != 0:
+        # Most often the lists of packages are missing or too old.
+        subprocess.run(["apt-get", "update", "-q"], check=True, env=quiet, stdout=sys.stderr)
+        subprocess.run(command, check=True, env=quiet, stdout=sys.stderr)
     subprocess.run(["postfix", "stop"], capture_output=True, check=False)
 
 
@@ -173,6 +178,12 @@ def certificate(root):
     command += ["-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost"]
     subprocess.run(command, check=True, capture_output=True)
     return key, cert
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def spread(values):
@@ -227,13 +238,16 @@ def waiting(first, count):
     return {"seconds": time.monotonic() - begun}
 
 
-def measure_postfix(root, args):
+@contextlib.contextmanager
+def postfix(root):
+    """Two instances, the first of which hands everything on to the second one."""
     install()
     key, cert = certificate(root)
+    ports = free_port(), free_port()
     tls = {"smtpd_tls_key_file": key, "smtpd_tls_cert_file": cert, "smtpd_tls_security_level": "encrypt"}
     drop = {"relay_domains": "example.test", "relay_transport": "discard:", "default_transport": "discard:"}
     hand_on = {
-        "relayhost": "[127.0.0.1]:42526",
+        "relayhost": f"[127.0.0.1]:{ports[1]}",
         "smtp_tls_security_level": "encrypt",
         "smtp_tls_connection_reuse": "yes",
         "smtp_connection_cache_on_demand": "yes",
@@ -241,43 +255,68 @@ def measure_postfix(root, args):
         "default_destination_concurrency_limit": "100",
         "default_transport": "smtp",
     }
-    second = Instance(root, "second", 42526, {**tls, **drop})
-    first = Instance(root, "first", 42525, hand_on)
+    second = Instance(root, "second", ports[1], {**tls, **drop})
+    first = Instance(root, "first", ports[0], hand_on)
     try:
         second.start()
         first.start()
         source(first.port, 200)
         wait(lambda: first.sent() >= 200, 60, "the first mails are not there")
-        return {
-            "live": live(first, second, args.messages),
-            "paced_ms": paced(first, args.seconds),
-            "waiting": waiting(first, args.waiting),
-        }
+        yield first, second
     finally:
         first.stop()
         second.stop()
 
 
 def bench(args, root, name, *words):
-    folder = root / f"deskwire-{name}"
-    command = [args.deskwire, "bench", name, "--json", "--size", str(SIZE), "--dir", folder, *map(str, words)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    with tempfile.TemporaryDirectory(prefix=f"deskwire-{name}-", dir=root) as folder:
+        command = [args.deskwire, "bench", name, "--json", "--size", str(SIZE), "--dir", folder, *map(str, words)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
 
 
-def measure_deskwire(root, args):
-    burst = bench(args, root, "federation", "--messages", args.messages, "--producers", SESSIONS, "--paced-seconds", 0)
-    pace = bench(args, root, "paced", "--per-second", 20, "--seconds", args.seconds)
-    drain = bench(args, root, "drain", "--messages", args.waiting)
+def deskwire_live(root, args):
+    words = ("--messages", args.messages, "--producers", SESSIONS, "--paced-seconds", 0)
+    burst = bench(args, root, "federation", *words)["burst"]
+    return {key: burst[key] for key in ("messages_per_second", "cpu_us_per_message")}
+
+
+def deskwire_paced(root, args):
+    paced = bench(args, root, "paced", "--per-second", 20, "--seconds", args.seconds)
+    return {key: paced["runs"][0]["commit_ms"][key] for key in ("p50", "p99")}
+
+
+def deskwire_waiting(root, args):
+    return {"seconds": bench(args, root, "drain", "--messages", args.waiting)["seconds"]}
+
+
+def measure(root, args):
+    """Each thing with one and then with the other, as often as there are rounds; of each figure the median."""
+    rounds = {"postfix": [], "deskwire": []}
+    with postfix(root) as (first, second):
+        for number in range(args.rounds):
+            ours, theirs = {}, {}
+            for name, one, other in (
+                ("live", lambda: live(first, second, args.messages), lambda: deskwire_live(root, args)),
+                ("paced_ms", lambda: paced(first, args.seconds), lambda: deskwire_paced(root, args)),
+                ("waiting", lambda: waiting(first, args.waiting), lambda: deskwire_waiting(root, args)),
+            ):
+                print(f"Round {number + 1} of {args.rounds}: {name}", file=sys.stderr)
+                theirs[name], ours[name] = one(), other()
+            rounds["postfix"].append(theirs)
+            rounds["deskwire"].append(ours)
+    return {side: medians(all_of) for side, all_of in rounds.items()} | {"rounds": rounds}
+
+
+def medians(rounds):
     return {
-        "live": {key: burst["burst"][key] for key in ("messages_per_second", "cpu_us_per_message")},
-        "paced_ms": {key: pace["runs"][0]["commit_ms"][key] for key in ("p50", "p99")},
-        "waiting": {"seconds": drain["seconds"]},
+        part: {key: statistics.median(found[part][key] for found in rounds) for key in rounds[0][part]}
+        for part in rounds[0]
     }
 
 
 def table(found):
-    postfix, deskwire = found["postfix"], found["deskwire"]
+    both = found["postfix"], found["deskwire"]
     rows = [
         ("live, messages/s", "live", "messages_per_second", 0, False),
         ("live, CPU per message, µs", "live", "cpu_us_per_message", 0, True),
@@ -287,7 +326,7 @@ def table(found):
     ]
     print(f"{'':30} {'Postfix':>10} {'Deskwire':>10} {'ratio':>8}")
     for title, part, key, places, less in rows:
-        one, two = postfix[part][key], deskwire[part][key]
+        one, two = (side[part][key] for side in both)
         ratio = (one / two if less else two / one) if one and two else float("nan")
         print(f"{title:30} {one:10.{places}f} {two:10.{places}f} {ratio:7.1f}×")
 
@@ -298,6 +337,7 @@ def main():
     parser.add_argument("--messages", type=int, default=5000, help="of the live run")
     parser.add_argument("--waiting", type=int, default=5000, help="of the backlog")
     parser.add_argument("--seconds", type=int, default=15, help="of the paced run")
+    parser.add_argument("--rounds", type=int, default=3, help="so often everything is measured, in turn")
     parser.add_argument("--dir", default="/var/tmp", help="where the folder for all of it is made")
     parser.add_argument("--json", action="store_true", help="print a document instead of a table")
     args = parser.parse_args()
@@ -308,7 +348,7 @@ def main():
         os.chmod(root, 0o755)
         root = pathlib.Path(root)
         settings = {"messages": args.messages, "size": SIZE, "waiting": args.waiting, "seconds": args.seconds}
-        found = {"settings": settings, "postfix": measure_postfix(root, args), "deskwire": measure_deskwire(root, args)}
+        found = {"settings": settings, **measure(root, args)}
     if args.json:
         print(json.dumps(found, indent=2))
     else:
