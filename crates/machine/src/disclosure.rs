@@ -99,6 +99,8 @@ pub struct Choice {
     pub respond: Option<Timestamp>,
     /// When the work has to be done.
     pub resolve: Option<Timestamp>,
+    /// What of an inherited deadline stays with this desk, milliseconds.
+    pub reserve: Option<u64>,
     /// Price limit.
     pub price: Option<Money>,
     /// A trial: nobody shall do or bill anything.
@@ -115,6 +117,7 @@ impl Default for Choice {
             send_description: true,
             respond: None,
             resolve: None,
+            reserve: None,
             price: None,
             test: false,
         }

@@ -182,6 +182,7 @@ impl Draw {
             send_description: self.send_description,
             respond: self.if_has(Has::Respond, RESPOND),
             resolve: self.if_has(Has::Resolve, RESOLVE),
+            reserve: None,
             price: self.price(),
             test: true,
         }

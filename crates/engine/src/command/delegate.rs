@@ -17,6 +17,7 @@ use deskwire_store::table::{DELEGATION_IDS, DELEGATIONS, LINKS, Rows, TICKETS};
 use super::say::{Saying, say};
 use super::{file, find, relay, rule};
 use crate::identity::Identity;
+use crate::query::clock::with_deadlines;
 use crate::reader::Reader;
 use crate::{Command, Fault, Refusal, Step};
 
@@ -56,7 +57,8 @@ impl Command for Delegate {
         let mut source = source(step.identity, self.ticket, &row, &step.entry(row.body)?, self.by)?;
         rule::mapping(step, &link)?.apply(&mut source);
         let tags = tags(step.rows(), self.ticket, (&link, &terms), before.as_ref())?;
-        let offer = disclosure::offer(&source, &self.choice, &terms, hops);
+        let choice = with_deadlines(step, &self.choice, (&terms, &row), step.now)?;
+        let offer = disclosure::offer(&source, &choice, &terms, hops);
         let Disclosed { facts, text, preview: _ } = disclosure::with_tags(offer, tags.clone());
         let delegation = DelegationNo(step.counters()?.delegation);
         let id = step.delegation_id();
@@ -101,7 +103,8 @@ pub fn preview(
     let lost = crate::query::mapping(reader, &partner.row)?.apply(&mut source);
     let tags = tags(reader.rows(), ticket, (&partner.row, &partner.terms), before.as_ref())?;
     let hops = before.as_ref().map_or(MOST_HOPS, |before| before.hops);
-    let offer = disclosure::offer(&source, choice, &partner.terms, hops);
+    let choice = with_deadlines(reader, choice, (&partner.terms, &row), reader.now())?;
+    let offer = disclosure::offer(&source, &choice, &partner.terms, hops);
     let mut preview = disclosure::with_tags(offer, tags).preview;
     preview.kept.extend(lost.into_iter().map(|lost| Kept { field: lost.field, reason: Reason::Unmapped }));
     if before.is_none() {

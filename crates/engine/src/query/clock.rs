@@ -7,18 +7,22 @@ use std::sync::Arc;
 
 use deskwire_machine::clock::{self, Breach, Calendar, Counted, Due, Split, Timed};
 use deskwire_machine::delegation::{Event, EventKind, Place, Role};
+use deskwire_machine::disclosure::Choice;
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::chain_report::Hop;
 use deskwire_proto::message::{Facts, Kind};
 use deskwire_proto::number::Stars;
-use deskwire_proto::terms::Terms;
+use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo};
 use deskwire_store::record::{ChainRecord, ItemMade, Received, Record};
-use deskwire_store::row::{AgreedRow, DelegationEventRow, DelegationRow, Effect, ThreadRow};
+use deskwire_store::row::{
+    AgreedRow, DelegationEventRow, DelegationRow, Effect, Hours, ThreadRow, TicketRow,
+};
 use deskwire_store::table::{
-    DELEGATION_EVENTS, LINKS, RECEIPTS, RECEIVED, REPORTS, Rows, SENT, STREAMS, THREADS, VERSIONS, WAITING,
+    DELEGATION_EVENTS, DELEGATIONS, HOURS, LINKS, RECEIPTS, RECEIVED, REPORTS, Rows, SENT, STREAMS, THREADS,
+    VERSIONS, WAITING,
 };
 use deskwire_store::{Direction, Entry, EntryRef};
 
@@ -466,6 +470,50 @@ pub(crate) fn reported(
         Ok(Facts::ChainReport(facts)) => Ok(facts.hops.into_vec()),
         Ok(_) | Err(_) => Ok(Vec::new()),
     }
+}
+
+/// The business hours of this desk; none when it is always open.
+///
+/// # Errors
+/// When the store fails.
+pub fn hours(reader: &Reader) -> Result<Option<Hours>, Refusal> {
+    let Some(at) = reader.rows().get(HOURS, &())? else { return Ok(None) };
+    match reader.record(at)? {
+        Record::Chain(ChainRecord::Hours { hours, .. }) => Ok(hours.map(|hours| *hours)),
+        _ => Err(broken("business hours that are another record")),
+    }
+}
+
+/// The deadlines of an offer of this ticket: as chosen, or by the terms for its priority, and never later than what this
+/// desk promised above, less `reserve` (ms). Without `deadline` among the chosen fields there are none but those given.
+pub(crate) fn with_deadlines(
+    source: &impl Source,
+    choice: &Choice,
+    (terms, ticket): (&Terms, &TicketRow),
+    now: Timestamp,
+) -> Result<Choice, Refusal> {
+    let mut choice = choice.clone();
+    if choice.fields.as_ref().is_some_and(|fields| !fields.contains(&FieldName::Deadline)) {
+        return Ok(choice);
+    }
+    let agreed = clock::deadlines(terms, Some(ticket.priority), now);
+    let own = choice.resolve.or(agreed.map(|agreed| agreed.resolve));
+    let above = ticket.origin.map_or(Ok(None), |origin| promised(source, origin, now))?;
+    choice.resolve = clock::inherit(own, above, choice.reserve.unwrap_or(0), now);
+    let respond = choice.respond.or(agreed.map(|agreed| agreed.respond));
+    choice.respond = match (respond, choice.resolve) {
+        (Some(respond), Some(resolve)) => Some(respond.min(resolve)),
+        (respond, _) => respond,
+    };
+    Ok(choice)
+}
+
+/// When this desk has to be done with what it got, moved by what it has waited for.
+fn promised(source: &impl Source, no: DelegationNo, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
+    let row = source.source_rows().get(DELEGATIONS, &no)?;
+    let row = row.ok_or_else(|| broken("a ticket without its delegation"))?;
+    let history = History::load(source, no, &row)?;
+    Ok(history.read(now, Part::All).resolve.map(|due| due.at))
 }
 
 /// What people were told of a deadline.

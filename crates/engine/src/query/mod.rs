@@ -9,6 +9,7 @@ pub(crate) mod clock;
 mod accord;
 mod delegation;
 mod delivery;
+mod digest;
 mod export;
 mod file;
 mod health;
@@ -37,6 +38,7 @@ pub use accord::{
 };
 pub use delegation::{Delegation, DelegationFilter, Undelivered, delegation, delegations, find_delegation};
 pub use delivery::{Delivery, DeliveryState};
+pub use digest::{Agreement, agreement, own_digest, to_compare};
 pub use export::{Export, Others, export};
 pub use file::{File, file, find_file};
 pub use health::{Health, HealthState, health};

@@ -7,7 +7,7 @@ use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::local::{DelegationNo, TicketNumber};
-use crate::row::ClockRow;
+use crate::row::{ClockRow, Hours};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +38,8 @@ pub enum ChainRecord {
     },
     /// The business hours of this desk, as its people wrote them; none when it is always open.
     Hours {
-        /// The text.
-        rules: Option<String>,
+        /// The hours.
+        hours: Option<Box<Hours>>,
         /// When.
         at: Timestamp,
     },

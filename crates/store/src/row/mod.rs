@@ -4,6 +4,7 @@
 
 mod accord;
 mod account;
+mod agreement;
 mod clock;
 mod delegation;
 mod file;
@@ -16,6 +17,7 @@ mod ticket;
 pub use accord::{
     Accord, AgreedRow, CloseRow, ClosedRow, DueRow, ProposalRow, ResolvedKey, StopRow, VersionRow, WordRow,
 };
+pub use agreement::AgreementRow;
 pub use account::{AccountRow, FigureRow, WorkItemRow};
 pub use clock::{ClockRow, ReportRow, Told};
 pub use delegation::{DelegationEventRow, DelegationRow, Effect};
