@@ -3,22 +3,36 @@
 use std::sync::Arc;
 
 use deskwire_engine::command::act::Action;
+use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::statement::{ProposeStatement, SignStatement, StatementSaid};
 use deskwire_engine::command::work::{AddWork, JudgeWork, NewLine, WorkSaid};
 use deskwire_engine::query::{self, StatementState};
 use deskwire_engine::{Reader, Refusal};
-use deskwire_machine::account::LineState;
-use deskwire_machine::delegation::State;
-use deskwire_proto::id::ItemId;
+use deskwire_machine::account::{Account, Asked, Figures, LineState, Said, Statement, Upto, Word};
+use deskwire_machine::delegation::{Role, State};
+use deskwire_proto::batch::BatchHead;
+use deskwire_proto::document::{Signed, V1};
+use deskwire_proto::envelope::{Place, Stream, accept, compose, read_head, seal};
+use deskwire_proto::id::{DelegationId, Hash, ItemId};
+use deskwire_proto::list::List;
+use deskwire_proto::message::common::NoText;
 use deskwire_proto::message::work_add::WorkType;
+use deskwire_proto::message::{
+    Body, Facts, Kind, rate, statement_propose, statement_sign, work_add, work_approve,
+};
 use deskwire_proto::number::Stars;
+use deskwire_proto::receipt::Receipt;
+use deskwire_proto::session::Cut;
 use deskwire_proto::terms::{Interval, Terms};
 use deskwire_proto::text::{Code, Currency, Decimal, Label, Line, Percent};
 use deskwire_proto::time::Timestamp;
+use deskwire_store::EntryRef;
 use deskwire_store::local::DelegationNo;
+use deskwire_store::record::Record;
+use deskwire_store::table::{LINKS, RECEIVED, Rows, SENT};
 
 use crate::harness::{
-    Desk, LINK, batch, because, deliver, link, linked, person, prose, pump, session, settle, take_receipt,
+    Desk, LINK, batch, because, deliver, link, linked, person, prose, pump, session, settle,
 };
 
 const D: DelegationNo = DelegationNo(1);
@@ -256,7 +270,6 @@ fn a_statement_waits_until_receipts_cover_what_it_counts() {
     pump(&mut shop, &mut acme);
     assert_eq!(listed(&shop), [(false, StatementState::ToSign)]);
     sign(&mut shop, proposed.statement).unwrap();
-    let _ = take_receipt;
 }
 
 #[test]
@@ -283,7 +296,7 @@ fn the_principal_rates_what_it_confirmed_and_nobody_rates_itself() {
 }
 
 #[test]
-fn the_account_survives_a_rebuild_and_a_restore_from_an_old_backup() {
+fn a_rebuild_and_a_restore_from_an_old_backup_take_nothing_from_the_account() {
     let (mut shop, mut acme) = working();
     let first = add(&mut acme, "1", "10").unwrap();
     settle(&mut shop, &mut acme);
@@ -293,9 +306,219 @@ fn the_account_survives_a_rebuild_and_a_restore_from_an_old_backup() {
     settle(&mut shop, &mut acme);
     judge(&mut shop, second, None).unwrap();
     settle(&mut shop, &mut acme);
-    let before = states(&acme);
-    assert_eq!(before, [(APPROVED, APPROVED), (APPROVED, APPROVED)]);
+    let proposed = propose(&mut acme).unwrap();
+    settle(&mut shop, &mut acme);
+    sign(&mut shop, proposed.statement).unwrap();
+    settle(&mut shop, &mut acme);
+    let before = (states(&acme), listed(&acme));
+    assert_eq!(before.0, [(APPROVED, APPROVED), (APPROVED, APPROVED)]);
     let acme = acme.restart_with_other_rows();
-    assert_eq!(states(&acme), before);
-    let _ = (copy, because("later"));
+    assert_eq!((states(&acme), listed(&acme)), before);
+    let mut acme = acme.restore(&copy);
+    assert_eq!(states(&acme), [(OPEN, OPEN)]);
+    crate::recovery::recover(&mut acme, &mut shop);
+    settle(&mut shop, &mut acme);
+    acme = crate::recovery::same_after_rebuild(acme);
+    assert_eq!((states(&acme), listed(&acme)), before);
+    assert_eq!(code(propose(&mut acme)), "nothing-to-settle");
+}
+
+/// A message that the desk of `from` would not make: as its own program changed by somebody would.
+fn forge(
+    from: &Desk,
+    to: &mut Desk,
+    item: u8,
+    delegation: Option<DelegationId>,
+    body: &Body,
+) -> Option<String> {
+    let link = from.rows().get(LINKS, &LINK).unwrap().unwrap().link;
+    let stream = Stream { link, from: from.identity.desk(), to: to.identity.desk() };
+    let composed = compose(body, delegation, [3; 16]).unwrap();
+    let seen = to.stream().out_length;
+    let (seq, prev) = (to.stream().in_length + 1, to.stream().in_head);
+    let place = Place { seq, prev, seen, time: from.now };
+    let delivery = seal(&stream, place, ItemId::new([item; 16]), &composed, from.identity.secret()).unwrap();
+    let message = accept(delivery, &stream, from.identity.keys().current()).unwrap();
+    let head = BatchHead { v: V1, link, known: 0, session: to.stream().session.unwrap().session };
+    assert!(matches!(
+        to.run(Deliver { link: LINK, head, messages: vec![message] }).unwrap(),
+        Delivered::Receipt(_)
+    ));
+    let row = to.rows().get(RECEIVED, &(LINK, seq)).unwrap().unwrap();
+    row.refused.map(|(_, why)| why.code.to_string())
+}
+
+fn work_facts(price: &str) -> work_add::Facts {
+    work_add::Facts {
+        tax: Percent::new("0").unwrap(),
+        date: Timestamp(1_790_000_000_000),
+        r#type: WorkType::Fixed,
+        unit: Code::new("piece").unwrap(),
+        price: Decimal::new(price).unwrap(),
+        currency: Currency::new("EUR").unwrap(),
+        quantity: Decimal::new("999999").unwrap(),
+    }
+}
+
+fn add_body(price: &str) -> Body {
+    let text = work_add::Text { by: None, what: Line::new("Something").unwrap() };
+    Body::WorkAdd { facts: work_facts(price), text }
+}
+
+fn approve_body(work: ItemId) -> Body {
+    Body::WorkApprove { facts: work_approve::Facts { work }, text: None }
+}
+
+#[test]
+fn a_hostile_partner_books_approves_and_signs_nothing_that_is_not_its_to_say() {
+    let (mut shop, mut acme) = working();
+    let line = add(&mut acme, "1", "10").unwrap();
+    settle(&mut shop, &mut acme);
+    let id = Some(shop.delegation(1).id);
+    let refused = |code: &str| Some(code.to_owned());
+    // The principal bills, the contractor approves itself, and amounts that no statement can hold.
+    assert_eq!(forge(&shop, &mut acme, 1, id, &add_body("1")), refused("action-not-allowed"));
+    assert_eq!(forge(&acme, &mut shop, 2, id, &approve_body(line)), refused("action-not-allowed"));
+    assert_eq!(forge(&acme, &mut shop, 3, id, &add_body("999999999")), refused("malformed-facts"));
+    let other = Some(DelegationId::new([9; 16]));
+    assert_eq!(forge(&acme, &mut shop, 4, other, &add_body("1")), refused("unknown-delegation"));
+    assert_eq!(
+        forge(&shop, &mut acme, 5, id, &approve_body(ItemId::new([8; 16]))),
+        refused("malformed-facts")
+    );
+    assert_eq!(forge(&acme, &mut shop, 6, id, &add_body("1")), None);
+    assert_eq!(forge(&acme, &mut shop, 6, id, &add_body("2")), refused("duplicate-item"));
+    let cut = |length, head: &[u8]| Cut(length, Hash::of(head));
+    let facts = statement_propose::Facts {
+        cut: (cut(2, b"no head"), cut(1, b"of this stream")),
+        hash: Hash::of(b"x"),
+        zone: Label::new("UTC").unwrap(),
+        period: Interval(Timestamp(1), Timestamp(2)),
+        totals: List::new(Vec::new()).unwrap(),
+    };
+    let propose = Body::StatementPropose { facts, text: NoText };
+    assert_eq!(forge(&acme, &mut shop, 7, None, &propose), refused("malformed-facts"));
+    let facts = statement_sign::Facts { hash: Hash::of(b"x"), statement: ItemId::new([7; 16]) };
+    let sign = Body::StatementSign { facts, text: NoText };
+    assert_eq!(forge(&acme, &mut shop, 8, None, &sign), refused("malformed-facts"));
+    assert_eq!(listed(&shop), []);
+    assert_eq!(states(&shop).len(), 2, "the first line, and the one that was well formed");
+}
+
+#[test]
+fn the_contractor_cannot_rate_itself_over_the_wire() {
+    let (mut shop, mut acme) = working();
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.act(1, Action::Confirm).unwrap();
+    settle(&mut shop, &mut acme);
+    let id = Some(shop.delegation(1).id);
+    let facts = rate::Facts { stars: Stars::new(5).unwrap() };
+    let body = Body::Rate { facts, text: rate::Text::default() };
+    assert_eq!(forge(&acme, &mut shop, 1, id, &body), Some("action-not-allowed".to_owned()));
+    assert_eq!(figures(&shop).0.ratings, (0, 0));
+}
+
+#[test]
+fn the_statement_is_derived_again_from_messages_and_receipts_alone() {
+    let (mut shop, mut acme) = working();
+    let first = add(&mut acme, "1.25", "95.00").unwrap();
+    add(&mut acme, "1", "5").unwrap();
+    settle(&mut shop, &mut acme);
+    judge(&mut shop, first, None).unwrap();
+    settle(&mut shop, &mut acme);
+    let proposed = propose(&mut acme).unwrap();
+    settle(&mut shop, &mut acme);
+    sign(&mut shop, proposed.statement).unwrap();
+    settle(&mut shop, &mut acme);
+    // Somebody with Shop's signed messages and receipts and no row of any desk.
+    let side = shop.rows().get(LINKS, &LINK).unwrap().unwrap().side;
+    let mut words = Vec::new();
+    let mut asked = None;
+    let stream = shop.stream();
+    let Record::ReceiptTaken { receipt, .. } = record(&shop, stream.receipt.unwrap()) else { panic!() };
+    let receipt: Signed<Receipt> = Signed::open(&receipt, acme.identity.keys().current()).unwrap();
+    for seq in 1..=receipt.body().upto {
+        let sent = shop.rows().get(SENT, &(LINK, seq)).unwrap().unwrap();
+        let Record::Numbered { signed, .. } = record(&shop, sent.signed) else { panic!() };
+        let head = read_head(&signed).unwrap();
+        if receipt.body().outcome(seq).is_none() {
+            words.extend(Said::read(&head).map(|said| Word { by: side, seq, seen: head.seen, said }));
+        }
+    }
+    for seq in 1..=stream.in_length {
+        let row = shop.rows().get(RECEIVED, &(LINK, seq)).unwrap().unwrap();
+        let Record::Received(received) = record(&shop, row.entry) else { panic!() };
+        let head = read_head(&received.signed).unwrap();
+        if let Ok(Facts::StatementPropose(facts)) = Facts::decode(Kind::StatementPropose, &head.facts) {
+            let desks = (shop.identity.desk(), acme.identity.desk());
+            asked = Some(Asked {
+                link: head.link,
+                desks,
+                proposer: side.other(),
+                cut: facts.cut,
+                period: facts.period,
+                zone: facts.zone,
+            });
+        }
+        if received.refused.is_none() {
+            words.extend(Said::read(&head).map(|said| Word { by: side.other(), seq, seen: head.seen, said }));
+        }
+    }
+    let account = Account::of(words);
+    let statement = Statement::of(&account, &asked.unwrap()).unwrap();
+    assert_eq!(statement.hash(), proposed.hash);
+    assert_eq!(account.signed(&Upto::ALL)[0].hash, proposed.hash);
+    assert_eq!(statement.totals()[0].0.as_str(), "142.50");
+}
+
+fn record(desk: &Desk, at: EntryRef) -> Record {
+    reader(desk).record(at).unwrap()
+}
+
+/// What the report says of the partner as contractor, and as principal.
+fn figures(desk: &Desk) -> (Figures, Figures) {
+    let reader = reader(desk);
+    let all =
+        query::partner_figures(&reader, &reader.partners().unwrap(), (Timestamp(0), Timestamp(u64::MAX)))
+            .unwrap();
+    let of =
+        |role| all.iter().find(|one| one.role == role).map(|one| one.figures.clone()).unwrap_or_default();
+    (of(Role::Contractor), of(Role::Principal))
+}
+
+#[test]
+fn both_desks_report_the_same_settled_figures() {
+    let (mut shop, mut acme) = working();
+    let line = add(&mut acme, "1", "10").unwrap();
+    settle(&mut shop, &mut acme);
+    judge(&mut shop, line, None).unwrap();
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    assert_eq!(figures(&acme).1.resolved, 0, "not settled yet");
+    settle(&mut shop, &mut acme);
+    shop.act(1, Action::Reopen(because("It died again."))).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.act(1, Action::Confirm).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.act(1, Action::Rate { stars: Stars::new(2).unwrap(), words: None }).unwrap();
+    shop.act(1, Action::Rate { stars: Stars::new(4).unwrap(), words: None }).unwrap();
+    settle(&mut shop, &mut acme);
+    let ticket = shop.ticket("Another one");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(2, Action::Decline(because("No people."))).unwrap();
+    settle(&mut shop, &mut acme);
+    let ((mut theirs, _), (_, mut ours)) = (figures(&shop), figures(&acme));
+    for one in [&mut theirs, &mut ours] {
+        assert_eq!((one.offers, one.accepted, one.declined, one.resolved, one.reopened), (2, 1, 1, 1, 1));
+        assert_eq!(one.ratings, (1, 4), "the newest rating counts");
+        assert_eq!(one.cost[&Currency::new("EUR").unwrap()].to_string(), "12.00");
+        assert!(one.response().is_some() && one.resolution().is_some());
+    }
+    let shop = shop.restart_with_other_rows();
+    let mut again = figures(&shop).0;
+    assert_eq!((again.response(), again.resolution()), (theirs.response(), theirs.resolution()));
+    assert_eq!((again.offers, again.ratings, again.cost), (theirs.offers, theirs.ratings, theirs.cost));
 }

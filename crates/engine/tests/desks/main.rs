@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set the scene has failed")]
 
 mod account;
+mod agreement;
 mod chain;
 mod closing;
 mod custody;
