@@ -10,7 +10,7 @@ mod sweep;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use deskwire_store::{Archive, BlobId, Blobs, JournalReader, Keeper, Result, Snapshots, View};
+use deskwire_store::{Archive, BlobId, Blobs, JournalReader, Keeper, Opened, Result, Snapshots, View};
 
 pub use erase::Erasure;
 pub use retain::{GivenBack, HORIZON};
@@ -34,6 +34,19 @@ pub struct Custody {
 }
 
 impl Custody {
+    /// The care of a store that was opened, whose view is up to date.
+    #[must_use]
+    pub fn new(opened: &Opened) -> Self {
+        Self {
+            journal: Arc::clone(&opened.reader),
+            archive: Arc::clone(&opened.archive),
+            snapshots: Arc::clone(&opened.snapshots),
+            view: Arc::clone(&opened.view),
+            blobs: Arc::clone(&opened.blobs),
+            keeper: Arc::clone(&opened.keeper),
+        }
+    }
+
     /// Takes a damaged file out of the way, so that it can be fetched again; its bytes are kept until that is done.
     ///
     /// # Errors
