@@ -30,7 +30,14 @@ pub struct Overlay {
 impl Overlay {
     /// No changes yet.
     pub fn new(view: Arc<dyn View>) -> Self {
-        Self { view, syncing: BTreeMap::new(), changes: BTreeMap::new(), undo: Vec::new(), unfit: false, known: RefCell::default() }
+        Self {
+            view,
+            syncing: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            undo: Vec::new(),
+            unfit: false,
+            known: RefCell::default(),
+        }
     }
 
     /// Keeps what the job has changed.
@@ -158,11 +165,7 @@ impl Rows for Overlay {
         self.look(key, <[u8]>::to_vec)
     }
 
-    fn get<K: Key, R: Serialize + DeserializeOwned>(
-        &self,
-        table: Table<K, R>,
-        key: &K,
-    ) -> Result<Option<R>> {
+    fn get<K: Key, R: Serialize + DeserializeOwned>(&self, table: Table<K, R>, key: &K) -> Result<Option<R>> {
         self.look(&table.key(key), |bytes| table.value(bytes))?.transpose()
     }
 

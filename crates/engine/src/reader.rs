@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::envelope::Stream;
-use deskwire_proto::id::{DeskId, Hash, LinkId, Spki};
+use deskwire_proto::id::{DelegationId, DeskId, Hash, LinkId, Spki};
 use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::Url;
 use deskwire_proto::time::Timestamp;
-use deskwire_store::local::{FileNo, LinkNo};
+use deskwire_store::local::{DelegationNo, FileNo, LinkNo};
 use deskwire_store::record::Record;
 use deskwire_store::row::{ExpectedRow, FileRow, LinkRow, StreamRow};
 use deskwire_store::table::{
-    ANNOUNCED, BLOB_FILES, Committed, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS, Rows, STREAMS,
+    ANNOUNCED, BLOB_FILES, Committed, DELEGATION_IDS, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS,
+    Rows, STREAMS,
 };
 use deskwire_store::{Blobs, Entry, EntryRef, Error, JournalReader, Keeper, Result};
 
@@ -40,7 +41,12 @@ pub struct Reader {
     /// Descriptors and terms are verified and decoded once for each record that holds them; the newest of each link are
     /// kept, however often a partner sends a new one.
     partners: Arc<Mutex<HashMap<LinkNo, Known>>>,
+    /// On which links delegations that were asked for were found: whoever asks for one asks for it again.
+    delegations: Arc<Mutex<HashMap<DelegationId, LinkNo>>>,
 }
+
+/// Delegations whose links are kept in memory; all are forgotten when they become more.
+const DELEGATIONS_KNOWN: usize = 4_096;
 
 /// What two records hold.
 struct Known {
@@ -128,6 +134,7 @@ impl Reader {
             asked: core.asked(),
             arriving: Arriving::default(),
             partners: Arc::default(),
+            delegations: Arc::default(),
         }
     }
 
@@ -213,6 +220,30 @@ impl Reader {
         }
         let all = self.partners()?;
         Ok(all.into_iter().find(|partner| partner.row.name.as_str() == name))
+    }
+
+    /// The delegation with this id, on whichever link.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn delegation_by_id(&self, id: &DelegationId) -> Result<Option<DelegationNo>> {
+        let known = self.delegations.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied();
+        if let Some(link) = known
+            && let Some(no) = self.rows().get(DELEGATION_IDS, &(link, *id))?
+        {
+            return Ok(Some(no));
+        }
+        for (link, _) in self.rows().list(LINKS, &(), usize::MAX)? {
+            if let Some(no) = self.rows().get(DELEGATION_IDS, &(link, *id))? {
+                let mut known = self.delegations.lock().unwrap_or_else(PoisonError::into_inner);
+                if known.len() >= DELEGATIONS_KNOWN {
+                    known.clear();
+                }
+                known.insert(*id, link);
+                return Ok(Some(no));
+            }
+        }
+        Ok(None)
     }
 
     /// All links.

@@ -170,7 +170,8 @@ pub fn seal(
         facts: content.facts.clone(),
         delegation: content.delegation,
     };
-    let payload = cbor::encode(&head).map_err(|_| Code::NotDeterministic)?;
+    // The reader's own check comes next, and is the strict one.
+    let payload = cbor::encode_plain(&head).map_err(|_| Code::NotDeterministic)?;
     envelope(&payload, stream)?;
     let signed = sign(Purpose::Message, &payload, key);
     let delivery = Delivery::new(signed, content.text.as_ref().map(|text| text.to_vec()));

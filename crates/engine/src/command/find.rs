@@ -13,17 +13,17 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::Record;
-use deskwire_store::row::{AgreedRow, DelegationRow, LinkEventRow, LinkRow, LinkState, Refused, StreamRow, TicketRow};
+use deskwire_store::row::{
+    AgreedRow, DelegationRow, LinkEventRow, LinkRow, LinkState, Refused, StreamRow, TicketRow,
+};
 use deskwire_store::table::{DELEGATIONS, LINKS, Rows, STREAMS, TICKET_DELEGATIONS, TICKETS, VERSIONS};
 
 use crate::project::terms::proposed;
 use crate::{Fault, Refusal, Step, refused};
 
 pub(super) fn ticket(step: &Step<'_>, ticket: TicketNumber) -> Result<TicketRow, Refusal> {
-    let label = step.identity.ticket_label(ticket);
-    step.rows()
-        .get(TICKETS, &ticket)?
-        .ok_or_else(|| Refusal::unknown("ticket", label, "deskwire ticket list"))
+    let unknown = || Refusal::unknown("ticket", step.identity.ticket_label(ticket), "deskwire ticket list");
+    step.rows().get(TICKETS, &ticket)?.ok_or_else(unknown)
 }
 
 pub(super) fn delegation(step: &Step<'_>, delegation: DelegationNo) -> Result<DelegationRow, Refusal> {

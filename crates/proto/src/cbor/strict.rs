@@ -74,6 +74,25 @@ pub(super) fn walk(bytes: &[u8], bounds: Bounds) -> Result<Walked, Violation> {
     Ok(Walked { wide: walk.wide })
 }
 
+/// The bytes of the value of a text key in a map that was strictly checked before.
+#[must_use]
+pub fn member<'a>(map: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    let (major, pairs, mut at) = head(map, 0).ok()?;
+    if major != 5 {
+        return None;
+    }
+    for _ in 0..pairs {
+        let (name, rest) = split(map.get(at..)?, Bounds::MESSAGE).ok()?;
+        let (value, _) = split(rest, Bounds::MESSAGE).ok()?;
+        let (major, length, head) = head(name, 0).ok()?;
+        if major == 3 && usize::try_from(length) == Ok(key.len()) && name[head..] == *key.as_bytes() {
+            return Some(value);
+        }
+        at += name.len() + value.len();
+    }
+    None
+}
+
 /// Reads one item head: major type, argument and the length of the head itself; the shortest form only.
 ///
 /// # Errors
