@@ -134,16 +134,6 @@ fn up(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow) -> Result<Opti
     above.map_or(Ok(None), |above| chain_report::tell(step, above))
 }
 
-/// The words of an entry that tells of a deadline.
-pub(crate) fn words(kind: DueKind, passed: bool) -> &'static str {
-    match (kind, passed) {
-        (DueKind::Respond, false) => "The time to answer the offer is nearly over.",
-        (DueKind::Respond, true) => "The offer was not answered in time.",
-        (DueKind::Resolve, false) => "The deadline is near.",
-        (DueKind::Resolve, true) => "The deadline has passed.",
-    }
-}
-
 /// Whether a case that stands so has anything to report.
 pub(super) const fn is_under_way(state: State) -> bool {
     match state {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use deskwire_machine::clock::{self, Breach, Calendar, Counted, Due, Split, Timed};
+use deskwire_machine::clock::{self, Breach, Calendar, Counted, Due, DueKind, Split, Timed, Verdict};
 use deskwire_machine::delegation::{Event, EventKind, Place, Role};
 use deskwire_machine::disclosure::Choice;
 use deskwire_proto::envelope::read_head;
@@ -15,14 +15,14 @@ use deskwire_proto::message::{Facts, Kind};
 use deskwire_proto::number::Stars;
 use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::local::{DelegationNo, LinkNo};
+use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::{ChainRecord, ItemMade, Received, Record};
 use deskwire_store::row::{
     AgreedRow, DelegationEventRow, DelegationRow, Effect, Hours, ThreadRow, TicketRow,
 };
 use deskwire_store::table::{
-    DELEGATION_EVENTS, DELEGATIONS, HOURS, LINKS, RECEIPTS, RECEIVED, REPORTS, Rows, SENT, STREAMS, THREADS,
-    VERSIONS, WAITING,
+    CLOCKS, DELEGATION_EVENTS, DELEGATIONS, HOURS, LINKS, RECEIPTS, RECEIVED, REPORTS, Rows, SENT, STREAMS,
+    THREADS, TICKET_DELEGATIONS, VERSIONS, WAITING,
 };
 use deskwire_store::{Direction, Entry, EntryRef};
 
@@ -53,6 +53,89 @@ pub struct DelegationClock {
     pub provisional: bool,
     /// What the contractor reported of itself and the desks below it, nearest first.
     pub hops: Vec<Hop>,
+}
+
+/// How a deadline stands at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DueState {
+    /// It has passed, and nothing that was said counts as in time.
+    Overdue,
+    /// A warning is due.
+    Near,
+    /// There is time.
+    Open,
+    /// It was done in time.
+    Met,
+    /// It was done late.
+    Breached,
+    /// It ended before it was due.
+    Void,
+}
+
+impl DueState {
+    /// Of this deadline now.
+    #[must_use]
+    pub fn of(due: &Due, now: Timestamp) -> Self {
+        match due.verdict {
+            Verdict::Open if due.stands => Self::Open,
+            Verdict::Open if now > due.at => Self::Overdue,
+            Verdict::Open if due.is_near(now) => Self::Near,
+            Verdict::Open => Self::Open,
+            Verdict::Breached(_) if due.done.is_some() => Self::Breached,
+            Verdict::Breached(_) => Self::Overdue,
+            Verdict::Met(_) => Self::Met,
+            Verdict::Void => Self::Void,
+        }
+    }
+}
+
+/// Which deadlines a list is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueFilter {
+    /// Those that are near and those that have passed.
+    Near,
+    /// Those that have passed.
+    Overdue,
+}
+
+impl DueFilter {
+    /// Whether a deadline that stands so is meant.
+    #[must_use]
+    pub fn takes(self, state: DueState) -> bool {
+        match self {
+            Self::Near => state <= DueState::Near,
+            Self::Overdue => state == DueState::Overdue,
+        }
+    }
+}
+
+/// The deadline of a delegation that people look at now, as its clock was looked at last: the one to answer until it is
+/// answered, then the one to resolve.
+///
+/// # Errors
+/// When the store fails.
+pub fn shown_due(reader: &Reader, no: DelegationNo) -> Result<Option<(DueKind, Due)>, Refusal> {
+    let Some(row) = reader.rows().get(CLOCKS, &no)? else { return Ok(None) };
+    let respond = row.respond.filter(|due| DueState::of(due, reader.now()) <= DueState::Open);
+    let respond = respond.map(|due| (DueKind::Respond, due));
+    Ok(respond.or(row.resolve.map(|due| (DueKind::Resolve, due))))
+}
+
+/// The deadline of a ticket that is due first: of its delegations, and of the one by which it came.
+///
+/// # Errors
+/// When the store fails.
+pub fn ticket_due(reader: &Reader, ticket: TicketNumber) -> Result<Option<(DueKind, Due)>, Refusal> {
+    let mut first: Option<(DueKind, Due)> = None;
+    for ((_, no), ()) in reader.rows().list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
+        let due = shown_due(reader, no)?;
+        let due = due.filter(|(_, due)| DueState::of(due, reader.now()) <= DueState::Open);
+        first = match (first, due) {
+            (Some(one), Some(other)) => Some(if other.1.at < one.1.at { other } else { one }),
+            (one, other) => one.or(other),
+        };
+    }
+    Ok(first)
 }
 
 /// The clock of a delegation now, with everything that is known, provisional events included.

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use deskwire_machine::clock::{Due, DueKind};
 use deskwire_machine::delegation::{EventKind, Role, State, View};
 use deskwire_machine::retry::LATE_AFTER;
 use deskwire_proto::id::DelegationId;
@@ -12,8 +13,9 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::row::{DelegationRow, Effect, StreamRow};
-use deskwire_store::table::{DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, LINKS, Rows, THREADS};
+use deskwire_store::table::{DELEGATION_EVENTS, DELEGATIONS, Rows, THREADS};
 
+use super::clock::{self, DelegationClock, DueFilter, DueState};
 use super::delivery::{self, DeliveryState};
 use super::lookup::Lookup;
 use super::message::{Message, written};
@@ -55,6 +57,10 @@ pub struct Delegation {
     pub withdrawn: bool,
     /// Its events in the order of the fold; empty in lists.
     pub timeline: Vec<TimelineEvent>,
+    /// The deadline that people look at, as its clock was looked at last.
+    pub due: Option<(DueKind, Due)>,
+    /// Its clock; nothing in lists.
+    pub clock: Option<DelegationClock>,
 }
 
 /// Own items of a delegation that have not reached the partner.
@@ -79,6 +85,8 @@ pub struct DelegationFilter {
     pub role: Option<Role>,
     /// Only those of this link.
     pub link: Option<LinkNo>,
+    /// Only those with such a deadline.
+    pub due: Option<DueFilter>,
     /// Only those with a lower number.
     pub before: Option<DelegationNo>,
     /// How many at most.
@@ -99,7 +107,7 @@ pub fn delegations(
     let mut failure = None;
     let from = filter.before.as_ref();
     reader.rows().scan(DELEGATIONS, &(), from, Direction::Backward, &mut |no, row| {
-        match passes(&lookup, filter, &row) {
+        match passes(&lookup, filter, no, &row) {
             Ok(false) => return Ok(ControlFlow::Continue(())),
             Ok(true) => {}
             Err(refusal) => {
@@ -131,6 +139,7 @@ pub fn delegation(reader: &Reader, no: DelegationNo) -> Result<Delegation, Refus
     let row = reader.rows().get(DELEGATIONS, &no)?.ok_or_else(|| unknown(no))?;
     let mut delegation = whole(&lookup, no, &row)?;
     delegation.timeline = timeline::events(&lookup, no, &row)?;
+    delegation.clock = Some(clock::delegation_clock(reader, no, &row)?);
     Ok(delegation)
 }
 
@@ -140,12 +149,7 @@ pub fn delegation(reader: &Reader, no: DelegationNo) -> Result<Delegation, Refus
 /// `unknown-delegation`, or when the store fails.
 pub fn find_delegation(reader: &Reader, text: &str) -> Result<DelegationNo, Refusal> {
     if let Some(id) = DelegationId::from_hex(text) {
-        for (link, _) in reader.rows().list(LINKS, &(), usize::MAX)? {
-            if let Some(no) = reader.rows().get(DELEGATION_IDS, &(link, id))? {
-                return Ok(no);
-            }
-        }
-        return Err(unknown(quoted(text)));
+        return reader.delegation_by_id(&id)?.ok_or_else(|| unknown(quoted(text)));
     }
     let no = text.parse().map(DelegationNo).map_err(|_| unknown(quoted(text)))?;
     reader.rows().get(DELEGATIONS, &no)?.map(|_| no).ok_or_else(|| unknown(no))
@@ -160,7 +164,18 @@ fn unknown(name: impl std::fmt::Display) -> Refusal {
     Refusal::unknown("delegation", name, "deskwire delegation list")
 }
 
-fn passes(lookup: &Lookup<'_>, filter: &DelegationFilter, row: &DelegationRow) -> Result<bool, Refusal> {
+fn passes(
+    lookup: &Lookup<'_>,
+    filter: &DelegationFilter,
+    no: DelegationNo,
+    row: &DelegationRow,
+) -> Result<bool, Refusal> {
+    if let Some(wanted) = filter.due {
+        let due = clock::shown_due(lookup.reader, no)?;
+        if !due.is_some_and(|(_, due)| wanted.takes(DueState::of(&due, lookup.reader.now()))) {
+            return Ok(false);
+        }
+    }
     let role = filter.role.is_none_or(|role| role == row.case.role());
     let link = filter.link.is_none_or(|link| link == row.link);
     if !role || !link || filter.states.is_empty() {
@@ -190,6 +205,8 @@ fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<D
         undelivered: undelivered(lookup, no, row, &stream)?,
         withdrawn: view.state == State::Unoffered && withdrawn(lookup, no, row)?,
         timeline: Vec::new(),
+        due: clock::shown_due(lookup.reader, no)?,
+        clock: None,
         view,
     })
 }

@@ -32,7 +32,9 @@ pub use account::{Detail, Verdict, Work, WorkLine, WorkSum, work};
 pub use contribution::{
     Comment, Relay, Relayed, Retraction, Version, comment, comment_at, find_comment, relays,
 };
-pub use clock::{DelegationClock, WARN, delegation_clock, hours};
+pub use clock::{
+    DelegationClock, DueFilter, DueState, WARN, delegation_clock, hours, shown_due, ticket_due,
+};
 pub use accord::{
     Finding, LinkTerms, Proposal, SaidOnLink, check, ends, link_terms, mapping, rules, suspensions,
 };

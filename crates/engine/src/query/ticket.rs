@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use deskwire_machine::aggregate::{Turns, Whole, aggregate};
 use deskwire_machine::delegation::Role;
+use deskwire_machine::clock::{Due, DueKind};
 use deskwire_proto::id::DelegationId;
 use deskwire_proto::message::{Body, offer as offer_message};
 use deskwire_proto::text::{Code, Label};
@@ -14,6 +15,7 @@ use deskwire_store::record::{Record, TicketText, decode_text};
 use deskwire_store::row::TicketRow;
 use deskwire_store::table::{Rows, THREADS, TICKET_DELEGATIONS, TICKETS};
 
+use super::clock::{DueFilter, DueState, ticket_due};
 use super::delegation::{self, Delegation};
 use super::lookup::{Lookup, broken};
 use super::message::Message;
@@ -32,6 +34,8 @@ pub struct Ticket {
     pub text: Option<TicketText>,
     /// When the partner who handed it in wants it done.
     pub due: Option<Timestamp>,
+    /// The first deadline that is still to be met, of its delegations both ways.
+    pub next_due: Option<(DueKind, Due)>,
     /// When anything on it changed last.
     pub updated: Timestamp,
     /// The delegation by which a partner handed it in, and how that partner calls itself.
@@ -56,6 +60,8 @@ pub struct TicketDetail {
 pub struct TicketFilter {
     /// Only those with this status.
     pub status: Option<Code>,
+    /// Only those with such a deadline.
+    pub due: Option<DueFilter>,
     /// Only those with a lower number.
     pub before: Option<TicketNumber>,
     /// How many at most.
@@ -78,8 +84,19 @@ pub struct Page<T, C> {
 pub fn tickets(reader: &Reader, filter: &TicketFilter) -> Result<Page<Ticket, TicketNumber>, Refusal> {
     let mut rows = Vec::new();
     let mut more = false;
+    let mut failure = None;
     reader.rows().scan(TICKETS, &(), filter.before.as_ref(), Direction::Backward, &mut |number, row| {
-        if filter.status.as_ref().is_none_or(|status| *status == row.status) {
+        let wanted = match filter.due {
+            Some(wanted) => match ticket_due(reader, number) {
+                Ok(due) => due.is_some_and(|(_, due)| wanted.takes(DueState::of(&due, reader.now()))),
+                Err(refusal) => {
+                    failure = Some(refusal);
+                    return Ok(ControlFlow::Break(()));
+                }
+            },
+            None => true,
+        };
+        if wanted && filter.status.as_ref().is_none_or(|status| *status == row.status) {
             if rows.len() == filter.limit {
                 more = true;
                 return Ok(ControlFlow::Break(()));
@@ -88,6 +105,9 @@ pub fn tickets(reader: &Reader, filter: &TicketFilter) -> Result<Page<Ticket, Ti
         }
         Ok(ControlFlow::Continue(()))
     })?;
+    if let Some(refusal) = failure {
+        return Err(refusal);
+    }
     let before = rows.last().filter(|_| more).map(|(number, _)| *number);
     let lookup = Lookup::new(reader);
     let items: Result<_, Refusal> =
@@ -167,7 +187,8 @@ fn whole(lookup: &Lookup<'_>, number: TicketNumber, row: TicketRow) -> Result<Ti
     let updated = last_entry(lookup, number)?.map_or(row.changed, |at| at.max(row.changed));
     let text = text(lookup, &row)?;
     let handed = handed(lookup, number)?;
-    Ok(Ticket { number, row, text, due, updated, origin, handed })
+    let next_due = ticket_due(lookup.reader, number)?;
+    Ok(Ticket { number, row, text, due, next_due, updated, origin, handed })
 }
 
 /// The delegations in which this desk is the principal, as one.
