@@ -55,6 +55,9 @@ pub struct Delegation {
     /// What has not reached the partner yet; absent when everything has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undelivered: Option<Undelivered>,
+    /// Its lines of work with their sums; absent in lists, and when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<crate::WorkList>,
     /// Its events in the order of the fold; empty in lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineEvent>,

@@ -23,6 +23,7 @@ mod log;
 mod preview;
 mod problem;
 mod queue;
+mod relay;
 mod report;
 mod statement;
 mod terms;
@@ -32,9 +33,9 @@ mod verify;
 mod work;
 
 pub use accord::{
-    AcceptTerms, CloseLink, LinkCheck, LinkFinding, LinkMapping, LinkTerms, MappedCode, MappedField, MappedPriority,
-    MappedStatus, NewRule, ProposeTerms, Rule, RuleList, SaidOnLink, SuspendLink, TakeCalendars, TermsDifference,
-    TermsProposal,
+    AcceptTerms, CloseLink, LinkCheck, LinkFinding, LinkMapping, LinkTerms, MappedCode, MappedField,
+    MappedPriority, MappedStatus, NewRule, ProposeTerms, Rule, RuleList, SaidOnLink, SuspendLink,
+    TakeCalendars, TermsDifference, TermsProposal,
 };
 pub use audience::{Audience, BadAudience};
 pub use comment::{Comment, CommentRequest, Delivery, DeliveryState};
@@ -64,6 +65,11 @@ pub use problem::Problem;
 pub use queue::{
     QueueChanged, QueueItem, QueueList, QueueMoved, QueuePreview, QueueQuery, QueueRetry, QueueState,
     QueueTarget,
+};
+pub use relay::{
+    AudienceChange, CommentEdit, CommentVersion, FilePreview, Handed, HandedState, Previews, RelayChoice,
+    RelayList, RelayMode, RelayQuery, RelaySetting, RelayWaiting, Relayed, Retraction, Revised, TakeBack,
+    Withdraw, Withdrawn,
 };
 pub use report::{PartnerFigures, PartnerReport, ReportQuery, Spread};
 pub use statement::{

@@ -8,6 +8,7 @@ use deskwire_engine::command::act::{Act, Action, OwnStatus, Reason};
 use deskwire_engine::query::find_delegation;
 use deskwire_machine::disclosure::{Changes, Requester};
 use deskwire_proto::message::status::Progress;
+use deskwire_proto::number::Stars;
 
 use crate::delegation::shown;
 use crate::error::ApiError;
@@ -106,6 +107,11 @@ actions! {
     answer, "/v1/delegations/{id}/answer", api::Answer, |body| {
         let answer = parse::needed("answer", &body.answer)?;
         Ok(Wish::of(Action::Answer { answer, needed: body.needed }))
+    };
+    /// Principal: rates the work that it confirmed; the newest rating counts.
+    rate, "/v1/delegations/{id}/rate", api::Rate, |body| {
+        let stars = Stars::new(body.stars.into()).map_err(|error| Refusal::invalid("stars", error))?;
+        Ok(Wish::of(Action::Rate { stars, words: parse::maybe_prose("words", body.words.as_ref())? }))
     };
 }
 

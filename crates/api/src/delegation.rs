@@ -109,7 +109,9 @@ pub(crate) async fn create(
 pub(crate) async fn shown(api: &Shared, no: DelegationNo) -> Result<Json<api::Delegation>, ApiError> {
     let delegation = api.read(move |reader| {
         let delegation = query::delegation(reader, no)?;
-        Ok(show::delegation(reader.identity(), &delegation))
+        let work = query::work(reader, no)?;
+        let work = (!work.lines.is_empty()).then(|| show::work(&work));
+        Ok(api::Delegation { work, ..show::delegation(reader.identity(), &delegation) })
     });
     delegation.await.map(Json)
 }
@@ -131,6 +133,7 @@ struct Handover {
     link: LinkNo,
     choice: Choice,
     files: Vec<FileNo>,
+    anyway: bool,
 }
 
 impl Handover {
@@ -150,11 +153,13 @@ impl Handover {
             test: value.test,
             ..Choice::default()
         };
-        Ok(Self { ticket, link: find_link(reader, &value.link)?, choice, files: files? })
+        let (link, anyway) = (find_link(reader, &value.link)?, value.anyway);
+        Ok(Self { ticket, link, choice, files: files?, anyway })
     }
 
     fn command(self, by: Person) -> Delegate {
-        Delegate { ticket: self.ticket, link: self.link, choice: self.choice, files: self.files, by }
+        let Self { ticket, link, choice, files, anyway } = self;
+        Delegate { ticket, link, choice, files, anyway, by }
     }
 
     fn shown(&self, reader: &Reader, preview: disclosure::Preview) -> Result<api::Preview, Refusal> {
@@ -237,6 +242,9 @@ fn withheld(kept: disclosure::Kept) -> api::Withheld {
             api::WithheldReason::NotOnward,
             "The partner who gave it to this desk did not let it be handed on.",
         ),
+        Reason::Unmapped => {
+            (api::WithheldReason::Unmapped, "This desk's mapping for the link has no counterpart for it.")
+        }
         Reason::Unfit => (api::WithheldReason::NotInTerms, "The terms define this field for other values."),
     };
     api::Withheld { field: kept.field, reason, words: Some(words.to_owned()) }

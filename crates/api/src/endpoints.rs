@@ -14,8 +14,8 @@ use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
 use crate::{
-    accord, act, comment, delegation, desk, export, file, invitation, key, link, log, metrics, queue, report, statement,
-    ticket, upload, verify, work,
+    accord, act, comment, delegation, desk, export, file, invitation, key, link, log, metrics, queue, relay, report, revise,
+    statement, ticket, upload, verify, work,
 };
 
 macro_rules! endpoints {
@@ -56,6 +56,20 @@ endpoints! {
     get "/v1/tickets/{number}" => ticket::detail;
     post "/v1/tickets/{number}/status" => ticket::set_status;
     post "/v1/tickets/{number}/comments" => comment::add;
+    post "/v1/tickets/{number}/comments/preview" => comment::preview;
+    post "/v1/tickets/{number}/comments/{id}/edit" => revise::edit;
+    post "/v1/tickets/{number}/comments/{id}/retract" => revise::retract;
+    post "/v1/tickets/{number}/comments/{id}/audience" => revise::open;
+    post "/v1/tickets/{number}/files/preview" => comment::preview_file;
+    post "/v1/files/{id}/retract" => revise::retract_file;
+    post "/v1/files/{id}/audience" => revise::open_file;
+    get "/v1/relays" => relay::list;
+    post "/v1/relays/approve" => relay::approve;
+    post "/v1/relays/skip" => relay::skip;
+    post "/v1/relays/preview" => relay::preview;
+    get "/v1/links/{link}/relay" => relay::setting;
+    post "/v1/links/{link}/relay" => relay::set;
+    post "/v1/links/{link}/withdraw" => relay::withdraw;
     post "/v1/tickets/{number}/files" => upload::attach;
     post "/v1/tickets/{number}/delegations" => delegation::create;
     post "/v1/tickets/{number}/delegations/preview" => delegation::preview;
@@ -140,8 +154,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// Calls that change something take a key; questions that come as `POST` do not.
-const QUESTIONS: [&str; 3] =
-    ["/v1/verify", "/v1/tickets/{number}/delegations/preview", "/v1/queue/drop/preview"];
+const QUESTIONS: [&str; 6] = [
+    "/v1/verify",
+    "/v1/tickets/{number}/delegations/preview",
+    "/v1/queue/drop/preview",
+    "/v1/tickets/{number}/comments/preview",
+    "/v1/tickets/{number}/files/preview",
+    "/v1/relays/preview",
+];
 
 async fn unknown_path(uri: Uri) -> ApiError {
     let shown: String = uri.path().chars().take(100).collect();

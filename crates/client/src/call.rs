@@ -39,6 +39,11 @@ impl Client {
         self.repeated(&Method::GET, &path, None, None).await.and_then(|bytes| self.parse(&bytes))
     }
 
+    /// `GET`, answered with bytes of any kind.
+    pub(crate) async fn get_bytes(&self, path: Path) -> Result<Bytes, Error> {
+        self.repeated(&Method::GET, &path, None, None).await
+    }
+
     /// `POST` of a document, answered with a document.
     pub(crate) async fn post<B: Serialize, T: DeserializeOwned>(
         &self,

@@ -4,6 +4,7 @@
 //! answer came, the same call is repeated with the same key, so that it has effect once, whatever happened on the way.
 #![deny(missing_docs)]
 
+mod account;
 mod call;
 mod delegation;
 mod desk;

@@ -1,8 +1,9 @@
 //! Links, invitations and the signed streams.
 
 use deskwire_api_types::{
-    AcceptInvitation, AddLink, Branch, Branches, Invitation, InvitationList, InviteRequest, Link, LinkList,
-    LinkVerification, LogPage, LogQuery, RepairRequest,
+    AcceptInvitation, AcceptTerms, AddLink, Branch, Branches, CloseLink, Invitation, InvitationList,
+    InviteRequest, Link, LinkCheck, LinkList, LinkMapping, LinkTerms, LinkVerification, LogPage, LogQuery,
+    NewRule, ProposeTerms, RepairRequest, RuleList, SuspendLink, TakeCalendars,
 };
 
 use crate::{Client, Error, query::Path};
@@ -102,6 +103,102 @@ impl Client {
     /// See [`Error`].
     pub async fn end_link(&self, link: &str) -> Result<Link, Error> {
         self.post_nothing(Path::new("links").id(link).word("end")).await
+    }
+
+    /// `POST /v1/links/{link}/suspend`: takes and gives no new work for a while.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn suspend_link(&self, link: &str, request: &SuspendLink) -> Result<Link, Error> {
+        self.post(Path::new("links").id(link).word("suspend"), request).await
+    }
+
+    /// `POST /v1/links/{link}/close`: ends a link together with the partner.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn close_link(&self, link: &str, request: &CloseLink) -> Result<Link, Error> {
+        self.post(Path::new("links").id(link).word("close"), request).await
+    }
+
+    /// `GET /v1/links/{link}/terms`: the terms, in force and proposed.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn link_terms(&self, link: &str) -> Result<LinkTerms, Error> {
+        self.get(Path::new("links").id(link).word("terms")).await
+    }
+
+    /// `POST /v1/links/{link}/terms/propose`: proposes other terms.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn propose_terms(&self, link: &str, request: &ProposeTerms) -> Result<LinkTerms, Error> {
+        self.post(Path::new("links").id(link).word("terms/propose"), request).await
+    }
+
+    /// `POST /v1/links/{link}/terms/accept`: accepts the newest proposal of the partner.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn accept_terms(&self, link: &str, request: &AcceptTerms) -> Result<LinkTerms, Error> {
+        self.post(Path::new("links").id(link).word("terms/accept"), request).await
+    }
+
+    /// `POST /v1/links/{link}/terms/calendars`: whether a renewed calendar is accepted without a person.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn take_calendars(&self, link: &str, on: bool) -> Result<LinkTerms, Error> {
+        self.post(Path::new("links").id(link).word("terms/calendars"), &TakeCalendars { on }).await
+    }
+
+    /// `GET /v1/links/{link}/map`: this desk's own words for those of the link.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn link_mapping(&self, link: &str) -> Result<LinkMapping, Error> {
+        self.get(Path::new("links").id(link).word("map")).await
+    }
+
+    /// `POST /v1/links/{link}/map`: sets them.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_link_mapping(&self, link: &str, mapping: &LinkMapping) -> Result<LinkMapping, Error> {
+        self.post(Path::new("links").id(link).word("map"), mapping).await
+    }
+
+    /// `GET /v1/links/{link}/check`: what would be lost on the link or stands in its way.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn check_link(&self, link: &str) -> Result<LinkCheck, Error> {
+        self.get(Path::new("links").id(link).word("check")).await
+    }
+
+    /// `GET /v1/links/{link}/rules`: what happens by itself.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn rules(&self, link: &str) -> Result<RuleList, Error> {
+        self.get(Path::new("links").id(link).word("rules")).await
+    }
+
+    /// `POST /v1/links/{link}/rules`: adds a rule.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn add_rule(&self, link: &str, rule: &NewRule) -> Result<RuleList, Error> {
+        self.post(Path::new("links").id(link).word("rules"), rule).await
+    }
+
+    /// `DELETE /v1/links/{link}/rules/{rule}`: removes a rule.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn remove_rule(&self, link: &str, rule: u32) -> Result<(), Error> {
+        self.delete(Path::new("links").id(link).word("rules").id(&rule.to_string())).await
     }
 
     /// `POST /v1/links/{link}/verify`: says what came of reading the words to each other.

@@ -35,11 +35,13 @@ pub enum Action {
     Ask,
     /// Principal: answer.
     Answer,
+    /// Principal: rate the work.
+    Rate,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Accept,
         Self::Decline,
         Self::Status,
@@ -53,6 +55,7 @@ impl Action {
         Self::ChangeDecline,
         Self::Ask,
         Self::Answer,
+        Self::Rate,
     ];
 
     /// The word of the API and of the path.
@@ -71,6 +74,7 @@ impl Action {
             Self::ChangeDecline => "change-decline",
             Self::Ask => "ask",
             Self::Answer => "answer",
+            Self::Rate => "rate",
         }
     }
 }

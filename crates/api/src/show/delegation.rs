@@ -40,6 +40,7 @@ pub(crate) fn brief(identity: &Identity, delegation: &Delegation) -> api::Delega
             late: open.late,
             parked: open.parked,
         }),
+        work: None,
         timeline: Vec::new(),
     }
 }
@@ -62,7 +63,8 @@ const fn action(kind: EventKind) -> Option<api::Action> {
         EventKind::Answer | EventKind::AnswerNotNeeded => Some(api::Action::Answer),
         EventKind::ChangeTake => Some(api::Action::ChangeTake),
         EventKind::ChangeDecline => Some(api::Action::ChangeDecline),
-        EventKind::Offer | EventKind::Rate | EventKind::LinkClose => None,
+        EventKind::Rate => Some(api::Action::Rate),
+        EventKind::Offer | EventKind::LinkClose => None,
     }
 }
 
@@ -92,7 +94,7 @@ fn unoffered(delegation: &Delegation) -> Option<api::DelegationState> {
 }
 
 /// An offer that the partner's desk refused has not come about: the work was not taken.
-const fn state(state: State) -> api::DelegationState {
+pub(crate) const fn state(state: State) -> api::DelegationState {
     match state {
         State::Offered => api::DelegationState::Offered,
         State::Accepted => api::DelegationState::Accepted,

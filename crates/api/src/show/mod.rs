@@ -5,18 +5,28 @@ mod file;
 mod link;
 mod log;
 mod queue;
+mod relay;
+mod report;
+mod statement;
 mod thread;
 mod ticket;
 mod verify;
+mod work;
 
-pub(crate) use delegation::{brief as delegation_brief, delegation};
+pub(crate) use delegation::{brief as delegation_brief, delegation, state as delegation_state};
 pub(crate) use file::file;
 pub(crate) use link::{branches, expected, invitation, link, partner_desk};
 pub(crate) use log::page as log_page;
 pub(crate) use queue::item as queue_item;
+pub(crate) use relay::{previewed, revised, waiting as relay_waiting};
+pub(crate) use report::{csv as report_csv, partner_figures};
+pub(crate) use statement::{
+    cell as statement_cell, statement, statement_csv, statement_html, statement_info,
+};
 pub(crate) use thread::comment;
 pub(crate) use ticket::{detail as ticket_detail, ticket};
 pub(crate) use verify::report;
+pub(crate) use work::work;
 
 use deskwire_api_types as api;
 use deskwire_engine::query::{Delivery, DeliveryState, SeenBy};

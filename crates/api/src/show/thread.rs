@@ -5,7 +5,7 @@ use deskwire_engine::query::{Comment, Happened, ThreadEntry, What};
 use deskwire_machine::delegation::EventKind;
 use deskwire_proto::text::Label;
 
-use super::{audience, deliveries, file, person, string, time};
+use super::{audience, deliveries, file, person, relay, string, time};
 
 pub(super) fn entry(ticket: &Label, entry: &ThreadEntry) -> api::ThreadEntry {
     match entry {
@@ -28,6 +28,11 @@ pub(crate) fn comment(ticket: &Label, comment: &Comment) -> api::Comment {
         body: string(comment.body.as_ref()),
         edited: comment.edited.map(time),
         retracted: comment.retracted,
+        withdrawn: comment.withdrawn,
+        relayed: comment.relayed.as_ref().map(relay::relayed),
+        history: comment.history.iter().map(relay::version).collect(),
+        retraction: comment.retraction.as_ref().map(relay::retraction),
+        relays: comment.relays.iter().map(|one| relay::waiting(ticket, one)).collect(),
         deliveries: deliveries(&comment.deliveries),
         no_effect: comment.aside.as_ref().map(|why| why.words.to_string()),
     }
@@ -41,6 +46,9 @@ fn event(happened: &Happened) -> api::ThreadEvent {
             ("status".to_owned(), format!("status is {status}{label}"))
         }
         What::Event { message, kind, words } => (message.to_string(), said(happened, *kind, words.as_ref())),
+        What::Work { message, words } => {
+            (message.to_string(), worked(happened, message.as_str(), words.as_ref()))
+        }
     };
     if let Some(why) = &happened.refused {
         words = format!("{words}; it has no effect: {}", why.words);
@@ -56,6 +64,19 @@ fn event(happened: &Happened) -> api::ThreadEvent {
         code: happened.refused.as_ref().map(|why| why.code.to_string()),
         audience: audience(&happened.audience),
     }
+}
+
+/// What was said about a line of work, seen from this desk.
+fn worked(happened: &Happened, message: &str, words: Option<&String>) -> String {
+    let partner = happened.partner.as_ref().map_or("the partner", |partner| partner.as_str());
+    let (own, theirs) = match message {
+        "work.approve" => ("approved a line of work of PARTNER", "approved a line of work"),
+        "work.dispute" => ("disputed a line of work of PARTNER", "disputed a line of work"),
+        _ => ("added a line of work for PARTNER", "added a line of work"),
+    };
+    let sentence =
+        if happened.theirs { format!("{partner} {theirs}") } else { own.replace("PARTNER", partner) };
+    words.map_or(sentence.clone(), |words| format!("{sentence}: {}", words.trim_end()))
 }
 
 fn opened(happened: &Happened) -> String {

@@ -85,6 +85,9 @@ pub(crate) fn show(delegation: &Delegation, style: Style) -> String {
         style.dim("OFFER"),
         offer(&delegation.offer, style),
     );
+    if let Some(work) = &delegation.work {
+        text.push_str(&format!("\n{}\n{}", style.dim("WORK"), super::work(work, style)));
+    }
     if !delegation.timeline.is_empty() {
         text.push_str(&format!("\n{}\n", style.dim("EVENTS")));
         for event in &delegation.timeline {

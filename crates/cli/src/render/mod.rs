@@ -1,5 +1,7 @@
 //! Documents of the API as text for people: pure functions, each from data to a string.
 
+mod account;
+mod accord;
 mod branches;
 mod delegation;
 mod file;
@@ -14,6 +16,10 @@ mod ticket;
 mod verify;
 mod words;
 
+pub(crate) use account::{report as partner_report, statement, statement_list, work};
+pub(crate) use accord::{
+    check as link_check, mapping as link_mapping, proposal as terms_proposal, rules, terms as link_terms,
+};
 pub(crate) use branches::show as branches;
 pub(crate) use delegation::{brief as delegation_brief, list as delegation_list, show as delegation};
 pub(crate) use file::show as file;

@@ -88,6 +88,7 @@ pub(crate) fn delegation() -> Delegation {
         created: noon(),
         updated: noon(),
         undelivered: None,
+        work: None,
         timeline: vec![],
     }
 }

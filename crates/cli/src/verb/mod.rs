@@ -18,11 +18,15 @@ mod log;
 mod man;
 mod queue;
 mod rebuild;
+mod report;
 mod restore;
+mod rule;
 mod serve;
+mod statement;
 mod ticket;
 mod tls;
 mod verify;
+mod work;
 
 /// Makes the enumeration of some verbs from their files.
 macro_rules! verbs {
@@ -51,7 +55,11 @@ verbs! {
     Link => link,
     Ticket => ticket,
     Delegation => delegation,
+    Work => work,
+    Statement => statement,
+    Report => report,
     File => file,
+    Rule => rule,
     Queue => queue,
     Log => log,
     Backup => backup,

@@ -9,6 +9,7 @@ mod confirm;
 mod decline;
 mod give_back;
 mod list;
+mod rate;
 mod recall;
 mod reopen;
 mod resolve;
@@ -16,6 +17,8 @@ mod show;
 mod status;
 pub(crate) mod target;
 mod update;
+
+pub(crate) use target::Target;
 
 use crate::{context::Context, failure::Done, verb::verbs};
 
@@ -35,6 +38,7 @@ verbs! {
     ChangeDecline => change_decline,
     Ask => ask,
     Answer => answer,
+    Rate => rate,
 }
 
 /// Work on what was handed over: to partners, and by partners.
