@@ -1,5 +1,6 @@
 //! The journal's records: decisions and facts, exactly as decided. The view is folded from them and from nothing else.
 
+mod agreement;
 mod chain;
 mod keep;
 mod mend;
@@ -23,12 +24,13 @@ use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{Audience, FileState, KeyChange, LinkEventRow, Pause, Refused, WaitingRow};
 use crate::{Entry, EntryRef, Error, Result, Text};
 
+pub use agreement::AgreementRecord;
 pub use chain::ChainRecord;
 pub use keep::KeepRecord;
 pub use mend::MendRecord;
 pub use relay::{Later, ThreadRecord};
 
-pub use terms::{EndedCase, TermsRecord};
+pub use terms::{EndedCase, Reached, TermsRecord};
 
 /// The version of the records; the first byte of the facts of each.
 pub const RECORD_VERSION: u8 = 1;
@@ -211,6 +213,8 @@ pub enum Record {
     Chain(ChainRecord),
     /// What mends something that was left open.
     Mend(MendRecord),
+    /// Whether both desks see the same of a delegation.
+    Agreement(AgreementRecord),
 }
 
 /// How a message of ours that came back takes effect.

@@ -5,20 +5,21 @@ use std::ops::ControlFlow;
 
 use deskwire_machine::disclosure;
 use deskwire_proto::envelope::{SALT_BYTES, compose};
+use deskwire_proto::id::DelegationId;
 use deskwire_proto::message::common::{NoText, Person, ReasonText};
 use deskwire_proto::message::{Body, link_close, link_resume, link_suspend};
 use deskwire_proto::text::Prose;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, LinkNo, Order};
-use deskwire_store::record::{EndedCase, ItemMade, Record, TermsRecord};
+use deskwire_store::record::{EndedCase, ItemMade, Reached, Record, TermsRecord};
 use deskwire_store::row::{LinkRow, LinkState};
 use deskwire_store::table::{DELEGATION_IDS, OPEN_DELEGATIONS, Rows};
 
 use super::say::{Saying, say};
 use super::{find, rule};
 use crate::port::Effect;
-use crate::project::ending;
+use crate::project::ending::{self, Parts};
 use crate::{Command, Fault, Refusal, Step};
 
 /// Delegations of an ended link that one step looks at.
@@ -226,12 +227,47 @@ pub(super) fn bring_end(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Resu
     for delegation in &seen {
         cases.extend(ended(step, no, &link, *delegation)?);
     }
-    let upto = last.filter(|_| seen.len() == LOOKED_AT);
-    step.record(&Record::Terms(TermsRecord::Ended { no, cases, upto, at: step.now }), None)?;
-    Ok(upto.is_none())
+    let upto = last.filter(|_| seen.len() == LOOKED_AT).map_or(Reached::All, Reached::Upto);
+    step.record(&Record::Terms(TermsRecord::Ended { no, cases, upto: Some(upto), at: step.now }), None)?;
+    Ok(upto == Reached::All)
 }
 
-type Page = (Vec<DelegationNo>, Option<deskwire_proto::id::DelegationId>);
+/// Brings what is known of the end of its link to one delegation that is about to be touched: the end has its place in the
+/// order before whatever has seen it.
+pub(super) fn reach(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    delegation: DelegationNo,
+) -> Result<(), Refusal> {
+    let end = &link.accord.close;
+    if end.ours.is_none() && end.theirs.is_none() {
+        return Ok(());
+    }
+    let Some(case) = ended(step, no, link, delegation)?.filter(|case| case.ours || case.theirs) else {
+        return Ok(());
+    };
+    let cases = vec![EndedCase { alone: false, ..case }];
+    step.record(&Record::Terms(TermsRecord::Ended { no, cases, upto: None, at: step.now }), None).map(drop)
+}
+
+/// As [`reach`], for a delegation of which the partner says something.
+pub(super) fn reached_by(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    id: DelegationId,
+) -> Result<(), Refusal> {
+    if !link.accord.close.is_begun() {
+        return Ok(());
+    }
+    match step.rows().get(DELEGATION_IDS, &(no, id))? {
+        Some(delegation) => reach(step, no, link, delegation),
+        None => Ok(()),
+    }
+}
+
+type Page = (Vec<DelegationNo>, Option<DelegationId>);
 
 /// The next delegations of a link, by their shared id.
 fn page(step: &Step<'_>, no: LinkNo, link: &LinkRow) -> Result<Page, Refusal> {
@@ -266,16 +302,16 @@ fn ended(
     if row.case.open().is_empty() && row.case.settled().state.is_terminal() {
         return Ok(None);
     }
-    let cursor = find::stream(step, no)?.in_length;
+    let stream = find::stream(step, no)?;
     let end = &link.accord.close;
-    let alone = end.asked.filter(|_| end.ours.is_none()).map(|(order, _)| order);
-    let (_, changes) = ending::folded(&row.case, (end.ours, end.theirs, alone), cursor);
     let case = EndedCase {
         delegation,
-        ours: end.ours.is_some(),
-        theirs: end.theirs.is_some(),
-        alone: alone.is_some(),
+        ours: end.ours.is_some() && !row.ended.0,
+        theirs: end.theirs.is_some() && !row.ended.1,
+        alone: end.ours.is_none() && end.asked.is_some() && link.state == LinkState::Closed,
+        answered: end.ours.is_some_and(|ours| stream.acked >= ours.seq),
     };
+    let (_, changes) = ending::folded(&row.case, &Parts::of(end, case), stream.in_length);
     Ok((!changes.is_empty()).then_some(case))
 }
 

@@ -101,6 +101,9 @@ impl Command for Deliver {
             let (of_link, place) = (message.head.delegation.is_none(), (message.head.seq, message.head.seen));
             let terms = find::terms_for(step, no, &current, (false, place.0, place.1))?;
             let context = Context { no, link: &current, terms: &terms };
+            if let Some(id) = message.head.delegation {
+                closing::reached_by(step, no, &current, id)?;
+            }
             let ended = one(step, &context, message)?;
             if of_link {
                 closing::heard(step, no)?;

@@ -45,6 +45,7 @@ impl Command for TakeReceipt {
             return Err(Code::Fork.into());
         }
         step.memory.heard(self.link, step.now);
+        step.memory.confirmed.insert(self.link);
         evidence::compare(step, self.link, stream.acked, body, self.receipt.raw())?;
         if body.upto <= stream.acked {
             return Ok(());

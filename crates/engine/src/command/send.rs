@@ -174,7 +174,7 @@ fn number(
     mut stream: StreamRow,
     room: &mut Room,
 ) -> Result<bool, Refusal> {
-    let link = &find::link(step, no)?;
+    let mut link = find::link(step, no)?;
     let waiting = step.rows().list(WAITING, &no, BATCH_MESSAGES)?;
     let full = waiting.len() == BATCH_MESSAGES;
     for ((_, order), row) in waiting {
@@ -195,7 +195,11 @@ fn number(
             return Ok(false);
         }
         let seq = stream.out_length + 1;
-        let judged = match terms::possible(step, link, &made, text.as_deref())? {
+        if let Some((delegation, _)) = made.delegation {
+            closing::reach(step, no, &link, delegation)?;
+        }
+        let of_link = made.delegation.is_none();
+        let judged = match terms::possible(step, &link, &made, text.as_deref())? {
             Ok(()) => possible(step, &row, (order, seq, stream.in_length), &made)?,
             Err(refusal) => Err(refusal),
         };
@@ -230,6 +234,10 @@ fn number(
                     keep_words(step, delegation, seq, words)?;
                 }
                 room.push(delivery);
+                if of_link {
+                    // It may have been the word that puts other terms in force.
+                    link = find::link(step, no)?;
+                }
                 if ends {
                     // It is the last of our messages. proto-spec, section 6.7.
                     return Ok(false);

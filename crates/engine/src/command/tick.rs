@@ -2,6 +2,7 @@
 //! proto-spec, sections 3.7 and 5.12.
 
 use deskwire_machine::retry::{DEAD_AFTER, LATE_AFTER};
+use deskwire_proto::message::Kind;
 use deskwire_proto::text::{Code, Line};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{LinkNo, Order};
@@ -77,11 +78,13 @@ fn one_link(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> R
             by_itself(step, no, link, due)
         }
         LinkState::Closed => {
-            if !closing::bring_end(step, no, link)? {
+            // What waits leaves the folds first, so that they end as they stand without it.
+            leftovers(step, no, due, false)?;
+            if due.left == 0 || !closing::bring_end(step, no, link)? {
                 due.at(step.now);
                 return Ok(());
             }
-            leftovers(step, no, due)
+            leftovers(step, no, due, true)
         }
     }
 }
@@ -186,7 +189,7 @@ fn dead(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Resul
 }
 
 /// What cannot leave any more because the link has ended: its authors are told.
-fn leftovers(step: &mut Step<'_>, no: LinkNo, due: &mut Due) -> Result<(), Refusal> {
+fn leftovers(step: &mut Step<'_>, no: LinkNo, due: &mut Due, end_too: bool) -> Result<(), Refusal> {
     let stream = find::stream(step, no)?;
     if stream.waiting == 0 && stream.parked == 0 {
         return Ok(());
@@ -195,9 +198,11 @@ fn leftovers(step: &mut Step<'_>, no: LinkNo, due: &mut Due) -> Result<(), Refus
         "link-closed",
         "The link ended before this was sent. Link again and say it anew if it still matters.",
     );
+    let end = Kind::LinkClose.name();
+    let goes = |(_, row): &((LinkNo, Order), WaitingRow)| end_too || row.kind.as_str() != end;
     let rows = step.rows();
     let mut orders: Vec<Order> =
-        rows.list(WAITING, &no, due.left)?.into_iter().map(|((_, order), _)| order).collect();
+        rows.list(WAITING, &no, due.left)?.into_iter().filter(goes).map(|((_, order), _)| order).collect();
     orders.extend(rows.list(PARKED, &no, due.left)?.into_iter().map(|((_, order), _)| order));
     orders.truncate(due.left);
     due.left -= orders.len();

@@ -5,7 +5,7 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, Order};
 use deskwire_store::record::EndedCase;
 use deskwire_store::row::{
-    Audience, Author, ClosedRow, DelegationEventRow, DelegationRow, DueRow, Effect, Shared, ThreadKind,
+    Audience, Author, CloseRow, ClosedRow, DelegationEventRow, DelegationRow, DueRow, Effect, Shared, ThreadKind,
     ThreadRow,
 };
 use deskwire_store::table::{
@@ -28,37 +28,32 @@ struct Ending {
     at: Timestamp,
 }
 
-/// One delegation of a link that has ended gets its end.
+/// One delegation of a link that ends gets its end, or a part of it.
 pub(super) fn end(rows: &mut Overlay, no: LinkNo, ended: EndedCase, now: Timestamp) -> Result<()> {
     let close = need(rows, LINKS, &no)?.accord.close;
     let mut row = need(rows, DELEGATIONS, &ended.delegation)?;
     let cursor = stream::cursor(rows, no)?;
-    let ours = close.ours.filter(|_| ended.ours);
-    let theirs = close.theirs.filter(|_| ended.theirs);
-    let alone = close.asked.filter(|_| ended.alone);
-    let (case, changes) = folded(&row.case, (ours, theirs, alone.map(|(order, _)| order)), cursor);
+    let parts = Parts::of(&close, ended);
+    let (case, changes) = folded(&row.case, &parts, cursor);
     let role = row.case.role();
     row.case = case;
-    if let Some(said) = ours {
+    row.ended = (row.ended.0 || ended.ours, row.ended.1 || ended.theirs);
+    if let Some(said) = parts.ours {
         let order = need(rows, SENT, &(no, said.seq))?.order;
         let place = Place::Numbered(said.seq);
-        show(
-            rows,
-            (no, ended.delegation),
-            &row,
-            &Ending { by: role, place, text: said.text, at: said.at },
-            Some(order),
-        )?;
+        let ending = Ending { by: role, place, text: said.text, at: said.at };
+        show(rows, (no, ended.delegation), &row, &ending, Some(order))?;
     }
-    if let Some(said) = theirs {
+    if let Some(said) = parts.theirs {
         let ending =
             Ending { by: role.other(), place: Place::Numbered(said.seq), text: said.text, at: said.at };
         show(rows, (no, ended.delegation), &row, &ending, None)?;
     }
-    if let Some((order, text)) = alone {
+    if let Some((order, text)) = parts.alone {
         let ending = Ending { by: role, place: Place::Waiting(order.0), text, at: now };
         show(rows, (no, ended.delegation), &row, &ending, Some(order))?;
     }
+    rows.put(DELEGATIONS, &ended.delegation, &row)?;
     for changes in &changes {
         row.resolved = need(rows, DELEGATIONS, &ended.delegation)?.resolved;
         store(rows, ended.delegation, &row, changes)?;
@@ -66,23 +61,43 @@ pub(super) fn end(rows: &mut Overlay, no: LinkNo, ended: EndedCase, now: Timesta
     Ok(())
 }
 
+/// What of the end of a link reaches a delegation now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Parts {
+    ours: Option<ClosedRow>,
+    theirs: Option<ClosedRow>,
+    alone: Option<(Order, EntryRef)>,
+    /// Our message that the partner has taken, and the length that is known of its stream.
+    answered: Option<(u64, u64)>,
+}
+
+impl Parts {
+    /// The parts that were decided.
+    pub(crate) fn of(close: &CloseRow, ended: EndedCase) -> Self {
+        let theirs = close.theirs;
+        let answered = close.ours.filter(|_| ended.answered);
+        Self {
+            ours: close.ours.filter(|_| ended.ours),
+            theirs: theirs.filter(|_| ended.theirs),
+            alone: close.asked.filter(|_| ended.alone),
+            answered: answered.map(|said| (said.seq, theirs.map_or(0, |theirs| theirs.seq))),
+        }
+    }
+}
+
 /// The case with the end of its link in its place. What does not fit is left out.
-pub(crate) fn folded(
-    case: &Case,
-    (ours, theirs, alone): (Option<ClosedRow>, Option<ClosedRow>, Option<Order>),
-    cursor: u64,
-) -> (Case, Vec<Changes>) {
+pub(crate) fn folded(case: &Case, parts: &Parts, cursor: u64) -> (Case, Vec<Changes>) {
     let (mut case, mut all) = (case.clone(), Vec::new());
-    if let Some(said) = ours {
+    if let Some(said) = parts.ours {
         all.extend(case.recover(said.seq, said.seen, Event::LinkClose.into(), cursor).ok());
     }
-    if let Some(said) = theirs {
+    if let Some(said) = parts.theirs {
         all.extend(case.take(said.seq, said.seen, Event::LinkClose.into()).ok());
     }
-    if let Some(said) = ours {
-        all.push(case.answer(said.seq, Answer::Applied, theirs.map_or(cursor, |theirs| theirs.seq), cursor));
+    if let Some((seq, length)) = parts.answered {
+        all.push(case.answer(seq, Answer::Applied, length, cursor));
     }
-    if let Some(order) = alone {
+    if let Some((order, _)) = parts.alone {
         all.extend(case.accept(order.0, Event::LinkClose.into(), cursor).ok());
     }
     (case, all)

@@ -3,6 +3,7 @@
 //! Nothing is decided here. Whatever could come out differently another day is in the record.
 
 mod account;
+mod agreement;
 mod aside;
 mod clock;
 mod delegation;
@@ -126,6 +127,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         }
         Record::Terms(decided) => terms::decided(rows, at, decided),
         Record::Chain(decided) => clock::record(rows, at, decided),
+        Record::Agreement(decided) => agreement::record(rows, decided),
         Record::Received(message) => received::project(rows, at, message, text),
         Record::ReceiptGiven { no, upto, base, .. } => stream::receipt_given(rows, *no, (*base, *upto)),
         Record::ReceiptTaken { no, receipt, .. } => stream::receipt_taken(rows, at, *no, receipt),

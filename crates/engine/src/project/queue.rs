@@ -8,7 +8,7 @@ use deskwire_store::row::{Effect, Late, LinkEventRow, ParkedRow, Refused, Waitin
 use deskwire_store::table::{PARKED, PARKED_OF, Rows, RowsMut, THREADS, WAITING};
 use deskwire_store::{EntryRef, Result};
 
-use super::{change, contradiction, delegation, link, need, stream};
+use super::{change, contradiction, delegation, link, need, stream, terms};
 use crate::overlay::Overlay;
 
 /// A waiting item was taken out of the queue.
@@ -29,6 +29,7 @@ pub(super) fn parked(
     if let Some(delegation) = item.event {
         delegation::own_withdrawn(rows, delegation, order, no, Effect::Parked(why.clone()))?;
     }
+    terms::waits(rows, no, item.kind.as_str(), None)?;
     if let Some(delegation) = item.delegation {
         rows.put(PARKED_OF, &(delegation, order), &())?;
     }
@@ -60,6 +61,7 @@ pub(super) fn released(
         let said = event.cloned().ok_or_else(|| contradiction("a released event without an event"))?.into();
         delegation::own_released(rows, (delegation, item.entry), said, to, no)?;
     }
+    terms::waits(rows, no, item.kind.as_str(), Some((to, item.entry)))?;
     rows.put(WAITING, &(no, to), &item)
 }
 
@@ -86,6 +88,7 @@ pub(super) fn dropped(rows: &mut Overlay, no: LinkNo, order: Order, why: &Refuse
             item
         }
     };
+    terms::waits(rows, no, item.kind.as_str(), None)?;
     stream::mark(rows, &item.thread, (no, order), why)
 }
 

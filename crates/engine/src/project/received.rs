@@ -73,6 +73,9 @@ fn applied(rows: &mut Overlay, at: EntryRef, message: &Received, text: Option<&[
             _ => Ok(()),
         };
     }
+    if kind == Kind::Digest {
+        return super::agreement::heard(rows, at, delegation, message);
+    }
     if kind == Kind::ChainReport {
         return clock::reported(rows, at, delegation, message);
     }

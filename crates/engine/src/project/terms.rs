@@ -7,7 +7,7 @@ use deskwire_proto::message::{Facts, Kind};
 use deskwire_proto::terms::{Side, Terms};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{LinkNo, Order};
-use deskwire_store::record::{Received, TermsRecord};
+use deskwire_store::record::{Reached, Received, TermsRecord};
 use deskwire_store::row::{Accord, AgreedRow, ClosedRow, LinkRow, ProposalRow, StopRow, VersionRow, WordRow};
 use deskwire_store::table::{DUE, LINKS, RECEIVED, Rows, RowsMut, SENT, VERSIONS, WORDS};
 use deskwire_store::{EntryRef, Result};
@@ -221,8 +221,11 @@ pub(super) fn decided(rows: &mut Overlay, at: EntryRef, record: &TermsRecord) ->
                 super::ending::end(rows, *no, *case, *when)?;
             }
             link::with(rows, *no, |row| {
-                row.accord.close.folded = *upto;
-                row.accord.close.done = upto.is_none();
+                match upto {
+                    Some(Reached::Upto(id)) => row.accord.close.folded = Some(*id),
+                    Some(Reached::All) => row.accord.close.done = true,
+                    None => {}
+                }
             })
         }
         TermsRecord::Mapped { no, .. } => link::with(rows, *no, |row| row.accord.mapping = Some(at)),

@@ -5,6 +5,7 @@
 mod account;
 mod agreement;
 mod chain;
+mod clock;
 mod closing;
 mod custody;
 mod harness;

@@ -57,6 +57,8 @@ pub enum Reason {
     NotOnward,
     /// The terms define this custom field for other values, or it is there twice.
     Unfit,
+    /// This desk's mapping for the link has no counterpart for it.
+    Unmapped,
 }
 
 /// Lists an offer. Everything is named member by member, so that a new one does not compile unlisted.

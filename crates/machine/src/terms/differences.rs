@@ -21,7 +21,9 @@ pub fn differences(now: &Terms, then: &Terms) -> Vec<Difference> {
     let (before, after) = (lines(now), lines(then));
     let pairs = before.into_iter().zip(after);
     pairs
-        .filter(|((_, before), (_, after))| before != after)
+        .filter(|((member, before), (_, after))| {
+            before != after || *member == "calendar" && now.calendar != then.calendar
+        })
         .map(|((member, before), (_, after))| Difference {
             member: member.to_owned(),
             now: before,

@@ -18,8 +18,8 @@ pub enum TermsRecord {
         no: LinkNo,
         /// Which, and by which of the two messages.
         cases: Vec<EndedCase>,
-        /// Up to which id all are looked at; nothing when all are.
-        upto: Option<DelegationId>,
+        /// How far all of them are looked at; nothing for one that was reached before its turn.
+        upto: Option<Reached>,
         /// When.
         at: Timestamp,
     },
@@ -65,6 +65,15 @@ pub enum TermsRecord {
     },
 }
 
+/// How far the delegations of an ended link are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reached {
+    /// Up to this id.
+    Upto(DelegationId),
+    /// All.
+    All,
+}
+
 /// How the end of a link reaches one delegation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedCase {
@@ -76,4 +85,6 @@ pub struct EndedCase {
     pub theirs: bool,
     /// By our item that was never numbered: the partner is gone.
     pub alone: bool,
+    /// The partner has taken our message.
+    pub answered: bool,
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod account;
 mod chain;
+mod digest;
 mod link;
 pub(super) mod thread;
 
@@ -186,7 +187,8 @@ fn decide(
         | Body::LinkResume { .. }
         | Body::LinkClose { .. } => link::word(step, context, body),
         Body::ChainReport { .. } => chain::reported(step, context, message),
-        Body::Digest { .. } | Body::Erase { .. } | Body::EraseDone { .. } => {
+        Body::Digest { facts, .. } => digest::heard(step, context, message, facts),
+        Body::Erase { .. } | Body::EraseDone { .. } => {
             Err(OutcomeCode::UnsupportedKind.into())
         }
     }
