@@ -6,6 +6,7 @@ pub mod chain_report;
 pub mod chunks;
 pub mod clock;
 pub mod delegation;
+pub mod digest;
 pub mod disclosure;
 pub mod proof;
 pub mod relay;

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::compact;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
+    AgreementRow,
     AccountRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow, ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
@@ -131,6 +132,10 @@ tables! {
     REPORTS = b'2', DelegationNo => ReportRow;
     /// The record with the business hours of this desk.
     HOURS = b'3', () => EntryRef;
+    /// The partner's newest word on what it sees of a delegation.
+    AGREEMENTS = b'p', DelegationNo => AgreementRow;
+    /// Of those, what was not compared yet.
+    TO_COMPARE = b'P', DelegationNo => ();
     /// Answers to changing calls, by their idempotency key.
     KEYED = b'k', Hash => KeyedRow;
 }

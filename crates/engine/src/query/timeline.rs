@@ -87,7 +87,7 @@ pub(super) fn events(
 }
 
 /// Where an own event stands: nowhere if it was dropped before it was numbered.
-fn own_place(
+pub(super) fn own_place(
     lookup: &Lookup<'_>,
     row: &DelegationRow,
     at: EntryRef,
