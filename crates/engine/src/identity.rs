@@ -101,6 +101,10 @@ impl Identity {
 /// What this desk does beyond the base of the protocol, in order. proto-spec, section 13.3.
 fn features(reachable: bool) -> Vec<Word> {
     // Who cannot be reached cannot be asked.
-    let names: &[&str] = if reachable { &["files", "pull", "recovery"] } else { &["files", "recovery"] };
+    let names: &[&str] = if reachable {
+        &["chain", "files", "pull", "recovery", "statements"]
+    } else {
+        &["chain", "files", "recovery", "statements"]
+    };
     names.iter().map(|name| Word::new(*name).expect("a short word")).collect()
 }

@@ -1,0 +1,272 @@
+//! Deadlines and clocks between real desks: from the terms to the ticket on which people are warned.
+
+use std::sync::Arc;
+
+use deskwire_engine::Reader;
+use deskwire_engine::calendar::{Hours, Span};
+use deskwire_engine::command::act::Action;
+use deskwire_engine::command::hours::SetHours;
+use deskwire_engine::command::tick::Tick;
+use deskwire_engine::port::Clock;
+use deskwire_engine::query::{self, DelegationFilter, DueFilter, DueState, ThreadEntry, TicketFilter, What};
+use deskwire_machine::clock::{Basis, DueKind, Verdict};
+use deskwire_machine::delegation::Role;
+use deskwire_proto::list::List;
+use deskwire_proto::message::common::Priority;
+use deskwire_proto::terms::{Deadline, Redelegate, Terms};
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::{DelegationNo, TicketNumber};
+
+use crate::chain::Chain;
+use crate::harness::{Desk, link, prose, settle};
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+struct At(Timestamp);
+
+impl Clock for At {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+fn reader(desk: &Desk) -> Reader {
+    Reader::new(&desk.core, Arc::new(At(desk.now)))
+}
+
+fn clock(desk: &Desk, no: u64) -> query::DelegationClock {
+    query::delegation_clock(&reader(desk), DelegationNo(no), &desk.delegation(no)).unwrap()
+}
+
+/// What people read on the ticket about deadlines.
+fn told(desk: &Desk, ticket: u64) -> Vec<(DueKind, Option<Role>)> {
+    let detail = query::ticket_detail(&reader(desk), TicketNumber(ticket)).unwrap();
+    let due = |entry: ThreadEntry| match entry {
+        ThreadEntry::Happened(happened) => match happened.what {
+            What::Due { kind, by, .. } => Some((kind, by)),
+            _ => None,
+        },
+        _ => None,
+    };
+    detail.thread.into_iter().filter_map(due).collect()
+}
+
+fn terms() -> Terms {
+    let high = Deadline { respond: HOUR, resolve: 8 * HOUR, priority: Priority::High };
+    Terms { deadlines: Some(List::new(vec![high]).unwrap()), ..Terms::default() }
+}
+
+/// Two desks with these terms, and a ticket that was handed over.
+fn offered() -> (Desk, Desk) {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    link(&mut shop, &mut acme, terms());
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    (shop, acme)
+}
+
+/// Nobody types a deadline that the partners have agreed on.
+#[test]
+fn terms_give_an_offer_its_deadlines() {
+    let (shop, acme) = offered();
+    for desk in [&shop, &acme] {
+        let clock = clock(desk, 1);
+        let offered = clock.counted[0].1.at;
+        assert_eq!(clock.respond.unwrap().at, offered.plus(HOUR));
+        assert_eq!(clock.resolve.unwrap().at, offered.plus(8 * HOUR));
+    }
+}
+
+/// Both desks come to the same figures from the same messages, and each says what is not sure yet.
+#[test]
+fn both_desks_show_the_same_clock() {
+    let (mut shop, mut acme) = offered();
+    acme.now = shop.now.plus(10 * MINUTE);
+    acme.act(1, Action::Accept).unwrap();
+    acme.act(1, Action::Ask { question: prose("Which one?") }).unwrap();
+    assert!(clock(&acme, 1).provisional, "no receipt has come");
+    shop.now = shop.now.plus(15 * MINUTE);
+    settle(&mut shop, &mut acme);
+    shop.now = shop.now.plus(2 * HOUR);
+    shop.act(1, Action::Answer { answer: prose("The left one."), needed: true }).unwrap();
+    acme.now = shop.now.plus(MINUTE);
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    shop.now = acme.now.plus(MINUTE);
+    settle(&mut shop, &mut acme);
+    (shop.now, acme.now) = (shop.now.plus(HOUR), shop.now.plus(HOUR));
+    let (ours, theirs) = (clock(&shop, 1), clock(&acme, 1));
+    assert_eq!((ours.time, &ours.breaches), (theirs.time, &theirs.breaches));
+    assert_eq!((ours.respond, ours.resolve), (theirs.respond, theirs.resolve));
+    let times = |clock: &query::DelegationClock| {
+        clock.counted.iter().map(|(item, one)| (*item, one.at)).collect::<Vec<_>>()
+    };
+    assert_eq!(times(&ours), times(&theirs));
+    assert!(!ours.provisional && !theirs.provisional);
+    assert!(ours.time.waiting >= 2 * HOUR && ours.resolve.unwrap().moved == ours.time.waiting);
+}
+
+/// Case 112 over real desks: the contractor sets its clock back and accepts too late.
+#[test]
+fn a_contractor_with_its_clock_set_back_gains_nothing() {
+    let (mut shop, mut acme) = offered();
+    let offered = clock(&shop, 1).counted[0].1.at;
+    acme.now = offered.plus(30 * MINUTE);
+    acme.act(1, Action::Accept).unwrap();
+    let claimed = acme.now;
+    shop.now = offered.plus(3 * HOUR);
+    settle(&mut shop, &mut acme);
+    for desk in [&shop, &acme] {
+        let clock = clock(desk, 1);
+        let (_, accept) = clock.counted[1];
+        assert_eq!((accept.claimed, accept.basis), (claimed, Basis::BeyondTolerance));
+        assert!(accept.at >= offered.plus(3 * HOUR));
+        assert_eq!(clock.respond.unwrap().verdict, Verdict::Breached(Role::Contractor));
+        assert_eq!(clock.breaches.len(), 1);
+    }
+}
+
+/// People are warned while something can be done, told once when it was not, and find both in their lists.
+#[test]
+fn people_are_warned_before_a_deadline_and_told_of_a_breach() {
+    let (mut shop, mut acme) = offered();
+    let next = acme.run(Tick).unwrap().unwrap();
+    let offered = clock(&acme, 1).counted[0].1.at;
+    assert_eq!(next, offered.plus(45 * MINUTE), "a quarter of the hour is left");
+    assert!(told(&acme, 1).is_empty());
+    let lists = |desk: &Desk, due: DueFilter| {
+        let delegations = DelegationFilter { due: Some(due), limit: 10, ..DelegationFilter::default() };
+        let tickets = TicketFilter { due: Some(due), limit: 10, ..TicketFilter::default() };
+        let reader = reader(desk);
+        (
+            query::delegations(&reader, &delegations).unwrap().items.len(),
+            query::tickets(&reader, &tickets).unwrap().items.len(),
+        )
+    };
+    assert_eq!(lists(&acme, DueFilter::Near), (0, 0));
+
+    acme.now = next;
+    acme.run(Tick).unwrap();
+    acme.run(Tick).unwrap();
+    assert_eq!(told(&acme, 1), [(DueKind::Respond, None)]);
+    assert_eq!((lists(&acme, DueFilter::Near), lists(&acme, DueFilter::Overdue)), ((1, 1), (0, 0)));
+
+    // A message that claims to be in time can still come for the length of the tolerance.
+    for desk in [&mut acme, &mut shop] {
+        desk.now = offered.plus(HOUR + 5 * MINUTE);
+        desk.run(Tick).unwrap();
+    }
+    assert_eq!(lists(&acme, DueFilter::Overdue), (1, 1));
+    assert_eq!(told(&acme, 1).len(), 1);
+    for desk in [&mut acme, &mut shop] {
+        desk.now = offered.plus(HOUR + 16 * MINUTE);
+        desk.run(Tick).unwrap();
+        desk.run(Tick).unwrap();
+        assert!(told(desk, 1).contains(&(DueKind::Respond, Some(Role::Contractor))));
+        assert_eq!(told(desk, 1).iter().filter(|(_, by)| by.is_some()).count(), 1);
+    }
+    let reader = reader(&shop);
+    let (kind, due) = query::ticket_due(&reader, TicketNumber(1)).unwrap().unwrap();
+    assert_eq!((kind, DueState::of(&due, shop.now)), (DueKind::Respond, DueState::Overdue));
+}
+
+/// What was looked at comes out the same when all rows are made anew from the journal.
+#[test]
+fn clocks_survive_a_restart_with_other_rows() {
+    let (_, mut acme) = offered();
+    acme.now = acme.now.plus(50 * MINUTE);
+    acme.run(Tick).unwrap();
+    let before = (clock(&acme, 1), told(&acme, 1));
+    let mut acme = acme.restart_with_other_rows();
+    assert_eq!((clock(&acme, 1), told(&acme, 1)), before);
+    acme.run(Tick).unwrap();
+    assert_eq!(told(&acme, 1).len(), 1);
+}
+
+/// The desk in the middle promises below what it has from above, less its reserve, and never more.
+#[test]
+fn a_deadline_is_inherited_less_the_reserve() {
+    let mut chain = Chain::of(3, &terms());
+    chain.desks[0].ticket("Dead cash register");
+    chain.hand_over(0, 1, 1).unwrap();
+    chain.settle();
+    chain.act(1, 1, Action::Accept).unwrap();
+    chain.settle();
+    chain.desks[1].now = chain.desks[1].now.plus(4 * HOUR);
+    chain.hand_over(1, 1, 2).unwrap();
+    let above = clock(&chain.desks[1], 1).resolve.unwrap().at;
+    let below = clock(&chain.desks[1], 2).resolve.unwrap().at;
+    assert_eq!(above, below, "the terms would give four hours more");
+}
+
+/// Every desk learns how the case stands further down: in time that adds up, and by name only where the terms say so.
+#[test]
+fn reports_go_up_a_chain_of_four() {
+    for (redelegate, names) in
+        [(Redelegate::Named, ["Acme", "Kassa", "Petrov"]), (Redelegate::Allowed, ["Acme", "A", "B"])]
+    {
+        let mut chain = Chain::case(4, &Terms { redelegate, ..Terms::default() });
+        for round in 1..=4 {
+            for desk in &mut chain.desks {
+                desk.now = Timestamp(1_790_000_000_000).plus(round * HOUR);
+                desk.run(Tick).unwrap();
+            }
+            chain.settle();
+        }
+        let hops = clock(&chain.desks[0], 1).hops;
+        let aliases: Vec<_> = hops.iter().map(|hop| hop.alias.as_str()).collect();
+        assert_eq!(aliases, names);
+        assert!(hops.iter().all(|hop| hop.state.as_str() == "accepted" && hop.breaches == 0));
+        // The desk below hears nothing of those above.
+        assert!(clock(&chain.desks[3], 1).hops.is_empty());
+        let sum: u64 = hops.iter().map(|hop| hop.held).sum::<u64>() + hops[0].waited;
+        assert!(sum > 0 && sum <= 4 * HOUR, "{sum}");
+
+        chain.act(3, 1, Action::Resolve { solution: None, code: None }).unwrap();
+        chain.settle();
+        for round in 5..=9 {
+            for desk in &mut chain.desks {
+                desk.now = Timestamp(1_790_000_000_000).plus(round * HOUR);
+                desk.run(Tick).unwrap();
+            }
+            chain.settle();
+        }
+        let hops = clock(&chain.desks[0], 1).hops;
+        assert_eq!(hops[2].state.as_str(), "resolved");
+    }
+}
+
+/// A desk that is told nothing new says nothing: a chain does not talk to itself.
+#[test]
+fn a_report_is_said_once() {
+    let mut chain = Chain::case(3, &Terms::default());
+    let mut lengths = Vec::new();
+    for round in 1..=6 {
+        for desk in &mut chain.desks {
+            desk.now = Timestamp(1_790_000_000_000).plus(round * HOUR);
+            desk.run(Tick).unwrap();
+        }
+        chain.settle();
+        lengths.push(chain.stream(1, chain.link_of(1, 0)).out_length);
+    }
+    assert_eq!(lengths[2], lengths[5]);
+}
+
+/// Hours that cannot be are refused, and the ones before stand.
+#[test]
+fn wrong_hours_change_nothing() {
+    let mut acme = Desk::new("Acme", 2);
+    let hours = Hours {
+        zone: "Europe/Berlin".to_owned(),
+        week: (0..7).map(|day| if day < 5 { vec![Span(480, 1_020)] } else { Vec::new() }).collect(),
+        days: [].into(),
+    };
+    acme.run(SetHours { hours: Some(hours.clone()) }).unwrap();
+    let wrong = Hours { zone: "Berlin".to_owned(), ..hours.clone() };
+    assert_eq!(acme.run(SetHours { hours: Some(wrong) }).unwrap_err().code, "bad-hours");
+    assert_eq!(query::hours(&reader(&acme)).unwrap(), Some(hours));
+    acme.run(SetHours { hours: None }).unwrap();
+    assert_eq!(query::hours(&reader(&acme)).unwrap(), None);
+}
