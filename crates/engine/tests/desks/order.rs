@@ -143,11 +143,22 @@ fn forge(from: &Desk, to: &Desk, seq: u64, prev: Hash) -> deskwire_proto::envelo
 }
 
 fn forged(from: &Desk, to: &Desk, place: Place, body: Body) -> deskwire_proto::envelope::Verified {
+    forged_as(from, to, place, &body, body.kind().name())
+}
+
+/// As [`forged`], under another name of its kind.
+fn forged_as(
+    from: &Desk,
+    to: &Desk,
+    place: Place,
+    body: &Body,
+    kind: &str,
+) -> deskwire_proto::envelope::Verified {
     let link = from.rows().get(LINKS, &LINK).unwrap().unwrap().link;
     let stream = Stream { link, from: from.identity.desk(), to: to.identity.desk() };
     let (facts, _) = body.encode();
     let content = Composed {
-        kind: KindName::new(body.kind().name()).unwrap(),
+        kind: KindName::new(kind).unwrap(),
         facts: facts.into(),
         text: None,
         delegation: None,
@@ -173,7 +184,7 @@ fn a_kind_that_is_not_handled_is_consumed_and_said_and_harms_nothing_else() {
         facts: deskwire_proto::message::link_resume::Facts {},
         text: deskwire_proto::message::common::NoText,
     };
-    let message = forged(&shop, &acme, place(&acme), body.clone());
+    let message = forged_as(&shop, &acme, place(&acme), &body, "link.greet");
     let seq = message.head.seq;
     let delivered = acme.run(Deliver { link: LINK, head: sent.head, messages: vec![message] }).unwrap();
     let Delivered::Receipt(receipt) = delivered else { panic!("{delivered:?}") };
