@@ -6,7 +6,7 @@ use std::path::Path;
 
 use deskwire_store::{Error, Result};
 
-use crate::disk::free_bytes;
+use crate::disk::{free_bytes, sync_folder};
 use crate::marker::Marker;
 use crate::view::FOLDER;
 
@@ -32,6 +32,17 @@ pub(crate) fn set_aside(folder: &Path) -> Result<()> {
     fs::rename(&view, folder.join(ASIDE)).map_err(doing)
 }
 
+/// Deletes a view in whose place there is another, at once.
+pub(crate) fn retire(folder: &Path, view: &Path) -> Result<()> {
+    delete_set_aside(folder)?;
+    let rename = || {
+        fs::rename(view, folder.join(ASIDE))?;
+        sync_folder(folder)
+    };
+    rename().map_err(|error| Error::io(format!("set {} aside", view.display()), error))?;
+    delete_set_aside(folder)
+}
+
 /// Whether there is a view set aside, so that the one in its place is not complete.
 pub(crate) fn has_set_aside(folder: &Path) -> bool {
     folder.join(ASIDE).exists()
@@ -54,7 +65,7 @@ pub(crate) fn delete_damaged(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn delete(path: &Path) -> Result<()> {
+pub(crate) fn delete(path: &Path) -> Result<()> {
     let deleted = match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(path),
         result => result,

@@ -212,6 +212,21 @@ impl Fresh {
 }
 
 impl Layer {
+    /// The changes of a batch.
+    pub(crate) fn of(batch: &Batch) -> Self {
+        let layer = Self::default();
+        layer.take(batch, u64::MAX);
+        layer
+    }
+
+    /// Its changes of keys before one.
+    pub(crate) fn before(&self, end: &[u8]) -> Self {
+        let gathered = self.gathered();
+        let before = (Bound::Unbounded, Bound::Excluded(end));
+        let rows = gathered.rows.range::<[u8], _>(before).map(|(key, change)| (key.clone(), change.clone()));
+        Self(RwLock::new(Gathered { rows: rows.collect(), bytes: 0 }))
+    }
+
     /// Takes a batch in; whether the layer is full now.
     fn take(&self, batch: &Batch, bytes: u64) -> bool {
         let mut gathered = self.0.write().unwrap_or_else(PoisonError::into_inner);

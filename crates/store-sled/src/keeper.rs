@@ -8,6 +8,7 @@ use deskwire_store::{Error, Keeper, Result};
 
 use crate::aside::{delete_damaged, delete_set_aside};
 use crate::disk::free_bytes;
+use crate::renew;
 use crate::reserve::Reserve;
 use crate::steady::SteadyView;
 use crate::sum::sum_of;
@@ -73,6 +74,19 @@ impl Keeper for SledKeeper {
         delete_damaged(&self.folder)
     }
 
+    fn renew_view(&self) -> Result<()> {
+        if !self.view.is_whole() {
+            return self.forget_view();
+        }
+        match self.view.sled().renew() {
+            Err(Error::ViewFailed(reason)) => {
+                tracing::warn!(%reason, "the view is made anew at the next start");
+                self.forget_view()
+            }
+            result => result,
+        }
+    }
+
     fn view_loading(&self) -> Result<()> {
         self.view.sled().marker().remove()
     }
@@ -91,7 +105,11 @@ impl Keeper for SledKeeper {
             // The rows in memory go with the process; without its marker the view is not trusted.
             return self.view.sled().marker().remove();
         }
-        if self.view.sled().close()? && !self.forgotten.load(Ordering::Acquire) {
+        let closed = self.view.sled().close()?;
+        if closed {
+            renew::settle(&self.folder)?;
+        }
+        if closed && !self.forgotten.load(Ordering::Acquire) {
             let sum = sum_of(&self.folder.join(VIEW))
                 .map_err(|error| Error::io(format!("read {VIEW} in {}", self.folder.display()), error))?;
             self.view.sled().marker().write_clean(self.schema, sum)?;

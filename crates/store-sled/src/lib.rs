@@ -11,6 +11,7 @@
 //! | `view/` | the sled database; can be deleted at any time, it is rebuilt |
 //! | `view.spare` | room for the view, beside what is reserved behind the end of its file |
 //! | `view.state` | what says whether `view/` can be trusted |
+//! | `view.renewed/` | a view that takes the place of the other, until that is deleted |
 //! | `view.aside/` | a view that was set aside, until the rebuild is complete |
 //! | `snapshots/` | rows at points of the journal, from which a rebuild begins |
 //! | `journal.loss` | what a start found to be lost of the journal, in words |
@@ -30,6 +31,7 @@ mod marker;
 mod offline;
 mod open;
 mod pages;
+mod renew;
 mod reserve;
 mod room;
 mod rows;

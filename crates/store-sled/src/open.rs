@@ -17,6 +17,7 @@ use crate::disk::OsDisk;
 use crate::folder::{FolderLock, Format, check_format, write_durably, write_format};
 use crate::keeper::SledKeeper;
 use crate::marker::Marker;
+use crate::renew;
 use crate::reserve::Reserve;
 use crate::room::{RoomySink, watch};
 use crate::steady::SteadyView;
@@ -128,6 +129,7 @@ fn open_view(
     lock: &Arc<FolderLock>,
     journal: &dyn JournalReader,
 ) -> Result<(SledView, ViewState)> {
+    renew::settle(folder)?;
     let try_open = || {
         Marker::new(folder).write_in_use(options.schema)?;
         SledView::open(folder, options, lock.clone())

@@ -131,8 +131,10 @@ pub(crate) fn watch(view: Weak<SledView>) -> io::Result<()> {
     let look = move || {
         while let Some(view) = view.upgrade() {
             // A disk without room is told to whoever wants to write.
-            let _ = view.room().ensure();
-            let patience = view.room().patience();
+            let rows = view.rows();
+            let _ = rows.room().ensure();
+            let patience = rows.room().patience();
+            drop(rows);
             drop(view);
             thread::sleep(patience);
         }

@@ -51,8 +51,8 @@ impl SledRows {
     ///
     /// # Errors
     /// [`Error::Full`] when there is no room, [`Error::ViewFailed`] for everything else sled objects to.
-    pub(crate) fn open(store: &Path, options: Options) -> Result<Self> {
-        let folder = store.join(FOLDER);
+    pub(crate) fn open(store: &Path, name: &str, options: Options) -> Result<Self> {
+        let folder = store.join(name);
         create_private_folder(&folder)
             .map_err(|error| Error::io(format!("create {}", folder.display()), error))?;
         let config = sled::Config::new()
@@ -112,11 +112,6 @@ impl SledRows {
     /// The room kept for the view.
     pub(crate) fn room(&self) -> &ViewRoom {
         &self.room
-    }
-
-    /// The marker beside the view.
-    pub(crate) fn marker(&self) -> &Marker {
-        &self.marker
     }
 
     /// The database, for one change.
@@ -180,13 +175,20 @@ impl SledRows {
         Ok(SledRange { owner: self, forward, start, end, ahead: VecDeque::new(), last: None, ended: false })
     }
 
-    /// Applies a layer and the position that it reflects, as a whole.
-    pub(crate) fn apply(&self, layer: &Layer, position: &Position) -> Result<()> {
+    /// The folder of the database.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Applies a layer and the position that it reflects, as a whole; none as long as the rows are not complete.
+    pub(crate) fn apply(&self, layer: &Layer, position: Option<&Position>) -> Result<()> {
         let db = self.db()?;
         self.guard(|| {
             let mut writes = sled::Batch::default();
             layer.read(|changes| pages::write(&db, self.packed, changes, &mut writes))?;
-            writes.insert(POSITION, position.to_bytes().as_slice());
+            if let Some(position) = position {
+                writes.insert(POSITION, position.to_bytes().as_slice());
+            }
             db.apply_batch(writes)
         })
     }

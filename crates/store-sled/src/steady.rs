@@ -56,7 +56,7 @@ impl SteadyView {
                 };
             }
         }
-        self.sled.room().ensure()?;
+        self.sled.rows().room().ensure()?;
         self.pour(&mut self.write())
     }
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -12,7 +12,7 @@ use crate::Options;
 use crate::folder::FolderLock;
 use crate::fresh::{Change, Cursor, Fresh};
 use crate::marker::Marker;
-use crate::room::ViewRoom;
+use crate::renew::{self, Below};
 use crate::rows::{SledRange, SledRows};
 
 pub(crate) use crate::rows::FOLDER;
@@ -22,10 +22,13 @@ const FIRST_KEY: &[u8] = &[1];
 
 /// The rows in sled, and those gathered for it.
 pub(crate) struct SledView {
-    rows: Arc<SledRows>,
+    below: Arc<Below>,
     fresh: Arc<Fresh>,
     /// Hands over what was gathered.
     carrier: Mutex<Option<JoinHandle<()>>>,
+    store: PathBuf,
+    options: Options,
+    marker: Marker,
     _lock: Arc<FolderLock>,
 }
 
@@ -35,12 +38,24 @@ impl SledView {
     /// # Errors
     /// [`Error::Full`] when there is no room, [`Error::ViewFailed`] for everything else sled objects to.
     pub(crate) fn open(store: &Path, options: Options, lock: Arc<FolderLock>) -> Result<Self> {
-        let rows = Arc::new(SledRows::open(store, options)?);
+        let below = Arc::new(Below::new(Arc::new(SledRows::open(store, FOLDER, options)?)));
         let fresh = Arc::new(Fresh::new(options.view_room_bytes));
-        let (to, from) = (Arc::clone(&rows), Arc::clone(&fresh));
+        let (to, from) = (Arc::clone(&below), Arc::clone(&fresh));
         let carrier = thread::Builder::new().name("view".into()).spawn(move || carry(&from, &to));
         let carrier = carrier.map_err(|error| Error::io("start the thread of the view", error))?;
-        Ok(Self { rows, fresh, carrier: Mutex::new(Some(carrier)), _lock: lock })
+        let (carrier, marker) = (Mutex::new(Some(carrier)), Marker::new(store));
+        Ok(Self { below, fresh, carrier, store: store.to_owned(), options, marker, _lock: lock })
+    }
+
+    /// Copies all rows into a new database, which takes the place of this one, while both are read and written on. The
+    /// former one is deleted with whatever its old pages still held.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when there is no room for both, [`Error::ViewFailed`] when one of them failed: the present one
+    /// stays.
+    pub(crate) fn renew(&self) -> Result<()> {
+        self.fresh.drain();
+        renew::renew(&self.below, &self.store, self.options)
     }
 
     /// Writes everything to the disk and lets go of it. `false` when somebody was still reading after a while, so
@@ -50,22 +65,22 @@ impl SledView {
         self.end();
         // Whoever reads on is told that it is closed.
         self.fresh.clear();
-        self.rows.close()
+        self.below.rows().close()
     }
 
     /// Whether it is as new. Rows gathered for a new view go with the process when that is killed.
     pub(crate) fn is_blank(&self) -> Result<bool> {
-        self.rows.is_blank()
+        self.below.rows().is_blank()
     }
 
-    /// The room kept for the view.
-    pub(crate) fn room(&self) -> &ViewRoom {
-        self.rows.room()
+    /// The rows in sled.
+    pub(crate) fn rows(&self) -> Arc<SledRows> {
+        self.below.rows()
     }
 
     /// The marker beside the view.
     pub(crate) fn marker(&self) -> &Marker {
-        self.rows.marker()
+        &self.marker
     }
 
     /// Ends the thread, whatever it has not handed over.
@@ -84,14 +99,14 @@ impl Drop for SledView {
 }
 
 /// Hands layer after layer to sled. What cannot be handed over stays where it is, to be read.
-fn carry(fresh: &Fresh, rows: &SledRows) {
+fn carry(fresh: &Fresh, below: &Below) {
     while let Some((layer, position)) = fresh.next() {
-        while rows.room().ensure_batch().is_err() {
+        while below.rows().room().ensure_batch().is_err() {
             if fresh.stays_stuck() {
                 return fresh.failed();
             }
         }
-        match rows.apply(&layer, &position) {
+        match below.apply(&layer, &position) {
             Ok(()) => fresh.landed(),
             Err(error) => {
                 tracing::error!(%error, "what the view had gathered cannot be written");
@@ -108,7 +123,7 @@ impl View for SledView {
         }
         match self.fresh.get(key) {
             Some(change) => Ok(change),
-            None => self.rows.get(key),
+            None => self.below.rows().get(key),
         }
     }
 
@@ -125,32 +140,34 @@ impl View for SledView {
         }
         // In this order: what moves from the layers to sled meanwhile is seen in one of them at least.
         let layers = self.fresh.cursors(start, end, direction);
-        let sled = self.rows.range(start, end, direction)?;
+        let rows = self.below.rows();
+        let sled = rows.range(start, end, direction)?;
         Merge { layers, sled, ahead: None, direction }.each(visit)
     }
 
     fn apply(&self, batch: &Batch, position: &Position) -> Result<()> {
         batch.check()?;
-        self.rows.check()?;
-        self.rows.room().ensure_batch()?;
-        if self.fresh.add(batch, position) { Ok(()) } else { self.rows.check().and(Err(Error::Closed)) }
+        let rows = self.below.rows();
+        rows.check()?;
+        rows.room().ensure_batch()?;
+        if self.fresh.add(batch, position) { Ok(()) } else { rows.check().and(Err(Error::Closed)) }
     }
 
     fn position(&self) -> Result<Option<Position>> {
         match self.fresh.position() {
             Some(position) => Ok(Some(position)),
-            None => self.rows.position(),
+            None => self.below.rows().position(),
         }
     }
 
     fn clear(&self) -> Result<()> {
         self.fresh.clear();
-        self.rows.clear()
+        self.below.rows().clear()
     }
 
     fn flush(&self) -> Result<()> {
         self.fresh.drain();
-        self.rows.flush()
+        self.below.rows().flush()
     }
 }
 

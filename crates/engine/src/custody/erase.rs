@@ -20,8 +20,7 @@ pub enum Erasure {
     /// It waits for the end of the segment being written: run [`EndSegment`](crate::command::erase::EndSegment) and try
     /// again.
     SegmentOpen,
-    /// Everything is gone but what old pages of the view's file may hold: that is made anew now, or at the next start.
-    /// Record it with [`ErasureDone`](crate::command::erase::ErasureDone).
+    /// Everything is gone; where the view could not be made anew now, its old pages go with the next start. Record it with [`ErasureDone`](crate::command::erase::ErasureDone).
     Done(EntryRef),
     /// The pace ended it.
     Stopped,

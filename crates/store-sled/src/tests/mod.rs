@@ -5,6 +5,7 @@ mod folder;
 mod full;
 mod pages;
 mod process;
+mod renew;
 mod torn;
 mod view;
 
