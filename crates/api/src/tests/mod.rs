@@ -1,5 +1,7 @@
 //! What a program on the operator's machine, and the person behind it, would lose if these failed.
 
+mod accord;
+mod account;
 mod delegation;
 mod desks;
 mod document;

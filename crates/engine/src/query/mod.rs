@@ -33,7 +33,7 @@ pub use contribution::{
     Comment, Relay, Relayed, Retraction, Version, comment, comment_at, find_comment, relays,
 };
 pub use clock::{
-    DelegationClock, DueFilter, DueState, WARN, delegation_clock, hours, shown_due, ticket_due,
+    DelegationClock, DueFilter, DueState, ShownDue, WARN, delegation_clock, hours, shown_due, ticket_due,
 };
 pub use accord::{
     Finding, LinkTerms, Proposal, SaidOnLink, check, ends, link_terms, mapping, rules, suspensions,
@@ -54,7 +54,7 @@ pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_
 pub use repair::{Branches, branches};
 pub use report::{PartnerFigures, partner_figures};
 pub use statement::{
-    SignedMessage, StatementDetail, StatementInfo, StatementState, signed_statements, statement, statements,
+    SignedMessage, StatementDetail, StatementInfo, StatementState, open_account, signed_statements, statement, statements,
 };
 pub use thread::{Happened, Origin, SeenBy, ThreadEntry, What};
 pub use ticket::{Page, Ticket, TicketDetail, TicketFilter, find_ticket, ticket, ticket_detail, tickets};

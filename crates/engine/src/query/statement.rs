@@ -1,10 +1,11 @@
 //! Statements of account: which there are, how far each has come, and what is in one.
 
-use deskwire_machine::account::{Account, Said, Signed, Statement, Sum, Upto, Word, sums};
+use deskwire_machine::account::{Account, Asked, Said, Signed, Statement, Sum, Upto, Word, sums};
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::{DeskId, Hash, ItemId};
 use deskwire_proto::message::common::Money;
 use deskwire_proto::message::{Facts, statement_propose};
+use deskwire_proto::session::Cut;
 use deskwire_proto::terms::{Interval, Side};
 use deskwire_proto::text::{KindName, Label};
 use deskwire_proto::time::Timestamp;
@@ -17,7 +18,7 @@ use deskwire_store::table::{ACCOUNT, RECEIVED, Rows, SENT, WAITING};
 use super::account::{Detail, details};
 use super::lookup::{Lookup, broken};
 use super::message::Message;
-use crate::account::{Counting, asked, outcomes_known, word, words};
+use crate::account::{Counting, asked, desks, outcomes_known, word, words};
 use crate::{Partner, Reader, Refusal};
 
 /// How far a statement has come.
@@ -140,6 +141,28 @@ pub fn statement(reader: &Reader, link: &Partner, id: ItemId) -> Result<Statemen
 pub fn signed_statements(reader: &Reader, link: &Partner) -> Result<Vec<StatementInfo>, Refusal> {
     let all = statements(reader, link)?;
     Ok(all.into_iter().filter(|info| matches!(info.state, StatementState::Signed { .. })).collect())
+}
+
+/// What a statement that this desk proposed now would hold of lines that were done before `until`: how many, and the
+/// totals.
+///
+/// # Errors
+/// `statement-too-large`, or when the store fails.
+pub fn open_account(reader: &Reader, link: &Partner, until: Timestamp) -> Result<(u64, Vec<Money>), Refusal> {
+    let stream = reader.stream(link.no)?;
+    let account = Account::of(words(reader.rows(), (link.no, &link.row), &stream, Counting::Settled)?);
+    // Heads are part of the bytes alone, not of what counts.
+    let asked = Asked {
+        link: link.row.link,
+        desks: desks(&link.row, reader.identity().desk()),
+        proposer: link.row.side,
+        cut: (Cut(stream.acked, stream.out_head), Cut(stream.in_length, stream.in_head)),
+        period: Interval(Timestamp(0), until),
+        zone: Label::new("UTC").expect("a zone"),
+    };
+    let statement = Statement::of(&account, &asked);
+    let statement = statement.map_err(|error| Refusal::invalid("until", error))?;
+    Ok((statement.lines().len() as u64, statement.totals().to_vec()))
 }
 
 fn unknown(id: ItemId) -> Refusal {

@@ -26,10 +26,11 @@ use deskwire_proto::session::Cut;
 use deskwire_proto::terms::{Interval, Terms};
 use deskwire_proto::text::{Code, Currency, Decimal, Label, Line, Percent};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::EntryRef;
 use deskwire_store::local::DelegationNo;
 use deskwire_store::record::Record;
-use deskwire_store::table::{LINKS, RECEIVED, Rows, SENT};
+use deskwire_store::row::{AccountRow, FigureRow, StreamRow};
+use deskwire_store::table::{ACCOUNT, FIGURES, LINKS, RECEIVED, Rows, RowsMut, SENT, STREAMS};
+use deskwire_store::{Batch, Direction, EntryRef};
 
 use crate::harness::{
     Desk, LINK, batch, because, deliver, link, linked, person, prose, pump, session, settle,
@@ -521,4 +522,93 @@ fn both_desks_report_the_same_settled_figures() {
     let mut again = figures(&shop).0;
     assert_eq!((again.response(), again.resolution()), (theirs.response(), theirs.resolution()));
     assert_eq!((again.offers, again.ratings, again.cost), (theirs.offers, theirs.ratings, theirs.cost));
+}
+
+/// Rows as a long life of a desk leaves them, written without that life.
+#[derive(Default)]
+struct Filling(Batch);
+
+impl Rows for Filling {
+    fn raw_get(&self, _: &[u8]) -> deskwire_store::Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    fn raw_scan(
+        &self,
+        _: &[u8],
+        _: &[u8],
+        _: Direction,
+        _: &mut deskwire_store::VisitRow<'_>,
+    ) -> deskwire_store::Result<()> {
+        Ok(())
+    }
+}
+
+impl RowsMut for Filling {
+    fn raw_put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.0.put(key, value);
+    }
+
+    fn raw_delete(&mut self, key: Vec<u8>) {
+        self.0.delete(key);
+    }
+}
+
+#[test]
+fn many_lines_are_one_statement_and_many_delegations_one_report() {
+    let many = std::env::var("DESKWIRE_LINES").ok().and_then(|text| text.parse::<u64>().ok());
+    let (lines, delegations) = many.map_or((2_000, 10_000), |lines| (lines, lines * 20));
+    let (shop, _acme) = working();
+    let id = shop.delegation(1).id;
+    let mut filling = Filling::default();
+    for seq in 1..=lines {
+        let mut item = [0; 16];
+        item[..8].copy_from_slice(&seq.to_be_bytes());
+        let work = ItemId::new(item);
+        let hash = Hash::of(&item);
+        let facts = work_add::Facts { quantity: Decimal::new("1.25").unwrap(), ..work_facts("95.00") };
+        let line = Said::Line { delegation: id, item: work, facts, hash };
+        let verdict = Said::Verdict { delegation: id, work, approved: true };
+        for (ours, said) in [(false, line), (true, verdict)] {
+            let entry = EntryRef { segment: 1, offset: seq };
+            let row = AccountRow {
+                entry,
+                item: work,
+                seen: 0,
+                at: Timestamp(1),
+                said,
+                refused: false,
+                aside: false,
+            };
+            filling.put(ACCOUNT, &(LINK, (false, (ours, 1_000 + seq))), &row).unwrap();
+        }
+    }
+    for no in 1..=delegations {
+        let row = FigureRow {
+            theirs: true,
+            offered: Timestamp(1_000_000),
+            accepted: Some(Timestamp(1_000_000 + no)),
+            stars: (no % 2 == 0).then_some(5),
+            ..FigureRow::default()
+        };
+        filling.put(FIGURES, &(LINK, (0, DelegationNo(1_000 + no))), &row).unwrap();
+    }
+    let stream = StreamRow { acked: 1_000 + lines, in_length: 1_000 + lines, ..shop.stream() };
+    filling.put(STREAMS, &LINK, &stream).unwrap();
+    let view = Arc::clone(&shop.rows().0);
+    view.apply(&filling.0, &view.position().unwrap().unwrap()).unwrap();
+
+    let begin = std::time::Instant::now();
+    let (mut theirs, _) = figures(&shop);
+    assert_eq!((theirs.offers, theirs.ratings), (delegations + 1, (delegations / 2, delegations / 2 * 5)));
+    assert!(theirs.response().unwrap().p90 > theirs.response().unwrap().median);
+    eprintln!("report over {delegations} delegations and {lines} lines: {:?}", begin.elapsed());
+    let begin = std::time::Instant::now();
+    let link = reader(&shop).partner(LINK).unwrap().unwrap();
+    let counted = query::open_account(&reader(&shop), &link, Timestamp(u64::MAX)).unwrap();
+    assert_eq!(
+        (counted.0, counted.1[0].0.as_str()),
+        (lines, format!("-{}.00", lines * 11_875 / 100).as_str())
+    );
+    eprintln!("statement over {lines} lines: {:?}", begin.elapsed());
 }

@@ -2,7 +2,7 @@
 
 use deskwire_api_types::{
     AcceptOffer, Action, Answer, Ask, ChangeDecline, ChangeTake, Confirm, Contact, Delegation, Equipment,
-    FieldName, OfferUpdate, Reason, Resolve, ServiceObject, StatusChange, WorkState,
+    FieldName, OfferUpdate, Rate, Reason, Resolve, ServiceObject, StatusChange, WorkState,
 };
 use deskwire_client::{Client, Error};
 
@@ -123,6 +123,7 @@ impl Play<'_> {
             Action::Ask => client.ask(id, &Ask { question: text.clone() }).await,
             Action::Answer => client.answer(id, &Answer { answer: text.clone(), needed: true }).await,
             Action::Confirm => client.confirm(id, &Confirm::default()).await,
+            Action::Rate => client.rate(id, &Rate { stars: 3, words: Some(text.clone()) }).await,
             Action::Resolve => {
                 client.resolve(id, &Resolve { solution: Some(text.clone()), ..Default::default() }).await
             }
