@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Audience, Person, Time};
+use crate::{Audience, CommentVersion, Person, RelayWaiting, Relayed, Retraction, Time};
 
 /// One comment on a ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -34,7 +34,22 @@ pub struct Comment {
     /// Whether its author took it back.
     #[serde(default)]
     pub retracted: bool,
-    /// For this desk's own: how far it has come, one per partner it goes to; empty for what stays here.
+    /// Whether its author took its text back before anybody was meant to read it.
+    #[serde(default)]
+    pub withdrawn: bool,
+    /// What the partner says of the desk that wrote it, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relayed: Option<Relayed>,
+    /// For this desk's own that was edited: all its versions, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<CommentVersion>,
+    /// For this desk's own: how it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retraction: Option<Retraction>,
+    /// For a partner's: where it does not go onward, or not yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<RelayWaiting>,
+    /// How far it has come, one per partner: this desk's own, or a partner's that goes onward; empty for what stays here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deliveries: Vec<Delivery>,
     /// Why it has no effect, if its desk has disowned it: somebody else had that desk's key.

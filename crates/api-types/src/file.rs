@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Audience, Delivery, Person, Time, Trouble};
+use crate::{Audience, Delivery, Person, RelayWaiting, Relayed, Retraction, Time, Trouble};
 
 /// One file on a ticket; its bytes are at `GET /v1/files/{id}/content`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -44,7 +44,16 @@ pub struct FileInfo {
     /// Whether it was taken back.
     #[serde(default)]
     pub retracted: bool,
-    /// For this desk's own: how far its announcement has come, one per partner.
+    /// What the partner says of the desk that attached it, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relayed: Option<Relayed>,
+    /// For this desk's own: how it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retraction: Option<Retraction>,
+    /// For a partner's: where it does not go onward, or not yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<RelayWaiting>,
+    /// How far its announcement has come, one per partner: of this desk's own, or of a partner's that goes onward.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deliveries: Vec<Delivery>,
 }

@@ -8,7 +8,9 @@
 #![deny(missing_docs)]
 
 mod accord;
+mod agreement;
 mod audience;
+mod clock;
 mod comment;
 mod contact;
 mod delegation;
@@ -37,7 +39,12 @@ pub use accord::{
     MappedPriority, MappedStatus, NewRule, ProposeTerms, Rule, RuleList, SaidOnLink, SuspendLink,
     TakeCalendars, TermsDifference, TermsProposal,
 };
+pub use agreement::{Agreement, Seen, SeenEntry, SeenLine};
 pub use audience::{Audience, BadAudience};
+pub use clock::{
+    Breach, Calendar, CalendarQuery, ChainHop, ClockSplit, CountedTime, DelegationClock, Due, DueFilter, DueKind,
+    DueState, Hours, SetCalendar,
+};
 pub use comment::{Comment, CommentRequest, Delivery, DeliveryState};
 pub use contact::{Contact, Equipment, Person, ServiceObject};
 pub use delegation::{

@@ -32,12 +32,18 @@ pub struct DelegateRequest {
     /// When the work has to be done; the ticket's due time when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve_by: Option<Time>,
+    /// How many seconds of an inherited deadline stay with this desk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<u64>,
     /// Price limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
     /// Marks a trial that nobody should travel for.
     #[serde(default)]
     pub test: bool,
+    /// Hand it over although a recall of this ticket is not settled yet: two partners may then do the work.
+    #[serde(default)]
+    pub anyway: bool,
 }
 
 /// What would leave this desk and what would not; computed by the function that makes the offer.
@@ -101,4 +107,6 @@ pub enum WithheldReason {
     NotChosen,
     /// Whoever gave it to this desk did not allow it to be handed on.
     NotOnward,
+    /// This desk's mapping for the link has no counterpart for it.
+    Unmapped,
 }

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{
-    Audience, Comment, Contact, Delegation, Delivery, Equipment, FileInfo, Person, ServiceObject, Time,
-};
+use crate::{Audience, Comment, Contact, Delegation, Delivery, Due, DueFilter, Equipment, FileInfo, Handed, Person, ServiceObject, Time};
 
 /// One ticket of this desk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,6 +43,9 @@ pub struct Ticket {
     /// When it has to be solved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
+    /// The first deadline that is still to be met, of its delegations both ways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_due: Option<Due>,
     /// When it was opened.
     pub created: Time,
     /// When anything on it changed last.
@@ -58,6 +59,9 @@ pub struct Ticket {
     /// Name of that partner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin_partner: Option<String>,
+    /// Where the work stands that this desk has handed out, all of it as one; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed: Option<Handed>,
 }
 
 /// Priority of a ticket or an offer.
@@ -168,6 +172,9 @@ pub struct TicketQuery {
     /// Only tickets with this status code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// Only those with a deadline that is near, or has passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<DueFilter>,
     /// How many at most: 1 to 500, 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

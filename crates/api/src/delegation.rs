@@ -41,6 +41,7 @@ pub(crate) async fn list(
             states: asked.state.map(parse::states).unwrap_or_default(),
             role: asked.role.map(role),
             link,
+            due: asked.due.map(parse::due),
             before: before.map(DelegationNo),
             limit,
         };
@@ -149,6 +150,7 @@ impl Handover {
             description: description(reader, ticket, value)?,
             respond: parse::time("respond_by", value.respond_by)?,
             resolve: resolve_by(reader, ticket, value)?,
+            reserve: value.reserve.map(|seconds| seconds.saturating_mul(1_000)),
             price: value.price.as_ref().map(parse::money).transpose()?,
             test: value.test,
             ..Choice::default()

@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
 use crate::{
-    accord, act, comment, delegation, desk, export, file, invitation, key, link, log, metrics, queue, relay, report, revise,
+    accord, act, calendar, comment, delegation, desk, export, file, invitation, key, link, log, metrics, queue, relay, report, revise,
     statement, ticket, upload, verify, work,
 };
 
@@ -50,6 +50,8 @@ endpoints! {
     get "/metrics" => metrics::show;
     get "/v1/openapi.json" => desk::description;
     get "/v1/desk" => desk::show_desk;
+    get "/v1/calendar" => calendar::show_hours;
+    post "/v1/calendar" => calendar::set_hours;
     post "/v1/verify" => verify::run;
     get "/v1/tickets" => ticket::list;
     post "/v1/tickets" => ticket::create;
@@ -124,6 +126,8 @@ endpoints! {
     get "/v1/links/{link}/log" => log::page;
     get "/v1/links/{link}/export" => export::link;
     get "/v1/delegations/{id}/export" => export::delegation;
+    get "/v1/delegations/{id}/agreement" => agreement::detail;
+    post "/v1/delegations/{id}/digest" => agreement::ask;
     get "/v1/links/{link}/statements" => statement::list;
     post "/v1/links/{link}/statements" => statement::propose;
     get "/v1/statements/{id}" => statement::detail;

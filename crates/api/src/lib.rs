@@ -8,6 +8,8 @@
 
 mod accord;
 mod act;
+mod agreement;
+mod calendar;
 mod comment;
 mod delegation;
 mod desk;

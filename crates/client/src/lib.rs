@@ -15,6 +15,7 @@ mod link;
 pub mod local;
 mod query;
 mod queue;
+mod relay;
 mod ticket;
 
 use std::time::Duration;

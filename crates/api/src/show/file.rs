@@ -5,7 +5,7 @@ use deskwire_engine::query::File;
 use deskwire_proto::text::Label;
 use deskwire_store::row::FileState;
 
-use super::{audience, deliveries, person, time};
+use super::{audience, deliveries, person, relay, time};
 
 /// One file on a ticket.
 pub(crate) fn file(ticket: &Label, file: &File) -> api::FileInfo {
@@ -33,6 +33,9 @@ pub(crate) fn file(ticket: &Label, file: &File) -> api::FileInfo {
         delegation: file.origin.as_ref().map(|origin| origin.delegation.to_string()),
         audience: audience(&file.audience),
         retracted: file.retracted,
+        relayed: file.relayed.as_ref().map(relay::relayed),
+        retraction: file.retraction.as_ref().map(relay::retraction),
+        relays: file.relays.iter().map(|one| relay::waiting(ticket, one)).collect(),
         deliveries: deliveries(&file.deliveries),
     }
 }

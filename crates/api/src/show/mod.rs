@@ -1,5 +1,6 @@
 //! How what the engine knows is laid out in the documents of the API.
 
+mod clock;
 mod delegation;
 mod file;
 mod link;

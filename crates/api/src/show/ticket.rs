@@ -4,7 +4,7 @@ use deskwire_api_types as api;
 use deskwire_engine::identity::Identity;
 use deskwire_engine::query::{Ticket, TicketDetail};
 
-use super::{contact, delegation_brief, equipment, object, person, priority, string, thread, time};
+use super::{contact, delegation_brief, equipment, object, person, priority, relay, string, thread, time};
 
 /// A ticket; in lists without its description.
 pub(crate) fn ticket(identity: &Identity, ticket: &Ticket, whole: bool) -> api::Ticket {
@@ -23,11 +23,13 @@ pub(crate) fn ticket(identity: &Identity, ticket: &Ticket, whole: bool) -> api::
         equipment: text.and_then(|text| text.equipment.as_ref()).map(equipment),
         agreement: text.and_then(|text| string(text.agreement.as_ref())),
         due: ticket.due.map(time),
+        next_due: ticket.next_due.as_ref().map(super::clock::due),
         created: time(ticket.row.created),
         updated: time(ticket.updated),
         by: person(text.map(|text| &text.by)),
         origin: ticket.origin.as_ref().map(|(id, _)| id.to_string()),
         origin_partner: ticket.origin.as_ref().map(|(_, partner)| partner.to_string()),
+        handed: relay::handed(ticket.handed),
     }
 }
 

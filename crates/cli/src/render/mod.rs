@@ -1,8 +1,9 @@
 //! Documents of the API as text for people: pure functions, each from data to a string.
 
-mod account;
 mod accord;
+mod account;
 mod branches;
+mod clock;
 mod delegation;
 mod file;
 mod invitation;
@@ -11,16 +12,18 @@ mod link;
 mod log;
 mod preview;
 mod queue;
+mod relay;
 mod style;
 mod ticket;
 mod verify;
 mod words;
 
-pub(crate) use account::{report as partner_report, statement, statement_list, work};
 pub(crate) use accord::{
     check as link_check, mapping as link_mapping, proposal as terms_proposal, rules, terms as link_terms,
 };
+pub(crate) use account::{report as partner_report, statement, statement_list, work};
 pub(crate) use branches::show as branches;
+pub(crate) use clock::{calendar, intervals};
 pub(crate) use delegation::{brief as delegation_brief, list as delegation_list, show as delegation};
 pub(crate) use file::show as file;
 pub(crate) use invitation::{list as invitation_list, qr, show as invitation};
@@ -29,8 +32,9 @@ pub(crate) use link::{list as link_list, show as link, words_to_compare};
 pub(crate) use log::show as log;
 pub(crate) use preview::show as preview;
 pub(crate) use queue::{changed as queue_changed, list as queue_list, preview as queue_preview};
+pub(crate) use relay::{list as relays, previews, setting as relay_setting, shared, taken_back};
 pub(crate) use style::{Style, visible};
-pub(crate) use ticket::{brief as ticket_brief, list as ticket_list, show as ticket};
+pub(crate) use ticket::{brief as ticket_brief, comment, list as ticket_list, show as ticket};
 pub(crate) use verify::show as verify;
 pub(crate) use words::{bytes, person, short, when};
 

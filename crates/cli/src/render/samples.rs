@@ -57,6 +57,9 @@ pub(crate) fn link() -> Link {
             partner_started: Some(noon()),
             partner_instances: 3,
         }),
+        suspended: Vec::new(),
+        ends: Vec::new(),
+        closing: false,
         events: Vec::new(),
     }
 }
@@ -79,11 +82,13 @@ pub(crate) fn delegation() -> Delegation {
             ticket: Some("KAS-7".into()),
             status: Some("open".into()),
             label: Some("in our queue".into()),
+            here: None,
         },
         offer: OfferFields { title: Some("Cash register is dead".into()), ..OfferFields::default() },
         version: 1,
         change: None,
         question: None,
+        confirms: None,
         actions: vec![Action::Recall, Action::Update],
         created: noon(),
         updated: noon(),
@@ -123,6 +128,11 @@ pub(crate) fn ticket_detail() -> TicketDetail {
             body: Some(body.into()),
             edited: None,
             retracted: false,
+            withdrawn: false,
+            relayed: None,
+            history: vec![],
+            retraction: None,
+            relays: vec![],
             deliveries: vec![],
             no_effect: None,
         })
@@ -151,6 +161,7 @@ pub(crate) fn ticket_detail() -> TicketDetail {
             by: None,
             origin: None,
             origin_partner: None,
+            handed: None,
         },
         thread: vec![
             comment("c1", Audience::Internal, "The client is angry"),

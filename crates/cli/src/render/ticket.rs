@@ -5,20 +5,23 @@ use deskwire_api_types::{
 };
 
 use super::{
-    Fields, Style, Table, bytes, delegation_brief, file, indent, when,
+    Fields, Style, Table, bytes, delegation_brief, file, indent, relay, when,
     words::{author, deliveries, person},
 };
 
 /// A page of tickets.
 pub(crate) fn list(list: &TicketList, style: Style) -> String {
-    let mut table = Table::new(&["NUMBER", "STATUS", "PRIORITY", "UPDATED", "FROM", "TITLE"], style);
+    let mut table =
+        Table::new(&["NUMBER", "STATUS", "PRIORITY", "UPDATED", "FROM", "HANDED OUT", "TITLE"], style);
     for ticket in &list.tickets {
         table.row([
             style.bold(&ticket.number),
             status(ticket),
             priority(ticket.priority, style),
             when(ticket.updated),
+            super::clock::due(ticket.next_due.as_ref(), style),
             ticket.origin_partner.clone().unwrap_or_default(),
+            ticket.handed.as_ref().map(relay::handed).unwrap_or_default(),
             cut(&ticket.title, 60),
         ]);
     }
@@ -91,6 +94,7 @@ fn head(ticket: &Ticket, style: Style) -> String {
         .maybe("agreement", ticket.agreement.as_ref())
         .maybe("due", ticket.due.map(when))
         .maybe("handed over by", ticket.origin_partner.as_ref())
+        .maybe("handed out", ticket.handed.as_ref().map(relay::handed))
         .put("opened", format!("{} by {}", when(ticket.created), person(ticket.by.as_ref())))
         .render(style)
 }
@@ -103,22 +107,32 @@ fn entry(entry: &ThreadEntry, style: Style) -> String {
     }
 }
 
+/// One comment with its past.
+pub(crate) fn comment(comment: &Comment, style: Style) -> String {
+    said(comment, style)
+}
+
 fn said(comment: &Comment, style: Style) -> String {
     let who = author(comment.by.as_ref(), comment.partner.as_ref());
     let edited = comment.edited.map(|at| format!(", edited {}", when(at))).unwrap_or_default();
     let body = match &comment.body {
         Some(body) => body.clone(),
         None if comment.retracted => style.dim("(retracted)"),
+        None if comment.withdrawn => style.dim("(withdrawn by its author)"),
         None => style.dim("(erased)"),
     };
     let line = format!(
-        "  {}  {}  {}{edited}\n",
+        "  {}  {}  {}{edited}  {}\n",
         when(comment.time),
         style.bold(&who),
-        audience(&comment.audience, style)
+        audience(&comment.audience, style),
+        style.dim(super::short(&comment.id))
     );
+    let author = comment.relayed.as_ref().map(relay::author).map(|words| style.dim(&words) + "\n");
+    let author = author.unwrap_or_default();
     let disowned = comment.no_effect.as_ref().map(|why| style.red(why)).unwrap_or_default();
-    line + &indent(&body, 4) + &indent(&disowned, 4) + &indent(&deliveries(&comment.deliveries, style), 4)
+    let beside = author + &deliveries(&comment.deliveries, style) + &relay::past(comment, style);
+    line + &indent(&body, 4) + &indent(&disowned, 4) + &indent(&beside, 4)
 }
 
 fn attached(info: &FileInfo, style: Style) -> String {
@@ -135,7 +149,14 @@ fn attached(info: &FileInfo, style: Style) -> String {
             style.dim(&info.id)
         )
     };
-    line + &indent(&file, 4) + &indent(&deliveries(&info.deliveries, style), 4)
+    let author = info.relayed.as_ref().map(relay::author).map(|words| style.dim(&words) + "\n");
+    let taken_back =
+        info.retraction.as_ref().map(|back| deliveries(&back.deliveries, style)).unwrap_or_default();
+    let beside = author.unwrap_or_default()
+        + &deliveries(&info.deliveries, style)
+        + &taken_back
+        + &relay::waits(&info.relays, style);
+    line + &indent(&file, 4) + &indent(&beside, 4)
 }
 
 fn happened(event: &ThreadEvent, style: Style) -> String {

@@ -4,6 +4,7 @@
 
 mod backup;
 mod bench;
+mod calendar;
 mod check;
 mod completion;
 mod delegation;
@@ -17,6 +18,7 @@ mod link;
 mod log;
 mod man;
 mod queue;
+mod relay;
 mod rebuild;
 mod report;
 mod restore;
@@ -61,6 +63,8 @@ verbs! {
     File => file,
     Rule => rule,
     Queue => queue,
+    Calendar => calendar,
+    Relay => relay,
     Log => log,
     Backup => backup,
     Restore => restore,

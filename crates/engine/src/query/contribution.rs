@@ -217,10 +217,9 @@ impl Revisions {
 /// # Errors
 /// `unknown-comment`, or when the store fails.
 pub fn comment(reader: &Reader, ticket: TicketNumber, added: &CommentAdded) -> Result<Comment, Refusal> {
-    let missing = || broken("a comment was added and is not there");
     let at = match added.at {
         Some(at) => at,
-        None => find_contribution(reader, ticket, &added.item.to_string())?.ok_or_else(missing)?,
+        None => find_comment(reader, ticket, &added.item.to_string())?,
     };
     comment_at(reader, ticket, at)
 }
@@ -236,42 +235,62 @@ pub fn comment_at(reader: &Reader, ticket: TicketNumber, at: EntryRef) -> Result
     any(&Lookup::new(reader), (ticket, at), row, &revisions)
 }
 
-/// Where a comment or a file stands in the thread of a ticket, by its id: an own one before a partner's, the newest first.
-fn find_contribution(reader: &Reader, ticket: TicketNumber, id: &str) -> Result<Option<EntryRef>, Refusal> {
-    let Some(id) = ItemId::from_hex(id) else { return Ok(None) };
-    let (mut own, mut theirs) = (None, None);
+/// Where comments and files stand whose ids begin like this: an own one before partners', the newest of each id.
+fn find_contributions(
+    reader: &Reader,
+    ticket: TicketNumber,
+    id: &str,
+) -> Result<Vec<(ItemId, EntryRef)>, Refusal> {
+    let wanted = id.to_ascii_lowercase();
+    let (mut own, mut theirs): (Vec<(ItemId, EntryRef)>, Vec<_>) = (Vec::new(), Vec::new());
+    if wanted.len() < FEWEST_DIGITS {
+        return Ok(own);
+    }
     reader.rows().scan(THREADS, &ticket, None, Direction::Backward, &mut |(_, at), row| {
-        if row.item != Some(id) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        match row.author {
-            Author::Own => {
-                own = Some(at);
-                Ok(ControlFlow::Break(()))
-            }
-            Author::Partner(_) => {
-                theirs = theirs.or(Some(at));
-                Ok(ControlFlow::Continue(()))
+        if let Some(item) = row.item.filter(|item| item.to_hex().starts_with(&wanted)) {
+            let found = match row.author {
+                Author::Own => &mut own,
+                Author::Partner(_) => &mut theirs,
+            };
+            if found.iter().all(|(known, _)| *known != item) {
+                found.push((item, at));
             }
         }
+        Ok(ControlFlow::Continue(()))
     })?;
-    Ok(own.or(theirs))
+    theirs.retain(|(item, _)| own.iter().all(|(known, _)| known != item));
+    own.extend(theirs);
+    Ok(own)
 }
+
+/// So many digits of an id have to be given at least.
+const FEWEST_DIGITS: usize = 4;
 
 /// Where a comment or a file stands in the thread of a ticket, by the id that a person gave.
 ///
 /// # Errors
-/// `unknown-comment`, or when the store fails.
+/// `unknown-comment`, `ambiguous-id`, or when the store fails.
 pub fn find_comment(reader: &Reader, ticket: TicketNumber, id: &str) -> Result<EntryRef, Refusal> {
-    find_contribution(reader, ticket, id)?.ok_or_else(|| {
-        let label = reader.identity().ticket_label(ticket);
-        Refusal::new(
+    let label = reader.identity().ticket_label(ticket);
+    let found = find_contributions(reader, ticket, id)?;
+    match found.as_slice() {
+        [(_, at)] => Ok(*at),
+        [] => Err(Refusal::new(
             Fault::NotFound,
             "unknown-comment",
             format!("The ticket {label} has no comment or file {}.", quoted(id)),
             format!("See what there is with `deskwire ticket show {label}`."),
-        )
-    })
+        )),
+        [..] => {
+            let ids: Vec<_> = found.iter().take(4).map(|(item, _)| item.to_string()).collect();
+            Err(Refusal::new(
+                Fault::Invalid,
+                "ambiguous-id",
+                format!("Several ids on {label} begin with {}: {}.", quoted(id), ids.join(", ")),
+                "Give more digits of it.",
+            ))
+        }
+    }
 }
 
 /// What waits before it goes onward, of one ticket or of all, oldest first, at most `limit`.

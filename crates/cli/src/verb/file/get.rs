@@ -111,6 +111,9 @@ mod tests {
             delegation: None,
             audience: Audience::Internal,
             retracted: false,
+            relayed: None,
+            retraction: None,
+            relays: vec![],
             deliveries: vec![],
         }
     }

@@ -5,6 +5,7 @@ mod list;
 mod park;
 mod retry;
 mod target;
+mod withdraw;
 
 use crate::{context::Context, failure::Done, verb::verbs};
 
@@ -13,6 +14,7 @@ verbs! {
     Retry => retry,
     Park => park,
     Drop => drop,
+    Withdraw => withdraw,
 }
 
 /// See what is on its way to partners; send again, park or drop what does not get there.

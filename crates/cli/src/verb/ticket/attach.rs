@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use deskwire_api_types::FileQuery;
+use deskwire_api_types::{FilePreview, FileQuery};
 
 use super::audience::To;
 use crate::{
     context::Context,
     failure::{self, Done, Failure},
-    render::bytes,
+    render::{self, bytes},
 };
 
 /// Attach a file to a ticket; it stays on this desk unless --to names somebody.
@@ -27,6 +27,9 @@ pub(crate) struct Args {
     media: Option<String>,
     #[command(flatten)]
     to: To,
+    /// Only show what would leave, to each partner; the bytes of the file follow its announcement.
+    #[arg(long)]
+    preview: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -41,6 +44,17 @@ impl Args {
             None => name_of(&self.file)?,
         };
         let media = self.media.clone().or_else(|| media_of(&name).map(str::to_owned));
+        if self.preview {
+            let size = std::fs::metadata(&self.file)
+                .map_err(|error| failure::usage(format!("{}: {error}", self.file.display())))?
+                .len();
+            let previews = context.talk(async |client| {
+                let audience = self.to.audience(&client, &self.number).await?;
+                let request = FilePreview { name: name.clone(), media: media.clone(), size, audience };
+                client.preview_file(&self.number, &request).await
+            })?;
+            return context.out.document(&previews, |style| render::previews(&previews, style));
+        }
         let file = context.talk(async |client| {
             let audience = self.to.announce(&client, &self.number, context.out).await?;
             let query = FileQuery { name, media, audience: Some(audience.to_string()) };

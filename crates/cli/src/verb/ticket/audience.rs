@@ -18,6 +18,19 @@ pub(crate) struct To {
 }
 
 impl To {
+    /// The audience, without a word.
+    pub(crate) async fn audience(&self, client: &Client, number: &str) -> Result<Audience, Failure> {
+        let fixed = match self.to.as_slice() {
+            [] => Some(Audience::Internal),
+            [one] => one.parse::<Audience>().ok(),
+            _ => None,
+        };
+        match fixed {
+            Some(audience) => Ok(audience),
+            None => chosen(&self.to, &client.ticket(number).await?),
+        }
+    }
+
     /// The audience; when it is not internal, whom that means is said first.
     pub(crate) async fn announce(
         &self,

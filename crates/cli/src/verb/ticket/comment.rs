@@ -3,7 +3,7 @@
 use deskwire_api_types::CommentRequest;
 
 use super::audience::To;
-use crate::{context::Context, failure::Done, parse};
+use crate::{context::Context, failure::Done, parse, render};
 
 /// Say something on a ticket; it stays on this desk unless --to names somebody.
 #[derive(Debug, clap::Args)]
@@ -15,17 +15,28 @@ pub(crate) struct Args {
     text: String,
     #[command(flatten)]
     to: To,
+    /// Only show what would leave, to each partner.
+    #[arg(long)]
+    preview: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   deskwire ticket comment ACME-12 'The client is angry, be careful'
   deskwire ticket comment ACME-12 'The register beeps three times' --to kassa
-  deskwire ticket comment ACME-12 'We are waiting for a part' --to thread";
+  deskwire ticket comment ACME-12 'We are waiting for a part' --to thread
+  deskwire ticket comment ACME-12 'We are waiting for a part' --to thread --preview";
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let body = parse::text_or_stdin(&self.text)?;
+        if self.preview {
+            let previews = context.talk(async |client| {
+                let audience = self.to.audience(&client, &self.number).await?;
+                client.preview_comment(&self.number, &CommentRequest { body: body.clone(), audience }).await
+            })?;
+            return context.out.document(&previews, |style| render::previews(&previews, style));
+        }
         let comment = context.talk(async |client| {
             let audience = self.to.announce(&client, &self.number, context.out).await?;
             client.comment(&self.number, &CommentRequest { body: body.clone(), audience }).await

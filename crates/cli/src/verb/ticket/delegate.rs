@@ -38,12 +38,18 @@ pub(crate) struct Args {
     /// When the work has to be done.
     #[arg(long, value_name = "WHEN", value_parser = parse::moment)]
     resolve_by: Option<Time>,
+    /// How much of an inherited deadline stays with this desk, such as 4h.
+    #[arg(long, value_name = "SPAN", value_parser = parse::span)]
+    reserve: Option<u64>,
     /// Price limit, such as '150.00 EUR'.
     #[arg(long, value_name = "AMOUNT", value_parser = parse::money)]
     price: Option<Money>,
     /// Mark it as a trial that nobody should travel for.
     #[arg(long)]
     test: bool,
+    /// Hand it over although a recall of this ticket is not settled yet: two partners may then do the work.
+    #[arg(long)]
+    anyway: bool,
     /// Send it without asking.
     #[arg(short, long, conflicts_with = "preview")]
     yes: bool,
@@ -95,8 +101,10 @@ impl Args {
             files: self.files,
             respond_by: self.respond_by,
             resolve_by: self.resolve_by,
+            reserve: self.reserve,
             price: self.price,
             test: self.test,
+            anyway: self.anyway,
         })
     }
 }

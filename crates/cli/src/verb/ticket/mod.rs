@@ -4,8 +4,11 @@ mod attach;
 mod audience;
 mod comment;
 mod delegate;
+mod edit;
 mod list;
 mod new;
+mod retract;
+mod share;
 mod show;
 mod status;
 
@@ -17,6 +20,9 @@ verbs! {
     Show => show,
     Comment => comment,
     Attach => attach,
+    Edit => edit,
+    Retract => retract,
+    Share => share,
     Status => status,
     Delegate => delegate,
 }
