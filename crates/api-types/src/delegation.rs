@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Contact, Equipment, Person, Priority, ServiceObject, Time};
+use crate::{Contact, CountedTime, DelegationClock, Due, DueFilter, Equipment, Person, Priority, ServiceObject, Time};
 
 mod act;
 
@@ -46,6 +46,10 @@ pub struct Delegation {
     /// The question that waits for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
+    /// When it confirms itself unless the principal says something; absent where the terms say never, and before it is
+    /// resolved for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirms: Option<Time>,
     /// What this desk may do now.
     pub actions: Vec<Action>,
     /// When it was offered.
@@ -58,6 +62,12 @@ pub struct Delegation {
     /// Its lines of work with their sums; absent in lists, and when there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<crate::WorkList>,
+    /// The deadline that people look at: to answer, then to resolve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Due>,
+    /// Its clock; absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<DelegationClock>,
     /// Its events in the order of the fold; empty in lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineEvent>,
@@ -188,6 +198,9 @@ pub struct PartnerSide {
     /// The partner's own words for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// What this desk's mapping for the link calls that status; absent without a counterpart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub here: Option<String>,
 }
 
 /// What an offer and its updates say: all that travelled, and nothing else.
@@ -298,6 +311,9 @@ pub struct TimelineEvent {
     pub by: Option<Person>,
     /// When its author says that it happened.
     pub time: Time,
+    /// The time that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<CountedTime>,
     /// What came of it.
     pub effect: Effect,
     /// The stable code of a refusal, or why it was superseded.
@@ -373,6 +389,9 @@ pub struct DelegationQuery {
     /// Only those of this link: local name or id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// Only those with a deadline that is near, or has passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<DueFilter>,
     /// How many at most: 1 to 500, 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

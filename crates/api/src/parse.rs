@@ -1,6 +1,7 @@
 //! Texts of the API become types of the protocol; what does not fit is refused with the name of its field.
 
 use deskwire_api_types as api;
+use deskwire_engine::query::DueFilter;
 use deskwire_engine::query::{find_delegation, find_ticket};
 use deskwire_engine::{Reader, Refusal};
 use deskwire_machine::delegation::State;
@@ -11,6 +12,14 @@ use deskwire_proto::text::{Label, Prose, TextError};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::TicketNumber;
 use deskwire_store::row;
+
+/// Which deadlines a list is about.
+pub(crate) const fn due(due: api::DueFilter) -> DueFilter {
+    match due {
+        api::DueFilter::Near => DueFilter::Near,
+        api::DueFilter::Overdue => DueFilter::Overdue,
+    }
+}
 
 /// A text of one of the protocol's types.
 pub(crate) fn text<T>(field: &str, value: &str) -> Result<T, Refusal>

@@ -28,6 +28,7 @@ pub(crate) async fn list(
 ) -> Result<Json<api::TicketList>, ApiError> {
     let filter = TicketFilter {
         status: parse::maybe("status", asked.status.as_ref())?,
+        due: asked.due.map(parse::due),
         before: asked.before.map(TicketNumber),
         limit: parse::limit(asked.limit, 50)?,
     };

@@ -1,8 +1,8 @@
 //! Delegations and the actions in them.
 
 use deskwire_api_types::{
-    AcceptOffer, Action, Answer, Ask, ChangeDecline, ChangeTake, Confirm, Delegation, DelegationList,
-    DelegationQuery, OfferUpdate, Reason, Resolve, StatusChange,
+    AcceptOffer, Action, Agreement, Answer, Ask, ChangeDecline, ChangeTake, Confirm, Delegation,
+    DelegationList, DelegationQuery, OfferUpdate, Reason, Resolve, StatusChange,
 };
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ impl Client {
             .ask("state", query.state.map(|state| state.as_str()))
             .ask("role", query.role.map(|role| role.as_str()))
             .ask("link", query.link.as_ref())
+            .ask("due", query.due.map(|due| due.as_str()))
             .ask("limit", query.limit)
             .ask("before", query.before.as_ref());
         self.get(path).await
@@ -29,6 +30,22 @@ impl Client {
     /// See [`Error`].
     pub async fn delegation(&self, id: &str) -> Result<Delegation, Error> {
         self.get(Path::new("delegations").id(id)).await
+    }
+
+    /// `GET /v1/delegations/{id}/agreement`: whether the partner sees the same, as far as it has said.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn agreement(&self, id: &str) -> Result<Agreement, Error> {
+        self.get(Path::new("delegations").id(id).word("agreement")).await
+    }
+
+    /// `POST /v1/delegations/{id}/digest`: tells the partner what this desk sees, to be compared there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn say_digest(&self, id: &str) -> Result<Agreement, Error> {
+        self.post(Path::new("delegations").id(id).word("digest"), &serde_json::json!({})).await
     }
 
     /// `POST /v1/delegations/{id}/accept`; contractor: takes the offer, and opens a ticket for it here.

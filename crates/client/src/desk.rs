@@ -1,6 +1,6 @@
 //! The desk itself, its health, and the check of what it stores.
 
-use deskwire_api_types::{Desk, Health, Readiness, VerifyReport, VerifyRequest};
+use deskwire_api_types::{Calendar, CalendarQuery, Desk, Health, Readiness, SetCalendar, VerifyReport, VerifyRequest};
 
 use crate::{Client, Error, query::Path};
 
@@ -11,6 +11,22 @@ impl Client {
     /// See [`Error`].
     pub async fn desk(&self) -> Result<Desk, Error> {
         self.get(Path::new("desk")).await
+    }
+
+    /// `GET /v1/calendar`: when this desk is open.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn calendar(&self, query: &CalendarQuery) -> Result<Calendar, Error> {
+        self.get(Path::new("calendar").ask("months", query.months)).await
+    }
+
+    /// `POST /v1/calendar`: says when this desk is open.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_calendar(&self, body: &SetCalendar) -> Result<Calendar, Error> {
+        self.post(Path::new("calendar"), body).await
     }
 
     /// `POST /v1/verify`: checks signatures, chains, receipts and the journal's checksums.

@@ -23,6 +23,7 @@ impl Client {
     pub async fn tickets(&self, query: &TicketQuery) -> Result<TicketList, Error> {
         let path = Path::new("tickets")
             .ask("status", query.status.as_ref())
+            .ask("due", query.due.map(|due| due.as_str()))
             .ask("limit", query.limit)
             .ask("before", query.before);
         self.get(path).await

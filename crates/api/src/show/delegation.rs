@@ -2,15 +2,17 @@
 
 use deskwire_api_types as api;
 use deskwire_engine::identity::Identity;
-use deskwire_engine::query::{Delegation, Fate, Offer, PendingChange, TimelineEvent};
+use deskwire_engine::query::{Delegation, DelegationClock, Fate, Offer, PendingChange, TimelineEvent};
 use deskwire_machine::delegation::{EventKind, Role, State, Turn, View, WaitingOn, Words};
 
 use super::{contact, equipment, object, person, priority, string, time};
 
 /// A delegation with its timeline.
 pub(crate) fn delegation(identity: &Identity, delegation: &Delegation) -> api::Delegation {
-    let timeline = delegation.timeline.iter().map(event).collect();
-    api::Delegation { timeline, ..brief(identity, delegation) }
+    let clock = delegation.clock.as_ref();
+    let timeline = delegation.timeline.iter().map(|event| self::event(event, clock)).collect();
+    let clock = clock.map(super::clock::clock);
+    api::Delegation { timeline, clock, ..brief(identity, delegation) }
 }
 
 /// A delegation as lists show it.
@@ -31,6 +33,7 @@ pub(crate) fn brief(identity: &Identity, delegation: &Delegation) -> api::Delega
         version: view.version,
         change: delegation.change.as_ref().map(change),
         question: string(delegation.question.as_ref()),
+        confirms: delegation.confirms.map(time),
         actions: actions(&delegation.allowed),
         created: time(delegation.created),
         updated: time(delegation.updated),
@@ -41,6 +44,8 @@ pub(crate) fn brief(identity: &Identity, delegation: &Delegation) -> api::Delega
             parked: open.parked,
         }),
         work: None,
+        due: delegation.due.as_ref().map(super::clock::due),
+        clock: None,
         timeline: Vec::new(),
     }
 }
@@ -158,6 +163,7 @@ fn partner_side(delegation: &Delegation) -> api::PartnerSide {
         ticket: said(&words.ticket),
         status: said(&words.status),
         label: said(&words.label),
+        here: string(delegation.here.as_ref()),
     }
 }
 
@@ -196,7 +202,8 @@ fn offer(offer: &Offer) -> api::OfferFields {
     }
 }
 
-fn event(event: &TimelineEvent) -> api::TimelineEvent {
+fn event(event: &TimelineEvent, clock: Option<&DelegationClock>) -> api::TimelineEvent {
+    let counted = clock.and_then(|clock| clock.counted.iter().find(|(item, _)| *item == event.item));
     let (effect, why) = match &event.fate {
         Fate::Applied => (api::Effect::Applied, None),
         Fate::Provisional => (api::Effect::Provisional, None),
@@ -212,6 +219,7 @@ fn event(event: &TimelineEvent) -> api::TimelineEvent {
         from: role(event.from),
         by: person(event.by.as_ref()),
         time: time(event.time),
+        counted: counted.map(|(_, counted)| super::clock::counted(counted)),
         effect,
         code: why.map(|why| why.code.to_string()),
         words: why.map(|why| why.words.to_string()),

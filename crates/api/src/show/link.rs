@@ -2,7 +2,7 @@
 
 use deskwire_api_types as api;
 use deskwire_engine::Partner;
-use deskwire_engine::query::{Branches, Expected, Invitation, InvitationState, Link, LinkTrouble};
+use deskwire_engine::query::{Branches, Expected, Invitation, InvitationState, Link, LinkTrouble, SaidOnLink};
 use deskwire_proto::terms::{self, Terms};
 use deskwire_proto::words::{Language, VerificationWords};
 use deskwire_store::row::{LinkEventRow, LinkState};
@@ -38,7 +38,20 @@ pub(crate) fn link(link: &Link) -> api::Link {
         last_asked: link.last_asked.map(time),
         fetches: link.fetches,
         health: Some(health(&link.health)),
+        suspended: link.suspensions.iter().map(said).collect(),
+        ends: link.ends.iter().map(said).collect(),
+        closing: partner.row.state != LinkState::Closed && partner.row.accord.close.is_begun(),
         events: link.events.iter().map(event).collect(),
+    }
+}
+
+/// Something that one side said to a link as a whole.
+fn said(said: &SaidOnLink) -> api::SaidOnLink {
+    api::SaidOnLink {
+        ours: said.ours,
+        at: time(said.at),
+        until: said.until.map(time),
+        reason: said.reason.clone(),
     }
 }
 
@@ -95,6 +108,9 @@ pub(crate) fn expected(expected: &Expected) -> api::Link {
         last_asked: None,
         fetches: false,
         health: None,
+        suspended: Vec::new(),
+        ends: Vec::new(),
+        closing: false,
         events: Vec::new(),
     }
 }

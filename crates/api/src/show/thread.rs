@@ -2,8 +2,10 @@
 
 use deskwire_api_types as api;
 use deskwire_engine::query::{Comment, Happened, ThreadEntry, What};
-use deskwire_machine::delegation::EventKind;
+use deskwire_machine::clock::DueKind;
+use deskwire_machine::delegation::{EventKind, Role};
 use deskwire_proto::text::Label;
+use deskwire_proto::time::Timestamp;
 
 use super::{audience, deliveries, file, person, relay, string, time};
 
@@ -45,6 +47,7 @@ fn event(happened: &Happened) -> api::ThreadEvent {
             let label = label.as_ref().map(|label| format!(" “{label}”")).unwrap_or_default();
             ("status".to_owned(), format!("status is {status}{label}"))
         }
+        What::Due { kind, due, by } => ("deadline".to_owned(), deadline(happened, *kind, *due, *by)),
         What::Event { message, kind, words } => (message.to_string(), said(happened, *kind, words.as_ref())),
         What::Work { message, words } => {
             (message.to_string(), worked(happened, message.as_str(), words.as_ref()))
@@ -77,6 +80,21 @@ fn worked(happened: &Happened, message: &str, words: Option<&String>) -> String 
     let sentence =
         if happened.theirs { format!("{partner} {theirs}") } else { own.replace("PARTNER", partner) };
     words.map_or(sentence.clone(), |words| format!("{sentence}: {}", words.trim_end()))
+}
+
+/// What people are told of a deadline.
+fn deadline(happened: &Happened, kind: DueKind, due: Timestamp, by: Option<Role>) -> String {
+    let partner = happened.partner.as_ref().map_or("the partner", |partner| partner.as_str());
+    let what = match kind {
+        DueKind::Respond => "to answer the offer",
+        DueKind::Resolve => "to resolve the work",
+    };
+    match by {
+        None => format!("the time {what} ends {}: it is nearly over (with {partner})", time(due)),
+        Some(by) => {
+            format!("the time {what} ended {}; the turn was the {by}'s (with {partner})", time(due))
+        }
+    }
 }
 
 fn opened(happened: &Happened) -> String {

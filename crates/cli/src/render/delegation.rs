@@ -9,7 +9,7 @@ use super::{Fields, Style, Table, indent, person, short, when};
 
 /// A page of delegations.
 pub(crate) fn list(list: &DelegationList, style: Style) -> String {
-    let mut table = Table::new(&["ID", "", "PARTNER", "STATE", "TURN", "OURS", "THEIRS", "TITLE"], style);
+    let mut table = Table::new(&["ID", "", "PARTNER", "STATE", "TURN", "DUE", "OURS", "THEIRS", "TITLE"], style);
     for delegation in &list.delegations {
         table.row([
             style.bold(short(&delegation.id)),
@@ -17,6 +17,7 @@ pub(crate) fn list(list: &DelegationList, style: Style) -> String {
             delegation.partner.name.clone(),
             state(delegation, style),
             turn(delegation, style),
+            super::clock::due(delegation.due.as_ref(), style),
             delegation.own.ticket.clone(),
             delegation.partner.ticket.clone().unwrap_or_else(|| "–".to_owned()),
             delegation.offer.title.clone().unwrap_or_else(|| "(erased)".to_owned()),
@@ -71,6 +72,8 @@ pub(crate) fn show(delegation: &Delegation, style: Style) -> String {
             "theirs",
             side(partner.ticket.as_deref().unwrap_or("no ticket yet"), &partner.status, &partner.label),
         )
+        .maybe("here", partner.here.as_ref().map(|here| format!("{here}, by the mapping of the link")))
+        .maybe("confirms itself", delegation.confirms.map(when))
         .maybe("question", delegation.question.as_ref())
         .maybe("change", delegation.change.as_ref().map(|change| proposed(change, style)))
         .maybe("not received", undelivered)
@@ -87,6 +90,12 @@ pub(crate) fn show(delegation: &Delegation, style: Style) -> String {
     );
     if let Some(work) = &delegation.work {
         text.push_str(&format!("\n{}\n{}", style.dim("WORK"), super::work(work, style)));
+    }
+    if let Some(clock) = &delegation.clock {
+        text.push_str(&format!("\n{}\n{}", style.dim("CLOCK"), super::clock::clock(clock, style)));
+        if !clock.hops.is_empty() {
+            text.push_str(&format!("\n{}\n{}", style.dim("CHAIN"), super::clock::hops(&clock.hops, style)));
+        }
     }
     if !delegation.timeline.is_empty() {
         text.push_str(&format!("\n{}\n", style.dim("EVENTS")));
@@ -201,7 +210,9 @@ fn event(event: &TimelineEvent, delegation: &Delegation, style: Style) -> String
         Effect::Provisional | Effect::Waiting => style.yellow(word),
         Effect::Refused | Effect::Unsupported | Effect::Parked => style.red(word),
     };
-    let line = format!("  {}  {}  {who}  {effect}", when(event.time), style.bold(&event.kind));
+    let counted = event.counted.as_ref().filter(|counted| counted.at != event.time);
+    let counted = counted.map(|counted| style.yellow(&format!("(counts {})", when(counted.at)))).unwrap_or_default();
+    let line = format!("  {}  {}  {who}  {effect} {counted}", when(event.time), style.bold(&event.kind));
     let mut text = format!("{}\n", line.trim_end());
     if let Some(reason) = &event.reason {
         text.push_str(&indent(reason, 4));

@@ -37,6 +37,8 @@ pub const WARN: u8 = 25;
 /// The clock of one delegation as this desk knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DelegationClock {
+    /// When it was read.
+    pub now: Timestamp,
     /// The times of each event that has one, by item.
     pub counted: Vec<(ItemId, Counted)>,
     /// Time in hand inside the business hours of the terms.
@@ -89,6 +91,17 @@ impl DueState {
     }
 }
 
+/// A deadline as people see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownDue {
+    /// Which.
+    pub kind: DueKind,
+    /// The deadline.
+    pub due: Due,
+    /// How it stands.
+    pub state: DueState,
+}
+
 /// Which deadlines a list is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DueFilter {
@@ -114,24 +127,25 @@ impl DueFilter {
 ///
 /// # Errors
 /// When the store fails.
-pub fn shown_due(reader: &Reader, no: DelegationNo) -> Result<Option<(DueKind, Due)>, Refusal> {
+pub fn shown_due(reader: &Reader, no: DelegationNo) -> Result<Option<ShownDue>, Refusal> {
     let Some(row) = reader.rows().get(CLOCKS, &no)? else { return Ok(None) };
-    let respond = row.respond.filter(|due| DueState::of(due, reader.now()) <= DueState::Open);
-    let respond = respond.map(|due| (DueKind::Respond, due));
-    Ok(respond.or(row.resolve.map(|due| (DueKind::Resolve, due))))
+    let shown = |kind, due: Due| ShownDue { kind, due, state: DueState::of(&due, reader.now()) };
+    let respond = row.respond.map(|due| shown(DueKind::Respond, due));
+    let respond = respond.filter(|shown| shown.state <= DueState::Open);
+    Ok(respond.or(row.resolve.map(|due| shown(DueKind::Resolve, due))))
 }
 
 /// The deadline of a ticket that is due first: of its delegations, and of the one by which it came.
 ///
 /// # Errors
 /// When the store fails.
-pub fn ticket_due(reader: &Reader, ticket: TicketNumber) -> Result<Option<(DueKind, Due)>, Refusal> {
-    let mut first: Option<(DueKind, Due)> = None;
+pub fn ticket_due(reader: &Reader, ticket: TicketNumber) -> Result<Option<ShownDue>, Refusal> {
+    let mut first: Option<ShownDue> = None;
     for ((_, no), ()) in reader.rows().list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
         let due = shown_due(reader, no)?;
-        let due = due.filter(|(_, due)| DueState::of(due, reader.now()) <= DueState::Open);
+        let due = due.filter(|shown| shown.state <= DueState::Open);
         first = match (first, due) {
-            (Some(one), Some(other)) => Some(if other.1.at < one.1.at { other } else { one }),
+            (Some(one), Some(other)) => Some(if other.due.at < one.due.at { other } else { one }),
             (one, other) => one.or(other),
         };
     }
@@ -151,6 +165,7 @@ pub fn delegation_clock(
     let clock = history.read(reader.now(), Part::All);
     let items = history.events.iter().map(|known| known.item);
     Ok(DelegationClock {
+        now: reader.now(),
         counted: items.zip(clock.counted.iter().copied()).collect(),
         time: clock.time,
         wall: clock.wall,

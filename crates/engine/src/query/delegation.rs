@@ -4,18 +4,18 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use deskwire_machine::clock::{Due, DueKind};
 use deskwire_machine::delegation::{EventKind, Role, State, View};
 use deskwire_machine::retry::LATE_AFTER;
 use deskwire_proto::id::DelegationId;
-use deskwire_proto::text::Prose;
+use deskwire_proto::text::{Code, Prose};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::row::{DelegationRow, Effect, StreamRow};
 use deskwire_store::table::{DELEGATION_EVENTS, DELEGATIONS, Rows, THREADS};
 
-use super::clock::{self, DelegationClock, DueFilter, DueState};
+use super::clock::{self, DelegationClock, DueFilter, ShownDue};
+use super::accord;
 use super::delivery::{self, DeliveryState};
 use super::lookup::Lookup;
 use super::message::{Message, written};
@@ -47,6 +47,10 @@ pub struct Delegation {
     pub change: Option<PendingChange>,
     /// The question that waits for an answer.
     pub question: Option<Prose>,
+    /// When it confirms itself, by the terms of the link, unless somebody says something.
+    pub confirms: Option<Timestamp>,
+    /// What this desk's mapping calls the partner's status.
+    pub here: Option<Code>,
     /// When it was offered, or the offer came.
     pub created: Timestamp,
     /// When its last event was stored.
@@ -58,7 +62,7 @@ pub struct Delegation {
     /// Its events in the order of the fold; empty in lists.
     pub timeline: Vec<TimelineEvent>,
     /// The deadline that people look at, as its clock was looked at last.
-    pub due: Option<(DueKind, Due)>,
+    pub due: Option<ShownDue>,
     /// Its clock; nothing in lists.
     pub clock: Option<DelegationClock>,
 }
@@ -172,7 +176,7 @@ fn passes(
 ) -> Result<bool, Refusal> {
     if let Some(wanted) = filter.due {
         let due = clock::shown_due(lookup.reader, no)?;
-        if !due.is_some_and(|(_, due)| wanted.takes(DueState::of(&due, lookup.reader.now()))) {
+        if !due.is_some_and(|shown| wanted.takes(shown.state)) {
             return Ok(false);
         }
     }
@@ -194,6 +198,8 @@ fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<D
         no,
         id: row.id,
         role: row.case.role(),
+        confirms: row.resolved.zip(lookup.partner(row.link)?.terms.auto_confirm).map(|(since, after)| since.plus(after)),
+        here: here(lookup, row, &view)?,
         partner: lookup.partner(row.link)?,
         ticket: row.ticket,
         allowed: row.case.allowed(row.case.role()),
@@ -209,6 +215,19 @@ fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<D
         clock: None,
         view,
     })
+}
+
+/// What this desk calls the status that the partner has told.
+fn here(lookup: &Lookup<'_>, row: &DelegationRow, view: &View) -> Result<Option<Code>, Refusal> {
+    let partner = lookup.partner(row.link)?;
+    if partner.row.accord.mapping.is_none() {
+        return Ok(None);
+    }
+    let theirs = match row.case.role() {
+        Role::Principal => &view.contractor.status,
+        Role::Contractor => &view.principal.status,
+    };
+    Ok(accord::mapping(lookup.reader, &partner.row)?.status_here(theirs).cloned())
 }
 
 fn last_event(lookup: &Lookup<'_>, no: DelegationNo) -> Result<Option<Timestamp>, Refusal> {

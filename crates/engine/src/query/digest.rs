@@ -31,6 +31,8 @@ pub struct Agreement {
     pub at: Timestamp,
     /// When it was compared by this desk, if it was.
     pub compared: Option<Timestamp>,
+    /// Whether this desk has said its own view before, and the partner had seen that: then no answer is due.
+    pub answered: bool,
     /// Length of this desk's stream, and of the partner's, at the place.
     pub place: (u64, u64),
     /// What differs: `state`, `thread`, `work`.
@@ -75,8 +77,10 @@ pub fn own_digest(reader: &Reader, no: DelegationNo) -> Result<digest::Facts, Re
 /// When there is no such delegation, or the store fails.
 pub fn agreement(reader: &Reader, no: DelegationNo) -> Result<Option<Agreement>, Refusal> {
     let row = row(reader, no)?;
-    let Some(known) = reader.rows().get(AGREEMENTS, &no)? else { return Ok(None) };
-    let Record::Received(message) = reader.record(known.heard)? else {
+    let known = reader.rows().get(AGREEMENTS, &no)?.unwrap_or_default();
+    let said = known.said;
+    let Some(known) = known.heard else { return Ok(None) };
+    let Record::Received(message) = reader.record(known.entry)? else {
         return Err(broken("a digest that is another record"));
     };
     let head = read_head(&message.signed).map_err(|_| broken("a stored message has no head"))?;
@@ -93,9 +97,11 @@ pub fn agreement(reader: &Reader, no: DelegationNo) -> Result<Option<Agreement>,
     ];
     let differs =
         pairs.into_iter().filter(|(_, differs)| *differs).filter_map(|(name, _)| Code::new(name).ok());
-    let (heard, at) = (known.heard, known.at);
+    let (heard, at) = (known.entry, known.at);
     let compared = known.compared.map(|(at, _)| at);
-    Ok(Some(Agreement { heard, at, compared, place, differs: differs.collect(), ours }))
+    // The partner's word covers one of ours if it had seen that.
+    let answered = said.is_some_and(|said| said < place.0);
+    Ok(Some(Agreement { heard, at, compared, answered, place, differs: differs.collect(), ours }))
 }
 
 /// The delegations whose partner has sent a digest that was not compared yet.

@@ -14,6 +14,7 @@ use deskwire_store::record::Record;
 use deskwire_store::row::{ExpectedRow, InvitationRow, LinkEventRow, LinkState, Pause, StreamRow};
 use deskwire_store::table::{EXPECTED, INVITATIONS, LINK_EVENTS, LINKS, Rows};
 
+use super::accord::{self, SaidOnLink};
 use super::health::{self, Health};
 use super::lookup::broken;
 use super::ticket::quoted;
@@ -42,6 +43,10 @@ pub struct Link {
     pub fetches: bool,
     /// How it fares.
     pub health: Health,
+    /// The suspensions that stand, ours first.
+    pub suspensions: Vec<SaidOnLink>,
+    /// What was said of its end, ours first.
+    pub ends: Vec<SaidOnLink>,
     /// What happened to it, newest first, at most twenty.
     pub events: Vec<LinkEventRow>,
 }
@@ -212,6 +217,8 @@ fn whole(reader: &Reader, partner: Arc<Partner>) -> Result<Link, Refusal> {
         partner_fetches,
         last_asked: reader.last_asked(partner.no),
         fetches: reader.identity().descriptor().body().endpoints.is_empty(),
+        suspensions: accord::suspensions(reader, &partner.row)?,
+        ends: accord::ends(reader, &partner.row)?,
         events: link_events(reader, partner.no, EVENTS)?,
         health,
         trouble,

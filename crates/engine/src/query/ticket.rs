@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 
 use deskwire_machine::aggregate::{Turns, Whole, aggregate};
 use deskwire_machine::delegation::Role;
-use deskwire_machine::clock::{Due, DueKind};
 use deskwire_proto::id::DelegationId;
 use deskwire_proto::message::{Body, offer as offer_message};
 use deskwire_proto::text::{Code, Label};
@@ -15,7 +14,7 @@ use deskwire_store::record::{Record, TicketText, decode_text};
 use deskwire_store::row::TicketRow;
 use deskwire_store::table::{Rows, THREADS, TICKET_DELEGATIONS, TICKETS};
 
-use super::clock::{DueFilter, DueState, ticket_due};
+use super::clock::{DueFilter, ShownDue, ticket_due};
 use super::delegation::{self, Delegation};
 use super::lookup::{Lookup, broken};
 use super::message::Message;
@@ -35,7 +34,7 @@ pub struct Ticket {
     /// When the partner who handed it in wants it done.
     pub due: Option<Timestamp>,
     /// The first deadline that is still to be met, of its delegations both ways.
-    pub next_due: Option<(DueKind, Due)>,
+    pub next_due: Option<ShownDue>,
     /// When anything on it changed last.
     pub updated: Timestamp,
     /// The delegation by which a partner handed it in, and how that partner calls itself.
@@ -88,7 +87,7 @@ pub fn tickets(reader: &Reader, filter: &TicketFilter) -> Result<Page<Ticket, Ti
     reader.rows().scan(TICKETS, &(), filter.before.as_ref(), Direction::Backward, &mut |number, row| {
         let wanted = match filter.due {
             Some(wanted) => match ticket_due(reader, number) {
-                Ok(due) => due.is_some_and(|(_, due)| wanted.takes(DueState::of(&due, reader.now()))),
+                Ok(due) => due.is_some_and(|shown| wanted.takes(shown.state)),
                 Err(refusal) => {
                     failure = Some(refusal);
                     return Ok(ControlFlow::Break(()));

@@ -168,8 +168,8 @@ fn people_are_warned_before_a_deadline_and_told_of_a_breach() {
         assert_eq!(told(desk, 1).iter().filter(|(_, by)| by.is_some()).count(), 1);
     }
     let reader = reader(&shop);
-    let (kind, due) = query::ticket_due(&reader, TicketNumber(1)).unwrap().unwrap();
-    assert_eq!((kind, DueState::of(&due, shop.now)), (DueKind::Respond, DueState::Overdue));
+    let shown = query::ticket_due(&reader, TicketNumber(1)).unwrap().unwrap();
+    assert_eq!((shown.kind, shown.state), (DueKind::Respond, DueState::Overdue));
 }
 
 /// What was looked at comes out the same when all rows are made anew from the journal.

@@ -1,6 +1,6 @@
 //! `deskwire delegation list`: a page of delegations.
 
-use deskwire_api_types::{DelegationQuery, DelegationState, Role};
+use deskwire_api_types::{DelegationQuery, DelegationState, DueFilter, Role};
 
 use crate::{context::Context, failure::Done, parse::one_of, render};
 
@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Only those of this link.
     #[arg(long)]
     link: Option<String>,
+    /// Only those with a deadline that is near, or has passed.
+    #[arg(long, value_parser = one_of::<DueFilter>(&["near", "overdue"]))]
+    due: Option<DueFilter>,
     /// How many at most.
     #[arg(long, value_name = "COUNT")]
     limit: Option<u32>,
@@ -41,6 +44,7 @@ const EXAMPLES: &str = "\
 Examples:
   deskwire delegation list
   deskwire delegation list --role contractor --state offered
+  deskwire delegation list --due overdue
   deskwire delegation list --link kassa --json";
 
 impl Args {
@@ -49,6 +53,7 @@ impl Args {
             state: self.state,
             role: self.role,
             link: self.link,
+            due: self.due,
             limit: self.limit,
             before: self.before,
         };

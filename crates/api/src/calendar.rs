@@ -1,0 +1,109 @@
+//! `/v1/calendar`: the business hours of this desk.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use deskwire_api_types as api;
+use deskwire_engine::calendar::{self, Hours, Span, WEEKDAYS};
+use deskwire_engine::command::hours::SetHours;
+use deskwire_engine::{Reader, Refusal, query};
+
+use crate::error::ApiError;
+use crate::idempotency::Change;
+use crate::request::{Asked, Document};
+use crate::show;
+use crate::state::Api;
+
+/// Months of intervals that one answer holds.
+const MOST_MONTHS: u32 = 24;
+
+/// When this desk is open, and the intervals that terms would take.
+#[utoipa::path(
+    get, path = "/v1/calendar", tag = "desk", params(api::CalendarQuery),
+    responses((status = 200, description = "The hours, and their intervals from today on.", body = api::Calendar)),
+)]
+pub(crate) async fn show_hours(
+    State(api): State<Api>,
+    Asked(asked): Asked<api::CalendarQuery>,
+) -> Result<Json<api::Calendar>, ApiError> {
+    let months = asked.months.unwrap_or(calendar::MONTHS);
+    if !(1..=MOST_MONTHS).contains(&months) {
+        return Err(Refusal::invalid("months", "it is 1 to 24").into());
+    }
+    api.read(move |reader| shown(reader, months)).await.map(Json)
+}
+
+/// Says when this desk is open. Links keep the calendars of their terms until other terms are agreed.
+#[utoipa::path(
+    post, path = "/v1/calendar", tag = "desk", request_body = api::SetCalendar,
+    responses((status = 200, description = "The hours, and their intervals from today on.", body = api::Calendar)),
+)]
+pub(crate) async fn set_hours(
+    State(api): State<Api>,
+    change: Change,
+    Document { value, bytes }: Document<api::SetCalendar>,
+) -> Result<Json<api::Calendar>, ApiError> {
+    let hours = value.hours.map(hours).transpose()?;
+    api.state.engine.call(change.keyed(&bytes, SetHours { hours })).await?;
+    api.read(|reader| shown(reader, calendar::MONTHS)).await.map(Json)
+}
+
+fn shown(reader: &Reader, months: u32) -> Result<api::Calendar, Refusal> {
+    let Some(hours) = query::hours(reader)? else {
+        return Ok(api::Calendar { hours: None, intervals: Vec::new(), until: None, cut: false });
+    };
+    let made = calendar::intervals(&hours, reader.now(), months);
+    let made = made.map_err(|error| Refusal::invalid("hours", &error.to_string()))?;
+    Ok(api::Calendar {
+        hours: Some(told(&hours)),
+        intervals: made.open.iter().map(|open| (show::time(open.0), show::time(open.1))).collect(),
+        until: Some(show::time(made.until)),
+        cut: made.cut,
+    })
+}
+
+fn told(hours: &Hours) -> api::Hours {
+    let week = WEEKDAYS.iter().zip(&hours.week).filter(|(_, spans)| !spans.is_empty());
+    api::Hours {
+        zone: hours.zone.clone(),
+        week: week.map(|(day, spans)| ((*day).to_owned(), texts(spans))).collect(),
+        days: hours.days.iter().map(|(day, spans)| (day.clone(), texts(spans))).collect(),
+    }
+}
+
+fn texts(spans: &[Span]) -> Vec<String> {
+    let text = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    spans.iter().map(|span| format!("{}-{}", text(span.0), text(span.1))).collect()
+}
+
+fn hours(given: api::Hours) -> Result<Hours, Refusal> {
+    if let Some(wrong) = given.week.keys().find(|day| !WEEKDAYS.contains(&day.as_str())) {
+        let words = format!("“{wrong}” is no day: write monday, tuesday and so on");
+        return Err(Refusal::invalid("hours.week", &words));
+    }
+    let day = |name: &&str| given.week.get(*name).map_or(Ok(Vec::new()), |spans| read(spans));
+    let week: Result<Vec<_>, Refusal> = WEEKDAYS.iter().map(day).collect();
+    let days: Result<BTreeMap<_, _>, Refusal> =
+        given.days.iter().map(|(day, spans)| Ok((day.clone(), read(spans)?))).collect();
+    Ok(Hours { zone: given.zone, week: week?, days: days? })
+}
+
+fn read(spans: &[String]) -> Result<Vec<Span>, Refusal> {
+    let wrong = |text: &str| {
+        let words = format!("“{text}” is no span of hours: write it like 08:00-12:30");
+        Refusal::invalid("hours", &words)
+    };
+    let span = |text: &String| {
+        let ends = text.split_once('-').and_then(|(from, to)| Some(Span(minutes(from)?, minutes(to)?)));
+        ends.ok_or_else(|| wrong(text))
+    };
+    spans.iter().map(span).collect()
+}
+
+fn minutes(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.trim().split_once(':')?;
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let whole = hours.checked_mul(60)?.checked_add(minutes)?;
+    (minutes < 60 && whole <= 24 * 60).then_some(whole)
+}
