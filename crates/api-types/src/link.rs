@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{LogEntry, Side, Terms, TermsOffer, Time};
+use crate::{LogEntry, SaidOnLink, Side, Terms, TermsOffer, Time};
 
 /// The relation to one partner desk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,6 +54,15 @@ pub struct Link {
     /// How it fares; absent until both desks have finished the exchange.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<LinkHealth>,
+    /// Who takes and gives no new work over it for a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspended: Vec<SaidOnLink>,
+    /// Who has said that it ends. It has ended when its state is `closed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<SaidOnLink>,
+    /// Whether it is being ended: nothing more can be said over it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closing: bool,
     /// What happened to the link, newest first: the last twenty events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<LinkEvent>,

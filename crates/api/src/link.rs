@@ -207,7 +207,7 @@ pub(crate) async fn shown(api: &Shared, name: String) -> Result<Json<api::Link>,
     link.await.map(Json)
 }
 
-async fn number(api: &Shared, name: String) -> Result<LinkNo, ApiError> {
+pub(crate) async fn number(api: &Shared, name: String) -> Result<LinkNo, ApiError> {
     api.read(move |reader| query::link(reader, &name).map(|link| link.partner.no)).await
 }
 

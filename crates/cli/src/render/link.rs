@@ -1,7 +1,8 @@
 //! Links as text.
 
 use deskwire_api_types::{
-    HealthState, Link, LinkEvent, LinkHealth, LinkList, LinkState, PersonTerm, Redelegate, Terms, Words,
+    HealthState, Link, LinkEvent, LinkHealth, LinkList, LinkState, PersonTerm, Redelegate, SaidOnLink, Terms,
+    Words,
 };
 
 use super::{Fields, Style, Table, bytes, when};
@@ -58,7 +59,7 @@ pub(crate) fn show(link: &Link, style: Style) -> String {
         .put("last contact", link.last_contact.map_or_else(|| "never".to_owned(), when))
         .maybe("last error", error)
         .maybe("next attempt", link.next_attempt.map(when));
-    let fields = health(fields, link, style);
+    let fields = health(said(fields, link, style), link, style);
     let mut text = format!("{}  {}\n{}", style.bold(&link.name), link.partner.name, fields.render(style));
     if let (false, Some(words)) = (link.verified, &link.words) {
         text.push('\n');
@@ -69,6 +70,25 @@ pub(crate) fn show(link: &Link, style: Style) -> String {
         text.push_str(&format!("\n{next}\n"));
     }
     text
+}
+
+/// Who has suspended or ended the link, and why.
+fn said(fields: Fields, link: &Link, style: Style) -> Fields {
+    let who = |said: &SaidOnLink| {
+        let who = if said.ours { "this desk" } else { link.partner.name.as_str() };
+        let until = said.until.map(|until| format!(" until {}", when(until))).unwrap_or_default();
+        let why = said.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("by {who}, {}{until}{why}", when(said.at))
+    };
+    let mut fields = fields;
+    for stop in &link.suspended {
+        fields = fields.put("suspended", style.yellow(&who(stop)));
+    }
+    for end in &link.ends {
+        fields = fields.put("ended", who(end));
+    }
+    let closing = link.closing.then(|| style.yellow("both sides have to say so before it has ended"));
+    fields.maybe("ending", closing)
 }
 
 /// How a link fares, in one word.

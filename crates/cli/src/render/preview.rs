@@ -43,6 +43,7 @@ fn why(withheld: &Withheld) -> String {
         WithheldReason::Internal => "internal",
         WithheldReason::NotChosen => "not chosen",
         WithheldReason::NotOnward => "it was given to you not to be handed on",
+        WithheldReason::Unmapped => "your mapping for this link has no counterpart",
     };
     withheld.words.clone().unwrap_or_else(|| words.to_owned())
 }

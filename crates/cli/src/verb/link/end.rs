@@ -2,7 +2,7 @@
 
 use crate::{context::Context, failure::Done, render};
 
-/// End a link for good on this side; the two desks can link anew afterwards.
+/// End a link for good on this side alone, because the partner is gone; the two desks can link anew afterwards.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -18,7 +18,8 @@ Examples:
   deskwire link end kassa
   deskwire link end kassa --yes
 
-Nothing more goes over the link. What is open on it stays as it stands, and the partner is not told by this version.";
+Nothing more goes over the link, and the partner is not told. What is open on it comes to its end here. With a partner
+that answers, use `deskwire link close`.";
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {

@@ -2,14 +2,19 @@
 
 mod accept;
 mod add;
+mod agreed;
 mod approve;
+mod check;
+mod close;
 mod end;
 mod invitations;
 mod invite;
 mod list;
+mod map;
 mod repair;
 mod resume;
 mod show;
+mod suspend;
 mod terms;
 mod verify;
 mod withdraw;
@@ -24,8 +29,13 @@ verbs! {
     Verify => verify,
     List => list,
     Show => show,
+    Check => check,
+    Terms => agreed,
+    Map => map,
+    Suspend => suspend,
     Resume => resume,
     Repair => repair,
+    Close => close,
     End => end,
     Invitations => invitations,
     Withdraw => withdraw,

@@ -2,7 +2,7 @@
 
 use crate::{context::Context, failure::Done, render};
 
-/// Try a link again that the partner has refused or that waits for its next attempt.
+/// Let a link go on: end this desk's suspension, or try again what the partner has refused or what waits.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

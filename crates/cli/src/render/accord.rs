@@ -1,0 +1,127 @@
+//! Terms, mapping, rules and the check of a link as text.
+
+use deskwire_api_types::{LinkCheck, LinkMapping, LinkTerms, Priority, Rule, RuleList, TermsProposal};
+use serde_json::Value;
+
+use super::{Fields, Style, Table, when};
+
+/// The terms of a link, in force and proposed.
+pub(crate) fn terms(terms: &LinkTerms, style: Style) -> String {
+    let mut fields = Fields::default().put("version", terms.version).maybe("since", terms.since.map(when));
+    for (member, value) in &terms.terms {
+        fields = fields.put(member, shown(member, value));
+    }
+    let calendars = if terms.takes_calendars { "accepted by itself" } else { "a person accepts" };
+    fields = fields.put("renewed calendar", calendars);
+    let mut text = format!("{}\n{}", style.bold(&terms.link), fields.render(style));
+    if let Some(ours) = &terms.ours {
+        text.push_str("\nProposed by this desk; the partner has not accepted:\n");
+        text.push_str(&proposal(ours, style));
+    }
+    if let Some(theirs) = &terms.theirs {
+        text.push_str("\nProposed by the partner:\n");
+        text.push_str(&proposal(theirs, style));
+        text.push_str(&format!("Accept with `deskwire link terms accept {}`, or let it lie.\n", terms.link));
+    }
+    text
+}
+
+/// What would be different.
+pub(crate) fn proposal(proposal: &TermsProposal, style: Style) -> String {
+    let mut table = Table::new(&["MEMBER", "NOW", "THEN"], style);
+    for difference in &proposal.differences {
+        table.row([style.bold(&difference.member), difference.now.clone(), difference.then.clone()]);
+    }
+    format!(
+        "version {}, {}\n{}",
+        proposal.version,
+        when(proposal.at),
+        table.render("Nothing would be different.")
+    )
+}
+
+/// A member as people read it.
+fn shown(member: &str, value: &Value) -> String {
+    match (member, value) {
+        ("calendar", Value::Array(hours)) => format!("{} intervals", hours.len()),
+        ("auto-confirm" | "tolerance", Value::Number(ms)) => {
+            ms.as_u64().map_or_else(|| ms.to_string(), |ms| format!("{} h", ms as f64 / 3_600_000.0))
+        }
+        ("retention", Value::Number(days)) => format!("{days} days"),
+        (_, Value::String(text)) => text.clone(),
+        (_, Value::Array(all)) if all.iter().all(Value::is_string) => {
+            all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
+        (_, value) => value.to_string(),
+    }
+}
+
+/// This desk's own words for those of a link.
+pub(crate) fn mapping(mapping: &LinkMapping, style: Style) -> String {
+    let mut table = Table::new(&["KIND", "HERE", "ON THE LINK", "LABEL"], style);
+    for pair in &mapping.statuses {
+        let label = pair.label.clone().unwrap_or_default();
+        table.row(["status".to_owned(), pair.own.clone(), pair.link.clone(), label]);
+    }
+    for pair in &mapping.priorities {
+        let (own, link) = (priority(pair.own), priority(pair.link));
+        table.row(["priority".to_owned(), own.to_owned(), link.to_owned(), String::new()]);
+    }
+    for pair in &mapping.categories {
+        table.row(["category".to_owned(), pair.own.clone(), pair.link.clone(), String::new()]);
+    }
+    for field in &mapping.custom {
+        table.row(["field".to_owned(), field.own.clone(), field.link.clone(), String::new()]);
+        for value in &field.values {
+            table.row(["  value".to_owned(), value.own.clone(), value.link.clone(), String::new()]);
+        }
+    }
+    table.render("Nothing is mapped: this desk's words go as they are.")
+}
+
+const fn priority(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+        Priority::Urgent => "urgent",
+    }
+}
+
+/// What would be lost on a link or stands in its way.
+pub(crate) fn check(check: &LinkCheck, style: Style) -> String {
+    let mut text = String::new();
+    for finding in &check.findings {
+        let mark = if finding.serious { style.red("!") } else { style.yellow("·") };
+        text.push_str(&format!("{mark} {}  {}\n", style.bold(&finding.code), finding.words));
+    }
+    let last = match (check.ready, check.findings.is_empty()) {
+        (true, true) => style.green("Nothing stands in the way, and nothing is lost."),
+        (true, false) => style.green("Work can go over this link."),
+        (false, _) => style.red("Something stands in the way of work over this link."),
+    };
+    format!("{text}{last}\n")
+}
+
+/// The rules of a link.
+pub(crate) fn rules(list: &RuleList, style: Style) -> String {
+    let mut table = Table::new(&["NO", "WHEN", "AS", "DO"], style);
+    for rule in &list.rules {
+        let role = rule.rule.role.map_or("either side", |role| role.as_str());
+        table.row([rule.no.to_string(), rule.rule.when.as_str().to_owned(), role.to_owned(), what(rule)]);
+    }
+    table.render(&format!("Nothing happens by itself on {}.", list.link))
+}
+
+fn what(rule: &Rule) -> String {
+    let rule = &rule.rule;
+    let mut said = Vec::new();
+    if let Some(status) = &rule.status {
+        let label = rule.label.as_ref().map(|label| format!(" “{label}”")).unwrap_or_default();
+        said.push(format!("set the status {status}{label}"));
+    }
+    said.extend(rule.notify.as_ref().map(|words| format!("note “{words}”")));
+    said.extend(rule.confirm.then(|| "confirm".to_owned()));
+    said.extend(rule.resolve.then(|| "resolve the case above".to_owned()));
+    said.join(", ")
+}
