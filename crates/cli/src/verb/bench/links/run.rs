@@ -32,6 +32,8 @@ use crate::failure::{self, Failure};
 pub(super) const SLICE: u64 = 2;
 /// How often each hostile partner attacks: a new connection, four requests of rubbish, and off in the middle.
 const PERIOD: Duration = Duration::from_secs(2);
+/// From one partner whom a comment goes to, to the next one: a prime.
+const STRIDE: usize = 7_919;
 /// Links that are made at once.
 const AT_ONCE: usize = 8;
 /// Size of a comment, bytes.
@@ -199,13 +201,15 @@ impl Partners {
         for number in slice * count..(slice + 1) * count {
             let place = number - slice * count;
             let at = begun + Duration::from_secs_f64(place as f64 / settings.per_second as f64);
-            let to = Arc::clone(&self.partners[number as usize % self.partners.len()]);
-            let (client, is_good) = (hub.client().clone(), number as usize % self.partners.len() >= self.bad);
+            // In every turn some of all kinds.
+            let chosen = (number as usize * STRIDE) % self.partners.len();
+            let to = Arc::clone(&self.partners[chosen]);
+            let (client, is_good) = (hub.client().clone(), chosen >= self.bad);
             out.spawn(async move {
                 sleep_until(at).await;
                 tell(&client, &to, number).await.map(|took| is_good.then_some(took))
             });
-            let from = Arc::clone(&good[number as usize % good.len()]);
+            let from = Arc::clone(&good[(number as usize * STRIDE) % good.len()]);
             back.spawn(async move {
                 sleep_until(at).await;
                 let mut line = from.line.lock().await;
@@ -287,10 +291,16 @@ async fn tell(hub: &Client, to: &Partner, number: u64) -> Result<f64, Failure> {
 
 /// A hostile partner sends the hub rubbish under its own name, and breaks off in the middle.
 async fn attack(partner: Arc<Partner>, attacking: Arc<AtomicBool>, first: Duration) {
-    sleep(first).await;
+    let mut resting = true;
     loop {
         if !attacking.load(Ordering::Relaxed) {
+            resting = true;
             sleep(Duration::from_millis(50)).await;
+            continue;
+        }
+        if std::mem::take(&mut resting) {
+            // Not all at the same moment.
+            sleep(first).await;
             continue;
         }
         let mut line = partner.line.lock().await;
