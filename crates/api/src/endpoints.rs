@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
 use crate::{
-    accord, act, calendar, comment, delegation, desk, export, file, invitation, key, link, log, metrics, queue, relay, report, revise,
+    accord, act, agreement, calendar, comment, delegation, desk, export, file, invitation, key, link, log, metrics, queue, relay, report, revise,
     statement, ticket, upload, verify, work,
 };
 

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Read as _, path::Path};
 
-use deskwire_machine::proof::{Report, Verifier, Weight};
+use deskwire_machine::proof::{Listing, Report, Verifier, Weight};
 use deskwire_proto::{
     proof::{Item, TakeError},
     time::Timestamp,
@@ -19,43 +19,50 @@ const PIECE: usize = Item::MOST + (64 << 10);
 
 /// Verifies a proof file.
 pub(crate) fn verify(path: &Path) -> Result<Report, Failure> {
-    let unreadable = |error: std::io::Error| failure::local(&path.display().to_string(), &error);
-    let mut file = File::open(path).map_err(unreadable)?;
     let mut verifier = Verifier::new();
-    let mut bytes = Vec::with_capacity(PIECE);
-    loop {
-        let got =
-            file.by_ref().take((PIECE - bytes.len()) as u64).read_to_end(&mut bytes).map_err(unreadable)?;
-        let taken = take_all(&mut verifier, &bytes);
-        let Ok(taken) = taken else { break };
-        if got == 0 {
-            if taken < bytes.len() {
-                verifier.broken("the file ends inside an item");
-            }
-            break;
-        }
-        bytes.drain(..taken);
+    if let Some(words) = read(path, &mut |item, bytes| verifier.take(item, bytes))? {
+        verifier.broken(words);
     }
     Ok(verifier.finish())
 }
 
-/// Takes the whole items at the front, and says how many bytes they had.
-fn take_all(verifier: &mut Verifier, bytes: &[u8]) -> Result<usize, ()> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match Item::take(rest) {
-            Ok((item, behind)) => {
-                verifier.take(item, &rest[..rest.len() - behind.len()]);
-                rest = behind;
-            }
-            Err(TakeError::Cut) => break,
-            Err(TakeError::Bad(code)) => {
-                verifier.broken(code.as_str());
-                return Err(());
+/// What a proof file tells of each message; it has to hold.
+pub(crate) fn listing(path: &Path) -> Result<Listing, Failure> {
+    if !verify(path)?.holds() {
+        let detail = format!("{} does not hold: nothing can be compared with it.", path.display());
+        let next = "See what is wrong with `deskwire verify --file`, and ask for another one.";
+        return Err(failure::refused("verify-failed", "The file does not verify", detail, next));
+    }
+    let mut listing = Listing::default();
+    read(path, &mut |item, _| listing.take(&item))?;
+    Ok(listing)
+}
+
+/// Hands out the items of a file with their bytes; what is wrong with the bytes where that ends early.
+fn read(path: &Path, take: &mut dyn FnMut(Item, &[u8])) -> Result<Option<&'static str>, Failure> {
+    let unreadable = |error: std::io::Error| failure::local(&path.display().to_string(), &error);
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::with_capacity(PIECE);
+    loop {
+        let room = (PIECE - bytes.len()) as u64;
+        let got = file.by_ref().take(room).read_to_end(&mut bytes).map_err(unreadable)?;
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            match Item::take(rest) {
+                Ok((item, behind)) => {
+                    take(item, &rest[..rest.len() - behind.len()]);
+                    rest = behind;
+                }
+                Err(TakeError::Cut) => break,
+                Err(TakeError::Bad(code)) => return Ok(Some(code.as_str())),
             }
         }
+        let taken = bytes.len() - rest.len();
+        if got == 0 {
+            return Ok((taken < bytes.len()).then_some("the file ends inside an item"));
+        }
+        bytes.drain(..taken);
     }
-    Ok(bytes.len() - rest.len())
 }
 
 /// The report as a document.
@@ -108,7 +115,7 @@ pub(crate) fn document(report: &Report) -> Value {
     let about = report.about.as_ref().map(|about| {
         json!({
             "link": about.link.to_string(),
-            "made": deskwire_api_types::Time::from_millis(about.made.0),
+            "made": time(about.made),
             "inviter": about.inviter.to_string(),
             "accepter": about.accepter.to_string(),
             "delegation": about.delegation.map(|id| id.to_string()),
@@ -121,12 +128,11 @@ pub(crate) fn document(report: &Report) -> Value {
 pub(crate) fn show(report: &Report, style: Style) -> String {
     let mut text = String::new();
     if let Some(about) = &report.about {
-        let Timestamp(made) = about.made;
         text.push_str(&format!(
             "Link {} of\n  {} (inviter)\n  {}\n",
             about.link, about.inviter, about.accepter
         ));
-        text.push_str(&format!("Written {}\n\n", deskwire_api_types::Time::from_millis(made)));
+        text.push_str(&format!("Written {}\n\n", time(about.made)));
     }
     let mut streams =
         Table::new(&["STREAM OF", "MESSAGES", "TEXTS", "GONE", "LEFT OUT", "RECEIVED UP TO"], style);
@@ -166,4 +172,8 @@ pub(crate) fn show(report: &Report, style: Style) -> String {
         style.red("The file does not hold.")
     };
     format!("{text}{verdict}\n")
+}
+
+fn time(at: Timestamp) -> deskwire_api_types::Time {
+    deskwire_api_types::Time::from_millis(i64::try_from(at.0).unwrap_or(i64::MAX))
 }

@@ -1,21 +1,29 @@
-//! The care of the store while the desk works: one thread of low priority that makes snapshots, reads everything over
-//! once a day at most, and tells what it finds.
+//! The care of the store while the desk works: one thread of low priority that makes snapshots, gives back what is not
+//! needed any more, carries out erasures, reads everything over once a day at most, and tells what it finds.
 
+mod cared;
+mod compare;
+
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use deskwire_api::metrics::Meter;
 use deskwire_engine::Engine;
+use deskwire_engine::command::erase::{EndSegment, ErasureDone, of_ticket};
 use deskwire_engine::command::keep::{FetchAgain, TellFindings};
-use deskwire_engine::custody::{Custody, Finding};
+use deskwire_engine::custody::{Custody, Erasure, Finding, GivenBack};
 use deskwire_store::local::FileNo;
 use deskwire_store::row::{Author, LinkState};
 use deskwire_store::table::{FILES, Rows};
-use deskwire_store::{BlobId, Error};
+use deskwire_store::{BlobId, Error, SegmentInfo};
 use tokio::runtime::Handle;
 
-use crate::config::Store;
+use crate::config::{Config, Store};
+use cared::Cared;
 
 /// How often it is asked whether something is due.
 const LOOK: Duration = Duration::from_secs(20);
@@ -24,6 +32,14 @@ const LOOK: Duration = Duration::from_secs(20);
 const FIRST_SCRUB: Duration = Duration::from_secs(15 * 60);
 const NEXT_SCRUB: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long after the start, and after the end of the last time, all closed segments are looked at again for what can be
+/// given back; one that has just been closed is looked at once in any case.
+const FIRST_LOOK: Duration = Duration::from_secs(10 * 60);
+const NEXT_LOOK: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Bytes a second for rewriting where nothing is read over by itself.
+const LEAST_RATE: u64 = 1 << 20;
+
 /// How nice the thread is.
 const NICE: i32 = 10;
 
@@ -31,12 +47,15 @@ const NICE: i32 = 10;
 pub(crate) struct Upkeep {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    cared: Arc<Cared>,
 }
 
 impl Upkeep {
     /// Starts it. Where no thread can be had the desk goes without, and says so.
-    pub(crate) fn start(custody: Custody, engine: Engine, settings: &Store) -> Self {
+    pub(crate) fn start(custody: Custody, engine: Engine, config: &Config) -> Self {
         let (stop, stopped) = mpsc::channel();
+        let settings: &Store = &config.store;
+        let cared = Arc::new(Cared::default());
         let keeper = Keeper {
             custody,
             engine,
@@ -44,11 +63,19 @@ impl Upkeep {
             stopped,
             snapshot_after: settings.snapshot_after.0,
             rate: settings.scrub_rate.0,
+            retention: settings.retention.milliseconds(),
+            floor: config.files.disk_floor.0,
+            cared: Arc::clone(&cared),
         };
         let thread = thread::Builder::new().name("upkeep".into()).spawn(move || keeper.run());
         let thread =
             thread.inspect_err(|error| tracing::warn!(%error, "nothing takes care of the store")).ok();
-        Self { stop: Some(stop), thread }
+        Self { stop: Some(stop), thread, cared }
+    }
+
+    /// What it has done so far, for the page of measures.
+    pub(crate) fn meter(&self) -> Meter {
+        Cared::meter(&self.cared)
     }
 
     /// Ends it and lets go of the store.
@@ -73,6 +100,11 @@ struct Keeper {
     stopped: Receiver<()>,
     snapshot_after: u64,
     rate: u64,
+    /// How long the texts of cases that are over are kept, milliseconds; for ever if nothing is said.
+    retention: Option<u64>,
+    /// With less room on the disk nothing is rewritten, bytes.
+    floor: u64,
+    cared: Arc<Cared>,
 }
 
 impl Keeper {
@@ -80,6 +112,8 @@ impl Keeper {
         // Where it is not granted the pace is slow all the same.
         let _ = rustix::process::setpriority_process(None, NICE);
         let mut scrub_at = Instant::now() + FIRST_SCRUB;
+        let mut look_at = Instant::now() + FIRST_LOOK;
+        let mut looked = BTreeSet::new();
         let mut orphans = Vec::new();
         self.tell(self.custody.lost());
         self.tell(self.custody.corrected());
@@ -87,6 +121,14 @@ impl Keeper {
             self.tell(self.custody.corrected());
             self.snapshot();
             self.restore_reserve();
+            self.erase();
+            compare::compare(&self.engine, &self.runtime);
+            if Instant::now() >= look_at {
+                self.expire();
+                looked.clear();
+                look_at = Instant::now() + NEXT_LOOK;
+            }
+            self.give_back(&mut looked);
             if Instant::now() >= scrub_at {
                 if self.rate > 0 {
                     self.scrub();
@@ -109,10 +151,90 @@ impl Keeper {
         match made {
             Ok(Some(made)) => {
                 tracing::info!(group = made.position.group, bytes = made.bytes, "a snapshot was made");
+                self.cared.snapshots.add(1);
             }
             Ok(None) => {}
             Err(Error::Damaged(damage)) => self.tell(vec![Finding::Journal(damage)]),
             Err(error) => tracing::warn!(%error, "no snapshot could be made"),
+        }
+    }
+
+    /// Rewrites closed segments without what is not needed any more, those that have not been looked at.
+    fn give_back(&self, looked: &mut BTreeSet<u64>) {
+        let mut now = Vec::new();
+        let mut which = |segment: &SegmentInfo| {
+            let new = !looked.contains(&segment.number);
+            if new {
+                now.push(segment.number);
+            }
+            new
+        };
+        let rate = self.rate.max(LEAST_RATE);
+        match self.custody.give_back(&mut which, self.floor, &mut self.pace(rate)) {
+            Ok(done) => {
+                self.told(done);
+                looked.extend(now.into_iter().take(usize::try_from(done.looked).unwrap_or(usize::MAX)));
+            }
+            Err(Error::Damaged(damage)) => {
+                looked.extend(now);
+                self.tell(vec![Finding::Journal(damage)]);
+            }
+            Err(error) => {
+                looked.extend(now);
+                tracing::warn!(%error, "nothing could be given back of the journal");
+            }
+        }
+    }
+
+    fn told(&self, done: GivenBack) {
+        self.cared.segments.add(done.segments);
+        self.cared.given_back.add(done.bytes);
+        self.cared.records.add(done.records);
+        if done.segments > 0 {
+            let GivenBack { segments, bytes, records, .. } = done;
+            tracing::info!(segments, bytes, records, "segments of the journal were rewritten");
+        }
+    }
+
+    /// Orders the erasure of cases that are kept longer than the desk wants to.
+    fn expire(&self) {
+        let Some(retention) = self.retention else { return };
+        let expired = (|| -> Result<(), Box<dyn std::error::Error>> {
+            loop {
+                let tickets = self.custody.expired(self.engine.now(), retention)?;
+                if tickets.is_empty() || self.waits(Duration::ZERO) {
+                    return Ok(());
+                }
+                for ticket in tickets {
+                    let what = of_ticket(self.engine.reader().rows(), ticket)?;
+                    self.runtime.block_on(self.engine.call(what))?;
+                    self.cared.expired.add(1);
+                }
+            }
+        })();
+        if let Err(error) = expired {
+            tracing::warn!(%error, "cases that are kept too long could not be erased");
+        }
+    }
+
+    /// Carries out the erasures that were ordered.
+    fn erase(&self) {
+        let erased = (|| -> Result<(), Box<dyn std::error::Error>> {
+            loop {
+                match self.custody.erase_ordered(&mut self.pace(0))? {
+                    None | Some(Erasure::Stopped) => return Ok(()),
+                    Some(Erasure::SegmentOpen) => self.runtime.block_on(self.engine.call(EndSegment))?,
+                    Some(Erasure::Done(orders)) => {
+                        let count = orders.len() as u64;
+                        self.runtime.block_on(self.engine.call(ErasureDone(orders)))?;
+                        self.cared.erasures.add(count);
+                        tracing::info!(count, "erasures were carried out");
+                    }
+                }
+            }
+        })();
+        if let Err(error) = erased {
+            tracing::error!(%error, "an erasure that was ordered could not be carried out; it is tried again");
         }
     }
 
@@ -136,6 +258,8 @@ impl Keeper {
                     findings = done.findings.len(),
                     "what is stored was read over"
                 );
+                self.cared.scrubs.add(u64::from(done.whole));
+                self.cared.scrubbed.add(done.bytes);
                 self.tell(done.findings);
             }
             Err(error) => tracing::warn!(%error, "what is stored could not be read over"),
@@ -171,6 +295,7 @@ impl Keeper {
             return;
         }
         for finding in &mut findings {
+            self.cared.findings.one(finding.code());
             if let Finding::Blob(id, files) = finding
                 && let Err(error) = self.fetch_again(id, files)
             {

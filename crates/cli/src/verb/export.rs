@@ -9,7 +9,7 @@ use crate::{
     failure::{self, Done, Failure},
     part::Part,
     proof,
-    verb::delegation::target::Target,
+    verb::delegation::Target,
 };
 
 /// Write a proof file: all that was signed, with key logs and receipts. `deskwire verify --file` checks it without a desk.

@@ -61,7 +61,7 @@ impl Command for KeepComparison {
 
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         let Some(known) = step.rows().get(AGREEMENTS, &self.delegation)? else { return Ok(()) };
-        if known.heard != self.heard || known.compared.is_some() {
+        if known.heard.is_none_or(|known| known.entry != self.heard || known.compared.is_some()) {
             return Ok(());
         }
         let row = find::delegation(step, self.delegation)?;
@@ -70,7 +70,7 @@ impl Command for KeepComparison {
             let names: Vec<_> = self.differs.iter().map(Code::as_str).collect();
             let words = format!(
                 "The partner sees another {} of delegation {} than this desk. Export the case on both sides and compare \
-                 the files with `deskwire delegation compare`.",
+                 the files with `deskwire delegation agreement --file`.",
                 names.join(" and "),
                 row.id
             );

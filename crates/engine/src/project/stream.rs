@@ -120,7 +120,10 @@ pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<
             let ticket = need(rows, deskwire_store::table::DELEGATIONS, &delegation)?.ticket;
             Some((ticket, at))
         }
-        (None, None) => account::shown(rows, at, made)?,
+        (None, None) => {
+            super::agreement::said(rows, made)?;
+            account::shown(rows, at, made)?
+        }
         (thread, _) => thread,
     };
     if delegation.is_none() {

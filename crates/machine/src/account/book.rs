@@ -23,6 +23,18 @@ pub enum LineState {
     Disputed,
 }
 
+impl LineState {
+    /// The name used in the specification, in digests and by programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Approved => "approved",
+            Self::Disputed => "disputed",
+        }
+    }
+}
+
 /// A line as it is booked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Booked {

@@ -2,6 +2,7 @@
 //! and 8.8).
 
 mod cases;
+mod compare;
 mod report;
 mod stream;
 
@@ -10,6 +11,7 @@ use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::linking::{LinkAnswer, LinkRequest, commitment, link_id};
 use deskwire_proto::proof::{About, Item, Tally};
 
+pub use compare::{Difference, Listing};
 pub use report::{CaseReport, Finding, Report, StreamReport, Weight};
 
 use cases::Cases;

@@ -432,3 +432,22 @@ fn a_file_that_was_cut_or_altered_anywhere_says_so() {
     assert_eq!(found(&verifier.finish()), [("altered", None)]);
     assert!(!verify(&[]).holds());
 }
+
+#[test]
+fn two_files_that_part_are_told_apart_message_by_message() {
+    let listing = |items: &[Item]| {
+        let mut listing = Listing::default();
+        items.iter().for_each(|item| listing.take(item));
+        listing
+    };
+    let (mut one, mut other) = (Told::new(), Told::new());
+    assert!(listing(&one.items(None)).differences(&listing(&other.items(None))).is_empty());
+    one.say(0, 3, CASE, words("Thanks."));
+    other.say(0, 3, CASE, words("No thanks."));
+    one.receipt(0, 4, 3, None);
+    other.receipt(0, 4, 3, Some(5));
+    let found = listing(&one.items(None)).differences(&listing(&other.items(None)));
+    let places: Vec<_> = found.iter().map(|found| (found.seq, found.what)).collect();
+    assert_eq!(places, [(5, "message"), (5, "outcome")]);
+    assert_eq!((found[1].here.as_str(), found[1].there.as_str()), ("applied", "not-allowed-by-terms"));
+}

@@ -17,7 +17,7 @@ mod ticket;
 pub use accord::{
     Accord, AgreedRow, CloseRow, ClosedRow, DueRow, ProposalRow, ResolvedKey, StopRow, VersionRow, WordRow,
 };
-pub use agreement::AgreementRow;
+pub use agreement::{AgreementRow, HeardDigest};
 pub use account::{AccountRow, FigureRow, WorkItemRow};
 pub use clock::{ClockRow, ReportRow, Told};
 pub use delegation::{DelegationEventRow, DelegationRow, Effect};

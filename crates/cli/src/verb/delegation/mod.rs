@@ -1,6 +1,7 @@
 //! `deskwire delegation`: the cases shared with partners.
 
 mod accept;
+mod agreement;
 mod answer;
 mod ask;
 mod change_decline;
@@ -15,7 +16,7 @@ mod reopen;
 mod resolve;
 mod show;
 mod status;
-pub(crate) mod target;
+mod target;
 mod update;
 
 pub(crate) use target::Target;
@@ -39,6 +40,7 @@ verbs! {
     Ask => ask,
     Answer => answer,
     Rate => rate,
+    Agreement => agreement,
 }
 
 /// Work on what was handed over: to partners, and by partners.
