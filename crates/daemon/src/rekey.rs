@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deskwire_engine::command::key::{Doubtful, Places, PlanKey, behind, doubtful, is_planned};
+use deskwire_engine::command::key::{Doubtful, Places, PlanKey, behind, doubtful};
 use deskwire_engine::identity::Identity;
 use deskwire_engine::port::{SystemClock, SystemEntropy};
 use deskwire_engine::{Command, Core, Reader, Refusal};
@@ -216,12 +216,8 @@ impl Stopped {
         if let Held::Core(core) = &mut self.store {
             // Without its old key this is a desk from a backup.
             let restored = theft.restored || !self.folder.signing_key().exists();
-            // A plan of a change that failed must not become that of this one.
-            let planned = is_planned(&Reader::new(core, Arc::new(SystemClock)))?;
-            if restored || planned || !theft.is_none() {
-                let key = secret.public().commitment();
-                run(core, PlanKey { key, places, restored })?;
-            }
+            // Always: what does not know of this change later on is from a time before it.
+            run(core, PlanKey { key: secret.public().commitment(), places, restored })?;
         }
         // Whoever holds the store keeps every daemon out until the files are there.
         write(&self.folder, &log, &secret)?;

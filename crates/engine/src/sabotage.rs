@@ -1,31 +1,50 @@
 //! Mistakes that the simulation puts into the engine to see whether it finds them. Without the feature `sabotage`,
 //! which no build of the product has, every question here is answered by a constant `false`.
 
-/// One mistake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sabotage {
+macro_rules! mistakes {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// One mistake.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Sabotage {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Sabotage {
+            /// Every one, with a word for it.
+            pub const ALL: &[(Self, &str)] = &[$((Self::$name, $word)),*];
+        }
+    };
+}
+
+mistakes! {
     /// Items are numbered although no session is open.
-    NumberWithoutSession,
+    NumberWithoutSession = "number-without-session",
     /// A call repeated with its idempotency key is run again.
-    KeysForgotten,
+    KeysForgotten = "keys-forgotten",
     /// Messages are known again by a window of the last few instead of the cursor.
-    DedupeByWindow,
+    DedupeByWindow = "dedupe-by-window",
     /// A rebuild decides again when messages came.
-    DecideAgain,
+    DecideAgain = "decide-again",
     /// The chain of hashes of a stream is not looked at.
-    PrevNotChecked,
+    PrevNotChecked = "prev-not-checked",
     /// Messages may be missing before those that are consumed.
-    GapAccepted,
+    GapAccepted = "gap-accepted",
     /// A message that comes again is told as applied, whatever became of it.
-    OutcomeNotRepeated,
+    OutcomeNotRepeated = "outcome-not-repeated",
     /// What is sent again is signed anew.
-    RetryRenumbers,
+    RetryRenumbers = "retry-renumbers",
     /// What a refused command changed in the rows stays.
-    UndoForgotten,
+    UndoForgotten = "undo-forgotten",
     /// Failures to deliver are not counted.
-    BackOffForgotten,
+    BackOffForgotten = "back-off-forgotten",
     /// What arrived is not remembered to have been seen.
-    SeenForgotten,
+    SeenForgotten = "seen-forgotten",
+    /// The place where a partner's newest key begins is not taken.
+    ChangeIgnored = "change-ignored",
+    /// What was set aside keeps its effect.
+    AsideIgnored = "aside-ignored",
+    /// What a partner that asks says it holds counts as if a receipt covered it.
+    PullWithoutReceipt = "pull-without-receipt",
 }
 
 #[cfg(feature = "sabotage")]

@@ -22,6 +22,7 @@ use serde_bytes::ByteBuf;
 
 use super::find;
 use crate::project::stream::read_receipt;
+use crate::sabotage::{self, Sabotage};
 use crate::{Refusal, Step, refused};
 
 /// Messages of which one record says that they are set aside.
@@ -262,7 +263,7 @@ struct Anew {
 impl Anew {
     /// Folds each from what the journal holds of it, but for what was set aside.
     fn refold(&self, step: &mut Step<'_>, concerned: BTreeSet<DelegationNo>) -> Result<(), Refusal> {
-        if concerned.is_empty() {
+        if concerned.is_empty() || sabotage::makes(Sabotage::AsideIgnored) {
             return Ok(());
         }
         let stream = find::stream(step, self.no)?;

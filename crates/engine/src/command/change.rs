@@ -16,8 +16,11 @@ use serde_bytes::ByteBuf;
 
 use super::aside::{self, Away, set_aside};
 use super::{find, key, recover, session};
+use crate::sabotage::{self, Sabotage};
 use crate::{Fault, Refusal, Step, cut_words, refused};
 
+/// How far a stream is ours whose desk was restored: as far as it comes back.
+const RESTORED: u64 = u64::MAX;
 /// Lines that an event of a link takes.
 const LINES: usize = 12;
 
@@ -67,7 +70,8 @@ fn changed(
             Record::KeyPlanned { places, restored, .. } => (places, restored),
             _ => return Err(find::broken("a planned key that is another record")),
         },
-        Some(_) | None => (Vec::new(), false),
+        // Whoever changes the key has it written down here first: what does not know of that is from a time before.
+        Some(_) | None => (Vec::new(), true),
     };
     for (no, link) in step.rows().list(LINKS, &(), usize::MAX)? {
         if link.state == LinkState::Closed {
@@ -81,7 +85,7 @@ fn changed(
         }
         let stream = find::stream(step, no)?;
         let vouched = chosen.iter().find(|(link, _)| *link == no).map(|(_, most)| *most);
-        let whole = if restored { u64::MAX } else { stream.out_length };
+        let whole = if restored { RESTORED } else { stream.out_length };
         let most = vouched.unwrap_or(whole);
         let change = KeyChange { keys, place: None, most, confirmed: restored };
         step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
@@ -145,7 +149,10 @@ pub(super) fn welcomed(
     let alike = !beyond && session::sent_hash(step, no, link, held)? == welcome.head;
     match (change.place, alike) {
         (None, true) => {
-            decide(step, no, link, Known { agreed: stream.out_length, held })?;
+            // A hello that names nothing tells a reader that holds nothing that the key stands from the beginning.
+            let beginning = held == 0 && stream.acked == 0;
+            let agreed = if beginning { 0 } else { stream.out_length };
+            decide(step, no, link, Known { agreed, held })?;
             Ok(Meaning::SayAgain)
         }
         (Some(_), true) => {
@@ -280,10 +287,16 @@ pub(super) struct Known {
 pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Known) -> Result<(), Refusal> {
     let stream = find::stream(step, no)?;
     let Some(change) = stream.out_change else { return Ok(()) };
-    let place = change.most.min(known.agreed);
+    let place = match change.most {
+        RESTORED => before_newest(step, no, stream.out_length)?,
+        most => most.min(known.agreed),
+    };
     let cut = Cut(place, session::sent_hash(step, no, link, place)?);
     let change = KeyChange { place: Some(cut), ..change };
     step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
+    if change.most == RESTORED {
+        return Ok(());
+    }
     // What both have alike and the operator does not vouch for.
     let shared = known.held.min(known.agreed);
     let stays = shared.max(place);
@@ -303,6 +316,21 @@ pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Kno
         step.record(&Record::Dropped { no, order, why: why.clone(), at: step.now }, None)?;
     }
     told_of(step, no, link, range, dropped)
+}
+
+/// The last of our messages that is not signed with our newest key. Along a stream keys never grow older.
+fn before_newest(step: &Step<'_>, no: LinkNo, length: u64) -> Result<u64, Refusal> {
+    let newest = step.identity.keys().current().id();
+    let (mut older, mut end) = (0, length + 1);
+    while older + 1 < end {
+        let middle = u64::midpoint(older, end);
+        let Record::Numbered { signed, .. } = step.read(aside::sent(step, no, middle)?.signed)? else {
+            return Err(find::broken("a sent message that is another record"));
+        };
+        let parsed = Sign1::parse(&signed).map_err(|_| find::broken("a message of our own"))?;
+        if parsed.key_id() == newest { end = middle } else { older = middle }
+    }
+    Ok(older)
 }
 
 /// The places among the items of our messages behind this number.
@@ -382,6 +410,9 @@ pub(super) fn heard(
                 return Ok(Ok(true));
             }
             take_place(step, no, link, &stream, KeyChange { place: Some(beginning), ..change })?;
+            Ok(Ok(false))
+        }
+        (Some(KeyChange { place: None, .. }), Some(_)) if sabotage::makes(Sabotage::ChangeIgnored) => {
             Ok(Ok(false))
         }
         (Some(change @ KeyChange { place: None, .. }), Some(told)) => {

@@ -17,6 +17,7 @@ use serde_bytes::ByteBuf;
 
 use super::say::{Saying, say};
 use super::{change, find};
+use crate::port::Effect;
 use crate::{Command, Fault, Reader, Refusal, Step};
 
 /// Tells every partner of our newest descriptor.
@@ -73,6 +74,8 @@ pub(super) fn take(step: &mut Step<'_>, no: LinkNo, newer: &Descriptor) -> Resul
     step.record(&Record::DescriptorTaken { no, descriptor, at: step.now }, None)?;
     shown(step, no, &known, newer)?;
     step.wake(no);
+    // It may have an address now at which its files can be fetched.
+    step.after(Effect::Fetch(no));
     Ok(Taken::Newer)
 }
 

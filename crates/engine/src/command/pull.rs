@@ -16,6 +16,7 @@ use super::find;
 use super::recover;
 use super::send::{Next, NextBatch};
 use super::session::SayHello;
+use crate::sabotage::{self, Sabotage};
 use crate::{Command, Refusal, Step};
 
 /// Lays out what a partner that asks is answered. The session may have been opened by a push or by a pull: there is one,
@@ -58,7 +59,11 @@ impl Command for AnswerPull {
             return self.hello(step).map(Pulled::Hello);
         };
         // What the partner holds and no receipt covers is sent again, for the receipt.
-        let after = Some(self.upto.min(stream.acked));
+        let forgotten = sabotage::makes(Sabotage::PullWithoutReceipt);
+        let covered = if forgotten { self.upto } else { self.upto.min(stream.acked) };
+        // The first one opens the session at the partner, though there is nothing new.
+        let confirmed = step.memory.confirmed.contains(&self.link);
+        let after = Some(covered).filter(|covered| confirmed || *covered < stream.out_length);
         match (NextBatch { link: self.link, session, after }).run(step)? {
             Next::Batch { bytes, .. } => Ok(Pulled::Batch(bytes)),
             Next::Idle => Ok(Pulled::Nothing),

@@ -207,6 +207,19 @@ impl Case {
         Ok(Numbered { event, changes: self.finish(before, seen) })
     }
 
+    /// Whether the words of our event with this number, which no receipt covers, are kept.
+    #[must_use]
+    pub fn has_words(&self, seq: u64) -> bool {
+        self.words.has(Place::Numbered(seq))
+    }
+
+    /// Says the words of our numbered event again, where they were forgotten while too many waited.
+    pub fn say_again(&mut self, seq: u64, words: Words) {
+        if !self.has_words(seq) {
+            self.words.say(Place::Numbered(seq), words);
+        }
+    }
+
     /// Forgets a waiting item.
     ///
     /// # Errors

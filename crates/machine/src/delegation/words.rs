@@ -70,6 +70,11 @@ impl Book {
         }
     }
 
+    /// Whether own words with this place are kept.
+    pub(super) fn has(&self, place: Place) -> bool {
+        self.pending.iter().any(|(known, _)| *known == place)
+    }
+
     /// Own words, not covered by a receipt.
     pub(super) fn say(&mut self, place: Place, words: Words) {
         self.pending.push((place, words));
