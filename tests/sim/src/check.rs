@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use deskwire_machine::delegation::Role;
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::Hash;
+use deskwire_proto::session::Cut;
 use deskwire_store::local::{DelegationNo, LinkNo};
 use deskwire_store::record::Record;
 use deskwire_store::row::{DelegationRow, Effect, LinkState};
@@ -38,6 +39,10 @@ struct Journal {
     /// The place of the next item.
     next: BTreeMap<LinkNo, u64>,
     heads: BTreeMap<LinkNo, Hash>,
+    /// Links on which something that was lost comes back; true once all of it was handed back.
+    recovering: BTreeMap<LinkNo, bool>,
+    /// Messages without effect.
+    aside: BTreeSet<(LinkNo, u64)>,
     /// The last records of streams, for whoever has to understand what is wrong.
     last: VecDeque<String>,
     wrong: Option<String>,
@@ -112,7 +117,25 @@ impl Journal {
                     self.made.insert((made.no, made.order.0), token);
                 }
             }
-            Record::RecoveryEnded { no, .. } => self.move_behind(*no),
+            Record::RecoveryNeeded { no, .. } => {
+                self.recovering.insert(*no, false);
+            }
+            Record::RecoveryEnded { no, .. } => self.recovery_ended(*no),
+            Record::BranchChosen { no, ours, cut, .. } => {
+                if let Some((cut, _)) = cut {
+                    self.leave(*no, *ours, cut);
+                }
+                if self.recovering.get(no) == Some(&true) {
+                    self.recovery_ended(*no);
+                }
+            }
+            Record::SetAside(aside) if aside.ours => {
+                self.aside.extend((aside.range.0..=aside.range.1).map(|seq| (aside.no, seq)));
+                for given_up in &aside.given_up {
+                    self.sent.remove(&(aside.no, given_up.seq));
+                    self.waiting.insert((aside.no, given_up.order.0));
+                }
+            }
             Record::Parked { no, order, .. } => {
                 self.waiting.remove(&(*no, order.0));
             }
@@ -126,22 +149,24 @@ impl Journal {
                 self.next.insert(*no, to.0 + 1);
                 self.moved(*no, order.0, to.0);
             }
-            Record::PageTaken { no, .. } => {
-                // What comes back was numbered in a session long ago.
-                self.sessions.insert(*no);
+            Record::PageTaken { no, complete, .. } => {
+                self.recovering.insert(*no, *complete);
             }
             Record::Dropped { no, order, .. } => {
                 self.waiting.remove(&(*no, order.0));
             }
-            Record::Numbered { no, order, seq, hash, signed, .. } => {
+            Record::Numbered { no, order, seq, hash, signed, at, .. } => {
                 if !self.waiting.remove(&(*no, order.0)) {
                     self.wrong = Some(format!("item {} of link {no} was numbered twice", order.0));
                 }
-                if !self.sessions.contains(no) {
+                // What comes back was numbered in a session long ago.
+                if at.is_some() && !self.sessions.contains(no) {
                     self.wrong = Some(format!("message {seq} of link {no} was numbered without a session"));
                 }
                 if seq.checked_sub(1).is_some_and(|before| {
-                    before > 0 && self.sent.get(&(*no, before)).is_none_or(|sent| sent.0 >= order.0)
+                    let aside = self.aside.contains(&(*no, before));
+                    let sent = self.sent.get(&(*no, before));
+                    before > 0 && sent.is_none_or(|sent| sent.0 >= order.0 && !aside)
                 }) {
                     self.wrong = Some(format!("message {seq} of link {no} is out of order"));
                 }
@@ -161,6 +186,21 @@ impl Journal {
         self.waiting.insert((no, to));
         if let Some(token) = self.made.remove(&(no, order)) {
             self.made.insert((no, to), token);
+        }
+    }
+
+    fn recovery_ended(&mut self, no: LinkNo) {
+        self.recovering.remove(&no);
+        self.move_behind(no);
+    }
+
+    /// A branch of a stream is left.
+    fn leave(&mut self, no: LinkNo, ours: bool, cut: &Cut) {
+        if ours {
+            self.sent.retain(|(other, seq), _| *other != no || *seq <= cut.0);
+        } else {
+            self.received.retain(|(other, seq), _| *other != no || *seq <= cut.0);
+            self.heads.insert(no, cut.1);
         }
     }
 
@@ -258,6 +298,7 @@ impl World {
                     continue;
                 }
                 if stream.waiting + stream.parked > 0
+                    || row.trouble.is_some()
                     || stream.acked < stream.out_length
                     || row.state != LinkState::Active
                 {

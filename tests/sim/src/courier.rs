@@ -8,9 +8,11 @@ use deskwire_engine::command::receipt::TakeReceipt;
 use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{Opened, SayHello, TakeWelcome};
+use deskwire_engine::sabotage::Sabotage;
 use deskwire_engine::{Fault, Refusal};
 use deskwire_machine::retry::Failure;
 use deskwire_proto::code::{Class, Code};
+use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::envelope::Stream;
 use deskwire_proto::id::SessionId;
 use deskwire_proto::receipt::Receipt;
@@ -96,6 +98,14 @@ impl World {
 
     /// The link has something to do, or has changed.
     pub(crate) fn ring(&mut self, desk: usize, link: usize) {
+        self.poke(desk, link);
+        self.pull(desk, link);
+        self.bring(desk, link);
+        self.contact_rings(desk, link);
+    }
+
+    /// The partner has shown itself: its courier tries at once.
+    pub(crate) fn contact_rings(&mut self, desk: usize, link: usize) {
         let Some(courier) = self.desks[desk].couriers.get_mut(&link) else { return };
         if !courier.running {
             return self.round(desk, link);
@@ -132,6 +142,9 @@ impl World {
         let over = courier.begun.is_some_and(|(until, end)| until == next_at && end <= now);
         let pause = next_at.since(local).min(LONGEST);
         let due = courier.overdue || over || pause == 0;
+        if !partner.is_reachable() {
+            return self.rest(desk, link, Wait::Bell);
+        }
         match partner.row.state {
             LinkState::WaitingApproval
             | LinkState::WaitingPartner
@@ -202,7 +215,9 @@ impl World {
     }
 
     fn go_on(&mut self, desk: usize, link: usize) {
-        if self.mutant == Some(Mutant::NumberWithoutSession) && self.courier(desk, link).session.is_none() {
+        if self.mutant == Some(Mutant::Engine(Sabotage::NumberWithoutSession))
+            && self.courier(desk, link).session.is_none()
+        {
             let next =
                 NextBatch { link: self.number(desk, link), session: SessionId::new([0; 32]), after: None };
             self.call(desk, next, |_, _| {});
@@ -242,9 +257,13 @@ impl World {
             Err(trouble) => return self.hello_failed(desk, link, knock, Setback::Peer(trouble)),
         };
         let Some(partner) = self.known(desk, link) else { return };
-        let Ok(verify::Opened { signed, descriptor }) = verify::open::<Welcome>(&bytes, &partner) else {
-            let trouble = Trouble::silent("answer-unverified");
-            return self.hello_failed(desk, link, knock, Setback::Peer(trouble));
+        let verify::Opened { signed, descriptor } = match verify::open::<Welcome>(&bytes, &partner) {
+            Ok(opened) => opened,
+            Err(Code::KeyUnknown) => return self.refresh(desk, link, knock),
+            Err(_) => {
+                let trouble = Trouble::silent("answer-unverified");
+                return self.hello_failed(desk, link, knock, Setback::Peer(trouble));
+            }
         };
         let no = self.number(desk, link);
         if let Some(descriptor) = descriptor {
@@ -253,14 +272,34 @@ impl World {
         }
         self.call(desk, TakeWelcome { link: no, welcome: signed }, move |world, taken| match taken {
             Ok(Ok(opened)) => world.opened(desk, link, knock, opened),
-            Ok(Err(Code::RecoveryNeeded)) => world.recover(desk, link, knock),
-            Ok(Err(Code::Fork)) => world.hello_failed(desk, link, knock, Setback::Halted),
+            Ok(Err(Code::RecoveryNeeded | Code::SessionUnknown)) => world.recover(desk, link, knock),
+            Ok(Err(Code::Fork | Code::BadKeyLog)) => world.hello_failed(desk, link, knock, Setback::Halted),
             Ok(Err(_)) => {
                 let trouble = Trouble::silent("answer-unverified");
                 world.hello_failed(desk, link, knock, Setback::Peer(trouble));
             }
             Err(refusal) => world.hello_failed(desk, link, knock, refusal.into()),
         });
+    }
+
+    /// The partner signs with a key that is not known yet: it tells everybody who asks.
+    fn refresh(&mut self, desk: usize, link: usize, knock: bool) {
+        self.report.count("newer keys asked for");
+        let then = move |world: &mut Self, answer: Result<Vec<u8>, Trouble>| {
+            let Some(partner) = world.known(desk, link) else { return };
+            let newer = answer.ok().and_then(|raw| Descriptor::open(&raw).ok());
+            let Some(descriptor) = newer.filter(|newer| verify::is_newer(newer, &partner)) else {
+                let trouble = Trouble::silent("answer-unverified");
+                return world.hello_failed(desk, link, knock, Setback::Peer(trouble));
+            };
+            let no = world.number(desk, link);
+            world.model.reached(desk, link);
+            world.call(desk, TakeDescriptor { link: no, descriptor }, move |world, taken| match taken {
+                Ok(_) => world.recover(desk, link, knock),
+                Err(refusal) => world.hello_failed(desk, link, knock, refusal.into()),
+            });
+        };
+        self.request(desk, link, (Path::WellKnown, Vec::new()), then);
     }
 
     fn opened(&mut self, desk: usize, link: usize, knock: bool, opened: Opened) {
@@ -413,6 +452,7 @@ impl World {
         let setback = match answer {
             Ok(bytes) => match self.receipt(desk, link, skies, &bytes) {
                 None => return,
+                Some(trouble) if trouble.wire == Some(Code::KeyUnknown) => Setback::Resync(trouble),
                 Some(trouble) => Setback::Peer(trouble),
             },
             Err(trouble) => match trouble.wire.map(Code::class) {
@@ -444,7 +484,14 @@ impl World {
     fn receipt(&mut self, desk: usize, link: usize, skies: u64, bytes: &[u8]) -> Option<Trouble> {
         let unverified = Trouble::silent("answer-unverified");
         let partner = self.known(desk, link)?;
-        let Ok(opened) = verify::open::<Receipt>(bytes, &partner) else { return Some(unverified) };
+        let opened = match verify::open::<Receipt>(bytes, &partner) {
+            Ok(opened) => opened,
+            Err(Code::KeyUnknown) => {
+                let trouble = Trouble { wire: Some(Code::KeyUnknown), ..unverified };
+                return Some(trouble);
+            }
+            Err(_) => return Some(unverified),
+        };
         if opened.signed.body().check().is_err() {
             return Some(unverified);
         }
@@ -515,6 +562,11 @@ impl World {
         let failed = DeliveryFailed { link: no, failure, code: code.to_owned(), words };
         self.call(desk, failed, move |world, next| match next {
             Ok(Some(next)) => {
+                if matches!(failure, Failure::Busy { .. }) {
+                    // It is there: what it has for this desk can be asked for.
+                    world.poke(desk, link);
+                    world.pull(desk, link);
+                }
                 let pause = next.0.saturating_sub(local);
                 if pause < least {
                     world.violate(format!(
@@ -539,7 +591,7 @@ impl World {
     }
 
     /// The partner refuses: only what this history did to it may be the reason.
-    fn refused_by_partner(&mut self, desk: usize, link: usize, code: &'static str) {
+    pub(crate) fn refused_by_partner(&mut self, desk: usize, link: usize, code: &'static str) {
         self.report.count("links refused");
         if !self.model.is_odd(link) {
             self.violate(format!("desk{desk} is refused on link {link} with {code}, for no reason"));

@@ -21,6 +21,7 @@ use deskwire_store::{EntryRef, SealedGroup, Sink};
 
 use crate::courier::Courier;
 use crate::endpoint::Early;
+use crate::pull::{Polls, Puller};
 use crate::world::World;
 
 /// The moment at which every history begins, ms.
@@ -80,6 +81,13 @@ pub struct Desk {
     pub(crate) couriers: BTreeMap<usize, Courier>,
     pub(crate) early: Vec<Early>,
     pub(crate) fetching: BTreeMap<usize, u64>,
+    pub(crate) pullers: BTreeMap<usize, Puller>,
+    pub(crate) polls: BTreeMap<usize, Polls>,
+    /// Whether it tells partners of an address.
+    pub reachable: bool,
+    /// How often its key was changed.
+    pub rotations: u8,
+    id: DeskId,
     identity: Option<Arc<Identity>>,
     version: u64,
     entropy: u64,
@@ -107,6 +115,11 @@ impl Desk {
             couriers: BTreeMap::new(),
             early: Vec::new(),
             fetching: BTreeMap::new(),
+            pullers: BTreeMap::new(),
+            polls: BTreeMap::new(),
+            reachable: true,
+            rotations: 0,
+            id: KeyLog::incept(&key_of(who, 0), &key_of(who, 1).public()).desk(),
             identity: None,
             version: 0,
             entropy: seed.wrapping_mul(31).wrapping_add((who as u64) << 40),
@@ -122,6 +135,7 @@ impl Desk {
         copy.store = copy_of(&self.store, self.store_seed);
         copy.clock = self.clock;
         copy.version = self.version;
+        (copy.reachable, copy.rotations) = (self.reachable, self.rotations);
         copy.identity = self.identity.clone();
         copy.entropy = self.entropy ^ (1 << 60);
         copy
@@ -136,13 +150,37 @@ impl Desk {
     /// The signing key.
     #[must_use]
     pub fn secret(&self) -> SecretKey {
-        SecretKey::from_seed(&self.key_seed(1))
+        self.key(self.rotations)
     }
 
-    fn key_seed(&self, place: u8) -> [u8; 32] {
-        let mut seed = [place; 32];
-        seed[..8].copy_from_slice(&(self.who as u64 + 1).to_be_bytes());
-        seed
+    /// The key that it has after so many changes.
+    #[must_use]
+    pub fn key(&self, rotations: u8) -> SecretKey {
+        key_of(self.who, rotations)
+    }
+
+    /// It has the next key, or another face, from its next start on.
+    pub(crate) fn renew(&mut self, rotations: u8, reachable: bool) {
+        (self.rotations, self.reachable) = (rotations, reachable);
+        self.identity = None;
+    }
+
+    /// Runs a command on the stopped desk, as `key rotate` does before it changes the key.
+    ///
+    /// # Errors
+    /// What the store or the engine says.
+    pub(crate) fn run_stopped<C: Command>(&mut self, now: u64, command: C) -> Result<C::Reply, String> {
+        self.start(now)?;
+        let reply =
+            self.step(now, command).ok_or("the desk is down")?.map_err(|refusal| refusal.to_string())?;
+        let (Some(core), Some(sink)) = (&mut self.core, &mut self.sink) else {
+            return Err("it is down".into());
+        };
+        if let Some(group) = core.seal() {
+            let written = sink.write(std::slice::from_ref(group.as_ref()));
+            core.land(written).map_err(|error| error.to_string())?;
+        }
+        Ok(reply)
     }
 
     /// Starts the process over what is on the disk.
@@ -166,27 +204,34 @@ impl Desk {
         if let Some(identity) = &self.identity {
             return Arc::clone(identity);
         }
-        let (key, next) = (self.secret(), SecretKey::from_seed(&self.key_seed(2)));
-        let keys = KeyLog::incept(&key, &next.public());
+        let mut keys = KeyLog::incept(&self.key(0), &self.key(1).public());
+        for place in 1..=self.rotations {
+            keys = keys.rotate(&self.key(place), &self.key(place + 1).public()).expect("the next key");
+        }
+        let key = self.secret();
         let name = self.name();
         let face = Face {
             prefix: name.to_uppercase(),
-            endpoints: vec![Url::new(format!("https://{name}.example:8441")).expect("a URL")],
+            endpoints: if self.reachable {
+                vec![Url::new(format!("https://{name}.example:8441")).expect("a URL")]
+            } else {
+                Vec::new()
+            },
             name: Label::new(name).expect("a label"),
             tls: vec![Spki::new([u8::try_from(self.who % 250).unwrap_or(0) + 1; 32])],
             file_bytes: FILE_BYTES,
         };
-        self.version = self.version.max(now.0);
+        self.version = now.0.max(self.version + 1);
         let identity = Identity::new(keys, key, face, Timestamp(self.version)).expect("the newest key");
         let identity = Arc::new(identity);
         self.identity = Some(Arc::clone(&identity));
         identity
     }
 
-    /// Its id, known once it has started.
+    /// Its id.
     #[must_use]
-    pub fn id(&self) -> DeskId {
-        self.identity.as_ref().map(|identity| identity.desk()).expect("the desk has started once")
+    pub const fn id(&self) -> DeskId {
+        self.id
     }
 
     /// Who it is, known once it has started.
@@ -207,6 +252,8 @@ impl Desk {
         self.couriers.clear();
         self.early.clear();
         self.fetching.clear();
+        self.pullers.clear();
+        self.polls.clear();
     }
 
     /// Whether the process lives, as far as its disk lets it.
@@ -280,6 +327,12 @@ impl Desk {
     }
 }
 
+fn key_of(who: usize, rotations: u8) -> SecretKey {
+    let mut seed = [rotations + 1; 32];
+    seed[..8].copy_from_slice(&(who as u64 + 1).to_be_bytes());
+    SecretKey::from_seed(&seed)
+}
+
 /// Another store with the same files.
 #[must_use]
 pub fn copy_of(store: &MemoryStore, seed: u64) -> MemoryStore {
@@ -334,7 +387,7 @@ pub(crate) fn woken(effects: impl IntoIterator<Item = Effect>) -> Vec<(Work, Lin
         Effect::Wake(no) => Some((Work::Courier, no)),
         Effect::Fetch(no) => Some((Work::Files, no)),
         Effect::Advanced(no) => Some((Work::Early, no)),
-        Effect::Links => None,
+        Effect::Links | Effect::Due => None,
     });
     works.collect()
 }

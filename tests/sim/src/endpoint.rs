@@ -1,26 +1,24 @@
 //! What a desk answers to its partners, as the product's endpoint does: hello, batch with early ones held, files.
 
 use deskwire_engine::command::deliver::{Deliver, Delivered};
-use deskwire_engine::command::file::BlobHere;
+use deskwire_engine::command::file::{BlobFailed, BlobHere};
 use deskwire_engine::command::link::{Contact, Resume, TakeDescriptor};
 use deskwire_engine::command::recover::AnswerRecover;
 use deskwire_engine::command::session::AnswerHello;
 use deskwire_engine::{Fault, Refusal};
 use deskwire_proto::batch::{Batch, BatchHead};
 use deskwire_proto::code::Code;
-use deskwire_proto::cose::Sign1;
 use deskwire_proto::delivery::Delivery;
-use deskwire_proto::envelope::{self, Composed, Place, Stream, Verified};
+use deskwire_proto::envelope::{self, Composed, Place, Signers, Stream, Verified};
 use deskwire_proto::id::Hash;
 use deskwire_proto::limits::{AHEAD_WAIT, BATCH_BYTES};
 use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::Hello;
-use deskwire_store::BlobId;
-use deskwire_store::row::{FileState, LinkState};
-use deskwire_store::table::{FETCHING, FILES, GRANTS, Rows};
+use deskwire_store::row::{Author, FileState, LinkState};
+use deskwire_store::table::{BLOB_FILES, FETCHING, FILES, GRANTS, Rows};
 
 use crate::net::{Arrived, Path};
-use crate::verify::{self, Partner, standing};
+use crate::verify::{self, Partner};
 use crate::world::World;
 
 /// A batch whose turn has not come.
@@ -87,7 +85,7 @@ impl World {
         self.forge(desk, &arrived, &batch, &partner, stream.in_length);
         let (mut messages, mut failed) = (Vec::new(), None);
         for delivery in batch.deliveries {
-            match accept(&partner, delivery) {
+            match accept(&partner, stream.older_keys_upto(), delivery) {
                 Ok(message) => messages.push(message),
                 Err(code) => {
                     failed = Some(code);
@@ -173,16 +171,16 @@ impl World {
     }
 
     /// An authenticated word of the partner ends what stood in the way of delivery.
-    fn heard(&mut self, desk: usize, link: usize) {
+    pub(crate) fn heard(&mut self, desk: usize, link: usize) {
         let no = self.number(desk, link);
         let Some(row) = self.desks[desk].link(no) else { return };
         self.model.reached(desk, link);
         match row.state {
             LinkState::Quarantined(_) => self.call(desk, Resume { link: no }, move |world, _| {
-                world.ring(desk, link);
+                world.contact_rings(desk, link);
             }),
             _ if row.trouble.is_some() || row.retry.attempt > 0 => {
-                self.call(desk, Contact { link: no }, move |world, _| world.ring(desk, link));
+                self.call(desk, Contact { link: no }, move |world, _| world.contact_rings(desk, link));
             }
             _ => {}
         }
@@ -206,7 +204,7 @@ impl World {
         let text = first.text().map(|text| text.to_vec().into());
         let content = Composed { kind: head.kind, facts: head.facts, text, delegation: head.delegation };
         let Ok(forged) = envelope::seal(&stream, place, head.item, &content, &secret) else { return };
-        let Ok(message) = accept(partner, forged) else { return };
+        let Ok(message) = accept(partner, 0, forged) else { return };
         self.report.count("forged messages");
         let no = self.number(desk, arrived.link);
         let command = Deliver { link: no, head: batch.head, messages: vec![message] };
@@ -229,6 +227,9 @@ impl World {
         let Ok(keys) = rows.list(FETCHING, &no, 1) else { return };
         let Some(((_, file), ())) = keys.into_iter().next() else { return };
         let Ok(Some(row)) = rows.get(FILES, &file) else { return };
+        if !self.known(desk, link).is_some_and(|partner| partner.is_reachable()) {
+            return;
+        }
         self.desks[desk].fetching.insert(link, self.now + 120_000);
         let process = self.process(desk);
         self.after(120_000, move |world| {
@@ -242,12 +243,7 @@ impl World {
             if Hash::of(&bytes) != blob {
                 return;
             }
-            let Some(core) = &world.desks[desk].core else { return };
-            let taken = core.blobs().import(&mut bytes.as_slice());
-            if world.desks[desk].is_dead() {
-                return world.dies(desk);
-            }
-            if taken.is_err() {
+            if !world.import(desk, &bytes) {
                 return;
             }
             world.call(desk, BlobHere { file }, move |world, done| {
@@ -260,23 +256,74 @@ impl World {
         });
     }
 
+    /// The bytes of a file are put on the disk.
+    fn import(&mut self, desk: usize, bytes: &[u8]) -> bool {
+        let Some(core) = &self.desks[desk].core else { return false };
+        let taken = core.blobs().import(&mut &*bytes);
+        if self.desks[desk].is_dead() {
+            self.dies(desk);
+            return false;
+        }
+        taken.is_ok()
+    }
+
+    /// A partner without an address brings a file that it announced, or says that it has lost it.
+    pub(crate) fn take_brought(&mut self, desk: usize, arrived: Arrived) {
+        let no = self.number(desk, arrived.link);
+        let Some((hash, rest)) = arrived.body.split_first_chunk::<32>() else { return };
+        let (hash, rest) = (Hash::new(*hash), rest.to_vec());
+        let Some(rows) = self.desks[desk].rows() else { return };
+        let Ok(files) = rows.list(BLOB_FILES, &hash, usize::MAX) else { return };
+        let mut files: Vec<_> = files
+            .into_iter()
+            .filter_map(|((_, file), ())| Some((file, rows.get(FILES, &file).ok()??)))
+            .filter(|(_, row)| row.author == Author::Partner(no))
+            .collect();
+        let here = files.iter().any(|(_, row)| row.state == FileState::Here);
+        files.retain(|(_, row)| row.state == FileState::Fetching);
+        let Some((file, _)) = files.first().cloned() else {
+            let answer = if here { Ok(vec![1]) } else { Err(Code::BlobUnknown) };
+            return self.reply(desk, &arrived, answer);
+        };
+        match rest.split_first() {
+            Some((1, bytes)) if Hash::of(bytes) == hash => {
+                if !self.import(desk, bytes) {
+                    return self.reply(desk, &arrived, Err(Code::Busy));
+                }
+                self.call(desk, BlobHere { file }, move |world, done| {
+                    world.report.count("files brought");
+                    world.reply(desk, &arrived, done.map(|()| vec![1]).map_err(|refusal| code_of(&refusal)));
+                });
+            }
+            Some((0, [])) => {
+                let failed = BlobFailed { file, code: "blob-mismatch".to_owned(), words: "Lost.".to_owned() };
+                self.call(desk, failed, move |world, _| {
+                    world.reply(desk, &arrived, Err(Code::BlobUnknown));
+                });
+            }
+            _ => self.reply(desk, &arrived, Err(Code::BlobMismatch)),
+        }
+    }
+
+    /// What this desk says of itself, for everybody.
+    pub(crate) fn give_descriptor(&mut self, desk: usize, arrived: Arrived) {
+        let raw = self.desks[desk].face().descriptor().raw().to_vec();
+        self.reply(desk, &arrived, Ok(raw));
+    }
+
     pub(crate) fn give_blob(&mut self, desk: usize, arrived: Arrived) {
         let no = self.number(desk, arrived.link);
         let bytes = arrived.body.as_slice().try_into().ok().and_then(|bytes: [u8; 32]| {
             let rows = self.desks[desk].rows()?;
             let file = rows.get(GRANTS, &(no, Hash::new(bytes))).ok()??;
             let row = rows.get(FILES, &file).ok()??;
-            let open = (row.state == FileState::Here).then(|| self.desks[desk].core.as_ref())??;
-            let blob = open.blobs().open(&BlobId(bytes)).ok()??;
-            let mut whole = vec![0; usize::try_from(blob.size()).ok()?];
-            let read = blob.read_at(&mut whole, 0).ok()?;
-            (read == whole.len()).then_some(whole)
+            (row.state == FileState::Here).then(|| self.desks[desk].blob(&row.blob))?
         });
         self.reply(desk, &arrived, bytes.ok_or(Code::BlobUnknown));
     }
 }
 
-const fn closed(state: &LinkState) -> Option<Code> {
+pub(crate) const fn closed(state: &LinkState) -> Option<Code> {
     match state {
         LinkState::WaitingApproval | LinkState::WaitingPartner => Some(Code::LinkWaiting),
         LinkState::Active | LinkState::Quarantined(_) => None,
@@ -285,14 +332,14 @@ const fn closed(state: &LinkState) -> Option<Code> {
     }
 }
 
-fn accept(partner: &Partner, delivery: Delivery) -> Result<Verified, Code> {
-    let kid = Sign1::parse(delivery.signed())?.key_id();
-    let key = standing(partner.descriptor.keys(), kid)?;
+/// A message of the partner's stream; up to `older` its older keys stand.
+pub(crate) fn accept(partner: &Partner, older: u64, delivery: Delivery) -> Result<Verified, Code> {
+    let signers = Signers { keys: partner.descriptor.keys().keys(), older };
     let stream = Stream { link: partner.row.link, from: partner.row.partner, to: partner.us };
-    envelope::accept(delivery, &stream, &key)
+    envelope::accept_by(delivery, &stream, signers)
 }
 
-fn code_of(refusal: &Refusal) -> Code {
+pub(crate) fn code_of(refusal: &Refusal) -> Code {
     if let Some(code) = Code::from_text(refusal.code) {
         return code;
     }

@@ -16,6 +16,8 @@ const YEAR: u64 = 365 * 24 * HOUR;
 pub(crate) struct Backup {
     pub(crate) who: usize,
     pub(crate) files: Vec<(String, Vec<u8>)>,
+    /// How often its key had been changed.
+    pub(crate) rotations: u8,
     /// The actions that it holds.
     pub(crate) held: BTreeSet<usize>,
 }
@@ -32,11 +34,13 @@ impl World {
             44..=51 => self.fill_disk(desk),
             52..=54 => self.fail_view(desk),
             55..=62 => self.set_clock(desk),
-            63..=73 => self.wall(),
-            74..=85 => self.weather(),
-            86..=87 => self.stop_in_order(desk),
-            88..=89 => self.back_up(desk),
-            90..=98 => self.restore(desk),
+            63..=71 => self.wall(),
+            72..=79 => self.weather(),
+            80..=81 => self.stop_in_order(desk),
+            82..=83 => self.back_up(desk),
+            84..=90 => self.restore(desk),
+            91..=94 => self.rotate(desk),
+            95..=98 => self.change_mode(desk),
             _ => self.run_twice(desk),
         }
     }
@@ -154,7 +158,8 @@ impl World {
         self.report.count("backups");
         let files = desk::files(&self.desks[desk].store);
         let held = self.model.done(desk);
-        self.backups.push(Backup { who: desk, files, held });
+        let rotations = self.desks[desk].rotations;
+        self.backups.push(Backup { who: desk, files, rotations, held });
     }
 
     /// A desk goes on from an older copy of its disk.
@@ -184,6 +189,10 @@ impl World {
             self.model.told_to_nobody(desk, *link, stream.map_or(0, |stream| stream.acked));
         }
         self.model.restored(desk, &links, &held);
+        if self.backups[place].rotations < self.desks[desk].rotations {
+            self.report.count("restored backups from before a change of key");
+            self.model.voids(desk, &links);
+        }
         // Nothing of what it said before is on its way any more when it starts.
         self.start_later(desk, 90_000);
     }
@@ -234,7 +243,7 @@ impl World {
         self.after_the_end(&store, power);
     }
 
-    fn after_the_end(&mut self, store: &MemoryStore, power: bool) {
+    pub(crate) fn after_the_end(&mut self, store: &MemoryStore, power: bool) {
         if power {
             let seed = self.chance.next();
             store.power_cut(seed);

@@ -14,6 +14,7 @@ Simulates desks and looks for what is lost, doubled, out of order or disclosed.
   --seeds N      how many histories (1)
   --from N       the first seed (1)
   --steps N      at most so many steps of each
+  --length N     make histories so many times as long
   --minutes N    stop after so long
   --mutant NAME  make a mistake on purpose, and expect to be caught
   --trace        write down what happens (one history alone)
@@ -62,7 +63,7 @@ fn work(options: &Options, (next, last): (&AtomicU64, u64), begun: Instant, tota
             Err(failure) => {
                 total.1.push((*failure).clone());
                 say(&failure.trace.join("\n"), ());
-                say(&told(&shrink(&config, &failure), &failure), ());
+                say(&told(&shrink(&config, &failure), &failure, options.length.max(1)), ());
                 if !options.keep_going {
                     next.store(last, Ordering::Relaxed);
                 }
@@ -71,9 +72,9 @@ fn work(options: &Options, (next, last): (&AtomicU64, u64), begun: Instant, tota
     }
 }
 
-fn told(shortest: &Failure, first: &Failure) -> String {
+fn told(shortest: &Failure, first: &Failure, length: usize) -> String {
     format!(
-        "\nseed {}: {}\n  after {} steps; with {} steps: {}\n  cargo run -p deskwire-sim -- --from {} --steps {} --trace\n",
+        "\nseed {}: {}\n  after {} steps; with {} steps: {}\n  cargo run -p deskwire-sim -- --from {} --steps {} --length {length} --trace\n",
         first.seed, first.what, first.steps, shortest.steps, shortest.what, first.seed, shortest.steps
     )
 }
@@ -88,6 +89,7 @@ struct Options {
     seeds: u64,
     from: u64,
     steps: Option<usize>,
+    length: usize,
     limit: Option<Duration>,
     mutant: Option<Mutant>,
     trace: bool,
@@ -100,6 +102,7 @@ impl Options {
             seeds: 1,
             from: 1,
             steps: None,
+            length: 1,
             limit: None,
             mutant: None,
             trace: false,
@@ -112,6 +115,7 @@ impl Options {
                 "--seeds" => options.seeds = number(&value()?)?,
                 "--from" => options.from = number(&value()?)?,
                 "--steps" => options.steps = Some(usize::try_from(number(&value()?)?).unwrap_or(usize::MAX)),
+                "--length" => options.length = usize::try_from(number(&value()?)?).unwrap_or(1),
                 "--minutes" => options.limit = Some(Duration::from_secs(60 * number(&value()?)?)),
                 "--mutant" => options.mutant = Some(mutant(&value()?)?),
                 "--trace" => options.trace = true,
@@ -123,7 +127,7 @@ impl Options {
     }
 
     fn config(&self, seed: u64) -> Config {
-        Config { seed, steps: self.steps, trace: self.trace, mutant: self.mutant }
+        Config { seed, steps: self.steps, length: self.length, trace: self.trace, mutant: self.mutant }
     }
 }
 
@@ -132,9 +136,9 @@ fn number(word: &str) -> Result<u64, String> {
 }
 
 fn mutant(name: &str) -> Result<Mutant, String> {
-    let found = Mutant::ALL.iter().find(|(_, known)| *known == name).map(|(mutant, _)| *mutant);
+    let found = Mutant::all().find(|(_, known)| *known == name).map(|(mutant, _)| mutant);
     found.ok_or_else(|| {
-        let names: Vec<&str> = Mutant::ALL.iter().map(|(_, name)| *name).collect();
+        let names: Vec<&str> = Mutant::all().map(|(_, name)| name).collect();
         format!("there is no mutant {name}; there are {}", names.join(", "))
     })
 }

@@ -7,6 +7,7 @@ use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::{DelegationId, Hash};
+use deskwire_proto::pull::{PullAnswer, PullRequest};
 use deskwire_proto::receipt::Receipt;
 
 use crate::act::Act;
@@ -64,6 +65,7 @@ pub struct Model {
     wire: BTreeMap<(usize, usize, u64), Hash>,
     failures: BTreeMap<(usize, usize), usize>,
     odd: BTreeMap<usize, Odd>,
+    disowned: BTreeSet<usize>,
 }
 
 /// What happened to the desks of a link that does not happen to all.
@@ -90,6 +92,30 @@ impl Model {
     #[must_use]
     pub fn was_restored(&self, link: usize, who: usize) -> bool {
         self.odd.get(&link).is_some_and(|odd| odd.restored.contains(&who))
+    }
+
+    /// A desk at these links disowned what it said last: what never arrived is said anew under the same numbers.
+    pub fn disowned(&mut self, who: usize, links: &[usize]) {
+        self.wire.retain(|(link, author, _), _| *author != who || !links.contains(link));
+        for link in links {
+            self.disowned.insert(*link);
+        }
+    }
+
+    /// A desk changed its key: what the reader of a stream never took is said anew under the same number.
+    pub fn rekeyed(&mut self, who: usize, link: usize, held: u64) {
+        self.wire.retain(|(other, author, seq), _| *author != who || *other != link || *seq <= held);
+    }
+
+    /// A desk is of a time before it changed its key: what it told with the older one binds nobody.
+    pub fn voids(&mut self, who: usize, links: &[usize]) {
+        links.iter().for_each(|link| drop(self.receipts.remove(&(*link, who))));
+    }
+
+    /// Whether the operators of a link, where it forks, go on with what the author of a stream holds.
+    #[must_use]
+    pub const fn prefers_authors(&self, link: usize) -> bool {
+        link.is_multiple_of(2) == self.tokens.len().is_multiple_of(2)
     }
 
     /// A copy of a desk at these links ran beside it.
@@ -155,6 +181,33 @@ impl Model {
     /// What is wrong.
     pub fn sent(&mut self, link: usize, author: usize, bytes: &[u8]) -> Result<(), String> {
         let Ok(batch) = Batch::decode(bytes) else { return Err("a batch that cannot be read".into()) };
+        self.said(link, author, &batch)
+    }
+
+    /// An answer to a request for a stream crosses.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn answered(&mut self, link: usize, author: usize, bytes: &[u8]) -> Result<(), String> {
+        match PullAnswer::decode(bytes) {
+            Ok(PullAnswer::Batch(batch)) => self.said(link, author, &batch),
+            Ok(PullAnswer::Nothing(_) | PullAnswer::Hello(_) | PullAnswer::Recover(_)) => Ok(()),
+            Err(code) => Err(format!("an answer to a request for messages: {code}")),
+        }
+    }
+
+    /// A request for a stream crosses, and a receipt with it.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn rode(&mut self, link: usize, reader: usize, bytes: &[u8]) -> Result<(), String> {
+        let payload = Sign1::parse(bytes).map_err(|code| format!("a request: {code}"))?.unverified_payload();
+        let request: PullRequest =
+            cbor::decode(payload, Bounds::LARGE).map_err(|error| format!("a request: {error}"))?;
+        request.receipt.map_or(Ok(()), |receipt| self.told(link, reader, &receipt))
+    }
+
+    fn said(&mut self, link: usize, author: usize, batch: &Batch) -> Result<(), String> {
         for delivery in &batch.deliveries {
             let head = read_head(delivery.signed()).map_err(|code| format!("a message: {code}"))?;
             let before = self.wire.insert((link, author, head.seq), delivery.hash());
@@ -179,6 +232,10 @@ impl Model {
         let payload = Sign1::parse(bytes).map_err(|code| format!("a receipt: {code}"))?.unverified_payload();
         let receipt: Receipt =
             cbor::decode(payload, Bounds::LARGE).map_err(|error| format!("a receipt: {error}"))?;
+        if self.odd.get(&link).is_some_and(|odd| odd.copied) {
+            // Each copy tells for itself.
+            return Ok(());
+        }
         let known = self.receipts.entry((link, reader)).or_default();
         let other = |what: &str, seq: u64| {
             Err(format!("desk{reader} told another {what} of message {seq} on link {link} than before"))

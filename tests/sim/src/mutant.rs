@@ -15,71 +15,35 @@ pub enum Mutant {
     FullDiskAnswered,
     /// A failed sync is answered as if all were well.
     FailedSyncAnswered,
-    /// See [`Sabotage::NumberWithoutSession`].
-    NumberWithoutSession,
-    /// See [`Sabotage::KeysForgotten`].
-    KeysForgotten,
-    /// See [`Sabotage::DedupeByWindow`].
-    DedupeByWindow,
-    /// See [`Sabotage::DecideAgain`].
-    DecideAgain,
-    /// See [`Sabotage::PrevNotChecked`].
-    PrevNotChecked,
-    /// See [`Sabotage::GapAccepted`].
-    GapAccepted,
-    /// See [`Sabotage::OutcomeNotRepeated`].
-    OutcomeNotRepeated,
-    /// See [`Sabotage::RetryRenumbers`].
-    RetryRenumbers,
-    /// See [`Sabotage::UndoForgotten`].
-    UndoForgotten,
-    /// See [`Sabotage::BackOffForgotten`].
-    BackOffForgotten,
-    /// See [`Sabotage::SeenForgotten`].
-    SeenForgotten,
+    /// The engine makes it.
+    Engine(Sabotage),
 }
 
 impl Mutant {
-    /// Every one, with the name by which the runner knows it.
-    pub const ALL: [(Self, &'static str); 16] = [
+    const AROUND: [(Self, &'static str); 5] = [
         (Self::DiskLies, "disk-lies"),
         (Self::ReplyBeforeCommit, "reply-before-commit"),
         (Self::ReceiptBeforeCommit, "receipt-before-commit"),
         (Self::FullDiskAnswered, "full-disk-answered"),
         (Self::FailedSyncAnswered, "failed-sync-answered"),
-        (Self::NumberWithoutSession, "number-without-session"),
-        (Self::KeysForgotten, "keys-forgotten"),
-        (Self::DedupeByWindow, "dedupe-by-window"),
-        (Self::DecideAgain, "decide-again"),
-        (Self::PrevNotChecked, "prev-not-checked"),
-        (Self::GapAccepted, "gap-accepted"),
-        (Self::OutcomeNotRepeated, "outcome-not-repeated"),
-        (Self::RetryRenumbers, "retry-renumbers"),
-        (Self::UndoForgotten, "undo-forgotten"),
-        (Self::BackOffForgotten, "back-off-forgotten"),
-        (Self::SeenForgotten, "seen-forgotten"),
     ];
+
+    /// Every one, with the name by which the runner knows it.
+    pub fn all() -> impl Iterator<Item = (Self, &'static str)> {
+        let inside = Sabotage::ALL.iter().map(|(mistake, name)| (Self::Engine(*mistake), *name));
+        Self::AROUND.into_iter().chain(inside)
+    }
 
     /// The mistake inside the engine, if it is one.
     #[must_use]
     pub const fn sabotage(self) -> Option<Sabotage> {
-        Some(match self {
+        match self {
             Self::DiskLies
             | Self::ReplyBeforeCommit
             | Self::ReceiptBeforeCommit
             | Self::FullDiskAnswered
-            | Self::FailedSyncAnswered => return None,
-            Self::NumberWithoutSession => Sabotage::NumberWithoutSession,
-            Self::KeysForgotten => Sabotage::KeysForgotten,
-            Self::DedupeByWindow => Sabotage::DedupeByWindow,
-            Self::DecideAgain => Sabotage::DecideAgain,
-            Self::PrevNotChecked => Sabotage::PrevNotChecked,
-            Self::GapAccepted => Sabotage::GapAccepted,
-            Self::OutcomeNotRepeated => Sabotage::OutcomeNotRepeated,
-            Self::RetryRenumbers => Sabotage::RetryRenumbers,
-            Self::UndoForgotten => Sabotage::UndoForgotten,
-            Self::BackOffForgotten => Sabotage::BackOffForgotten,
-            Self::SeenForgotten => Sabotage::SeenForgotten,
-        })
+            | Self::FailedSyncAnswered => None,
+            Self::Engine(mistake) => Some(mistake),
+        }
     }
 }

@@ -18,6 +18,12 @@ pub enum Path {
     Recover,
     /// The bytes of a file, by hash.
     Blob,
+    /// The bytes of a file, brought.
+    Bring,
+    /// `POST /deskwire/1/pull`.
+    Pull,
+    /// `GET /.well-known/deskwire`.
+    WellKnown,
 }
 
 /// Why there was no usable answer.
@@ -93,6 +99,8 @@ pub(crate) struct Arrived {
 
 /// How long a request waits for its answer.
 const PATIENCE: u64 = 60_000;
+/// How long one waits that the partner may hold.
+const PATIENCE_HELD: u64 = 75_000;
 
 impl World {
     /// Sends a request to the partner of a link.
@@ -108,7 +116,8 @@ impl World {
         let id = self.serial();
         let process = self.process(desk);
         self.net.open.insert(id, (process, Box::new(then)));
-        self.after(PATIENCE, move |world| world.answered(id, Err(Trouble::silent("answer-timeout"))));
+        let patience = if path == Path::Pull { PATIENCE_HELD } else { PATIENCE };
+        self.after(patience, move |world| world.answered(id, Err(Trouble::silent("answer-timeout"))));
         let to = self.partner(desk, link);
         if self.is_lost(self.desks[desk].who, to) {
             return self.report.count("requests lost");
@@ -126,7 +135,7 @@ impl World {
     fn arrive(&mut self, mut arrived: Arrived) {
         let id = arrived.id;
         let desk = self.at_address[self.partner(arrived.from, arrived.link)];
-        if !self.desks[desk].runs() {
+        if !self.desks[desk].runs() || !self.desks[desk].reachable {
             let pause = self.pause();
             return self
                 .after(pause, move |world| world.answered(id, Err(Trouble::silent("connection-refused"))));
@@ -146,6 +155,9 @@ impl World {
             Path::Batch => self.take_batch(desk, arrived),
             Path::Recover => self.take_recover(desk, arrived),
             Path::Blob => self.give_blob(desk, arrived),
+            Path::Bring => self.take_brought(desk, arrived),
+            Path::Pull => self.take_pull(desk, arrived),
+            Path::WellKnown => self.give_descriptor(desk, arrived),
         }
     }
 
@@ -195,7 +207,9 @@ impl World {
     /// Everything that leaves a desk is looked at.
     fn crosses(&mut self, desk: usize, link: usize, (path, answer): (Path, bool), bytes: &[u8]) {
         self.report.bytes += bytes.len() as u64;
-        if path != Path::Blob && memchr::memmem::find(bytes, crate::act::MARK.as_bytes()).is_some() {
+        if !matches!(path, Path::Blob | Path::Bring)
+            && memchr::memmem::find(bytes, crate::act::MARK.as_bytes()).is_some()
+        {
             let words = format!("desk{desk} sent internal text on link {link}");
             self.violate(words);
         }
@@ -203,7 +217,9 @@ impl World {
         let seen = match (path, answer) {
             (Path::Batch, false) => self.model.sent(link, at, bytes),
             (Path::Batch, true) => self.model.told(link, at, bytes),
-            (Path::Hello | Path::Recover | Path::Blob, _) => Ok(()),
+            (Path::Pull, false) => self.model.rode(link, at, bytes),
+            (Path::Pull, true) => self.model.answered(link, at, bytes),
+            (Path::Hello | Path::Recover | Path::Blob | Path::Bring | Path::WellKnown, _) => Ok(()),
         };
         if let Err(what) = seen {
             self.violate(what);

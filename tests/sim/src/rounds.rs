@@ -36,7 +36,7 @@ pub fn run(config: &Config) -> Result<Report, Box<Failure>> {
 
 fn history(config: &Config) -> Result<Report, Box<Failure>> {
     let mut world = World::new(config);
-    let drawn = usize::try_from(world.script.within(25, 75)).unwrap_or(25);
+    let drawn = usize::try_from(world.script.within(25, 75)).unwrap_or(25) * world.length;
     let steps = config.steps.map_or(drawn, |most| most.min(drawn));
     world.weather();
     let mut done = 0;
@@ -163,5 +163,6 @@ impl World {
                 }
             }
         }
+        (0..self.links.len()).for_each(|link| self.operators_mend(link));
     }
 }

@@ -9,6 +9,7 @@ use deskwire_proto::document::{Document, Signed};
 use deskwire_proto::id::{DeskId, KeyId, LinkId};
 use deskwire_proto::key::PublicKey;
 use deskwire_proto::keylog::KeyLog;
+use deskwire_proto::pull::PullRequest;
 use deskwire_proto::receipt::Receipt;
 use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::{Hello, Welcome};
@@ -73,6 +74,23 @@ impl OfLink for Receipt {
     }
 }
 
+impl OfLink for PullRequest {
+    fn place(&self) -> (LinkId, DeskId, DeskId) {
+        (self.link, self.from, self.to)
+    }
+
+    fn descriptor(&self) -> Option<&[u8]> {
+        None
+    }
+}
+
+impl Partner {
+    /// Whether it tells of an address.
+    pub(crate) fn is_reachable(&self) -> bool {
+        !self.descriptor.body().endpoints.is_empty()
+    }
+}
+
 /// Opens a body that the partner sent.
 pub(crate) fn open<T: OfLink>(bytes: &[u8], partner: &Partner) -> Result<Opened<T>, Code> {
     let kid = Sign1::parse(bytes)?.key_id();
@@ -97,7 +115,7 @@ pub(crate) fn standing(keys: &KeyLog, kid: KeyId) -> Result<PublicKey, Code> {
     if key == keys.current() { Ok(*key) } else { Err(Code::BadSignature) }
 }
 
-fn is_newer(found: &Descriptor, partner: &Partner) -> bool {
+pub(crate) fn is_newer(found: &Descriptor, partner: &Partner) -> bool {
     found.desk() == partner.row.partner
         && found.keys().continues(partner.descriptor.keys())
         && found.body().version > partner.descriptor.body().version

@@ -25,6 +25,8 @@ pub struct Config {
     pub seed: u64,
     /// How many steps at most; as many as the seed says, if not given.
     pub steps: Option<usize>,
+    /// How many times as long as usual; 0 is 1.
+    pub length: usize,
     /// Whether what happens is written down.
     pub trace: bool,
     /// The mistake that is made.
@@ -81,6 +83,8 @@ pub struct World {
     pub chance: Chance,
     /// The mistake that is made.
     pub mutant: Option<Mutant>,
+    /// Histories are so many times as long.
+    pub length: usize,
     /// No new faults: the history comes to its end.
     pub quiet: bool,
     /// When the network became whole.
@@ -137,6 +141,7 @@ impl World {
             script,
             chance: Chance::new(config.seed, 2),
             mutant: config.mutant,
+            length: config.length.max(1),
             quiet: false,
             rest_began: 0,
             net: Net::default(),
@@ -149,6 +154,7 @@ impl World {
         for pair in ends {
             crate::linking::link(&mut world, pair, &terms());
         }
+        crate::rekey::hide(&mut world);
         for desk in 0..count {
             world.desks[desk].store.disk().lie_about_syncs(config.mutant == Some(Mutant::DiskLies));
             world.supervise(desk);
@@ -167,7 +173,21 @@ impl World {
     pub fn violate(&mut self, what: impl Into<String>) {
         let what = what.into();
         self.note(|| format!("WRONG: {what}"));
+        if self.trace.is_some() {
+            self.note_streams();
+        }
         self.broken.get_or_insert(what);
+    }
+
+    /// Writes down where all streams stand.
+    fn note_streams(&mut self) {
+        for desk in 0..self.desks.len() {
+            for link in self.links_of(desk) {
+                let no = self.number(desk, link);
+                let (row, stream) = (self.desks[desk].link(no), self.desks[desk].stream(no));
+                self.note(|| format!("desk{desk}, link {link}: {:?}\n{stream:?}", row.map(|row| row.state)));
+            }
+        }
     }
 
     /// Lets something happen later.
@@ -369,6 +389,9 @@ impl World {
         self.tick(desk);
         for link in self.links_of(desk) {
             self.desks[desk].couriers.insert(link, crate::courier::Courier::default());
+            if !self.desks[desk].reachable {
+                self.desks[desk].pullers.insert(link, crate::pull::Puller::default());
+            }
             self.ring(desk, link);
             self.fetch(desk, link);
         }

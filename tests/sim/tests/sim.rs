@@ -90,7 +90,7 @@ fn every_other_mistake_made_on_purpose_is_found() {
 
 fn mistakes(first: usize) -> String {
     let mut told = String::new();
-    for (mutant, name) in Mutant::ALL.into_iter().skip(first).step_by(2) {
+    for (mutant, name) in Mutant::all().skip(first).step_by(2) {
         let found = (1..=60).find_map(|seed| {
             let config = Config { seed, mutant: Some(mutant), ..Config::default() };
             run(&config).err().map(|failure| (seed, failure.what))
