@@ -7,7 +7,7 @@ use deskwire_machine::mapping::Mapping;
 use deskwire_machine::rules::{RULES_MAX, Rule, Then, due as speaking};
 use deskwire_proto::message::common::Person;
 use deskwire_proto::message::{Body, confirm, resolve, status};
-use deskwire_proto::terms::FieldName;
+use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_proto::text::{Code, Label, Prose};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
@@ -17,6 +17,7 @@ use deskwire_store::table::{DUE, RESOLVED, Rows};
 
 use super::find;
 use super::say::{Saying, say};
+use crate::query::clock::History;
 use crate::{Command, Fault, Refusal, Step};
 
 /// Delegations for which rules run in one step, and that confirm themselves in one step.
@@ -258,17 +259,27 @@ pub(super) fn confirm_due(
     no: LinkNo,
     link: &LinkRow,
 ) -> Result<Option<Timestamp>, Refusal> {
-    let Some(after) = find::terms(step, link)?.auto_confirm else { return Ok(None) };
+    let terms = find::terms(step, link)?;
+    let Some(after) = terms.auto_confirm else { return Ok(None) };
+    let tolerance = terms.tolerance.unwrap_or(Terms::TOLERANCE);
+    let mut next = None;
     if find::speakable(link).is_err() {
         return Ok(None);
     }
     let mut left = AT_ONCE;
     for ((_, (since, delegation)), ()) in step.rows().list(RESOLVED, &no, LOOKED_AT)? {
-        let moment = Timestamp(since).plus(after);
-        if step.now < moment {
-            return Ok(Some(moment));
+        // What counts is never later than the commit, and not so much earlier than it that the terms do not believe it.
+        let earliest = Timestamp(Timestamp(since).plus(after).0.saturating_sub(tolerance));
+        if step.now < earliest {
+            return Ok(Some(next.map_or(earliest, |next: Timestamp| next.min(earliest))));
         }
         let row = find::delegation(step, delegation)?;
+        let counted = History::load(step, delegation, &row)?.resolved().unwrap_or(Timestamp(since));
+        let moment = counted.plus(after);
+        if step.now < moment {
+            next = Some(next.map_or(moment, |next| next.min(moment)));
+            continue;
+        }
         let state = row.case.view(find::stream(step, no)?.in_length).state;
         // Somebody of this desk has answered already, and that is on its way.
         if state != State::Resolved {
@@ -283,5 +294,5 @@ pub(super) fn confirm_due(
             return Ok(Some(step.now));
         }
     }
-    Ok(None)
+    Ok(next)
 }

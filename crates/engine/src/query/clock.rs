@@ -29,6 +29,7 @@ use deskwire_store::{Direction, Entry, EntryRef};
 use super::lookup::{Lookup, broken};
 use super::thread::{self, Happened, What};
 use crate::project::stream::read_receipt;
+use crate::project::terms::proposed;
 use crate::{Reader, Refusal, Step};
 
 /// How much of the time is left when people are warned of a deadline, percent.
@@ -270,6 +271,14 @@ impl History {
     /// The clock at `now`.
     pub(crate) fn read(&self, now: Timestamp, part: Part) -> clock::Clock<'_> {
         clock::Clock::read(&self.timed(part), now, WARN)
+    }
+
+    /// When the newest settled resolution counts.
+    pub(crate) fn resolved(&self) -> Option<Timestamp> {
+        let timed = self.timed(Part::Settled);
+        let counted = clock::count(&timed);
+        let resolved = |(event, _): &(&Timed<'_>, &Counted)| event.event == Event::Resolve && !event.refused;
+        timed.iter().zip(&counted).rev().find(resolved).map(|(_, counted)| counted.at)
     }
 
     /// The rating that the principal gave last.
@@ -533,19 +542,13 @@ impl Agreements {
 
 /// The terms that a record holds: that of linking, or a proposal.
 fn terms(source: &impl Source, at: EntryRef) -> Result<Terms, Refusal> {
-    let facts = match source.source_record(at)? {
+    let signed = match source.source_record(at)? {
         Record::LinkOpened(opened) => return Ok(opened.terms),
-        Record::ItemMade(made) => made.facts.into_vec(),
-        Record::Received(received) => {
-            let head = read_head(&received.signed).map_err(|_| broken("a stored message has no head"))?;
-            head.facts.into_vec()
-        }
+        Record::Received(received) => received.signed,
+        Record::Numbered { signed, .. } => signed,
         _ => return Err(broken("a link's terms are another record")),
     };
-    match Facts::decode(Kind::TermsPropose, &facts) {
-        Ok(Facts::TermsPropose(facts)) => Ok(facts.terms),
-        Ok(_) | Err(_) => Err(broken("terms that cannot be read")),
-    }
+    proposed(&signed).ok_or_else(|| broken("terms that cannot be read"))
 }
 
 /// The contractor's newest report of the desks below, if it stands.

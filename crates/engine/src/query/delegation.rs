@@ -16,6 +16,7 @@ use deskwire_store::table::{DELEGATION_EVENTS, DELEGATIONS, Rows, THREADS};
 
 use super::clock::{self, DelegationClock, DueFilter, ShownDue};
 use super::accord;
+use super::clock::History;
 use super::delivery::{self, DeliveryState};
 use super::lookup::Lookup;
 use super::message::{Message, written};
@@ -198,7 +199,7 @@ fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<D
         no,
         id: row.id,
         role: row.case.role(),
-        confirms: row.resolved.zip(lookup.partner(row.link)?.terms.auto_confirm).map(|(since, after)| since.plus(after)),
+        confirms: confirms(lookup, no, row)?,
         here: here(lookup, row, &view)?,
         partner: lookup.partner(row.link)?,
         ticket: row.ticket,
@@ -215,6 +216,14 @@ fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<D
         clock: None,
         view,
     })
+}
+
+/// When a resolution confirms itself by the terms of the link.
+fn confirms(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<Option<Timestamp>, Refusal> {
+    let after = lookup.partner(row.link)?.terms.auto_confirm;
+    let Some((since, after)) = row.resolved.zip(after) else { return Ok(None) };
+    let counted = History::load(lookup.reader, no, row)?.resolved();
+    Ok(Some(counted.unwrap_or(since).plus(after)))
 }
 
 /// What this desk calls the status that the partner has told.

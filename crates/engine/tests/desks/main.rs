@@ -20,6 +20,7 @@ mod rebuild;
 mod receipts;
 mod recovery;
 mod recovery_faults;
+mod refusals;
 mod repair;
 mod story;
 mod retain;
