@@ -1,6 +1,7 @@
 //! Whole desks as real processes: what their users would lose, tried out. `tests/README.md` says what is where.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod account;
 mod backup;
 mod cuts;
 mod delivery;
