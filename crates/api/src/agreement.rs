@@ -21,7 +21,10 @@ use crate::state::Api;
     params(("id" = String, Path, description = "Its id, 32 hexadecimal digits, or this desk's number of it.")),
     responses((status = 200, description = "Whether both see the same.", body = api::Agreement)),
 )]
-pub(crate) async fn show(State(api): State<Api>, Named(id): Named) -> Result<Json<api::Agreement>, ApiError> {
+pub(crate) async fn detail(
+    State(api): State<Api>,
+    Named(id): Named,
+) -> Result<Json<api::Agreement>, ApiError> {
     let no = api.read(move |reader| query::find_delegation(reader, &id)).await?;
     shown(&api, no).await
 }
