@@ -21,7 +21,7 @@ pub use declare::{Section, Setting};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub(crate) use render::{Written, render};
 pub use source::Sources;
-pub use value::{Count, Filter, List, Listen, LogFormat, Loopback, Prefix, Raw, Shape, Size, Value};
+pub use value::{Count, Days, Filter, List, Listen, LogFormat, Loopback, Prefix, Raw, Shape, Size, Value};
 
 use declare::settings;
 
@@ -127,6 +127,10 @@ settings! {
         /// How many bytes a second are read in the background to find what the disk has damaged, and written for
         /// snapshots twice as many. 0 reads none.
         scrub_rate: Size<0, GIB> = Some(Size(4 * MIB));
+        /// For how many days after its last word the texts and files of a case that is over are kept, at least 400: for so
+        /// long partners may need them to restore a backup. Then they are erased, and signatures and facts stay. 0 keeps
+        /// them for ever.
+        retention: Days<400, 36_500> = Some(Days(0));
     }
 
     /// The log, written to standard error. It holds no secrets and no text of tickets at any level.

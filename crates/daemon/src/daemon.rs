@@ -97,12 +97,13 @@ impl Daemon {
         };
         let federation = Federation::start(engine.clone(), effects, courier);
         let serving = serving(&identity, config, listen, api.local_addr());
-        let upkeep = Upkeep::start(custody, engine.clone(), &config.store);
+        let upkeep = Upkeep::start(custody, engine.clone(), config);
         let stop = ShutdownTrigger::new();
         let tls = Transport::Tls(ServerTls::new(&material.tls));
         let (from_partners, from_people) = (Requests::new(peer.as_ref()), Requests::new(Some(&api)));
         let listened = (Arc::clone(&from_partners), Arc::clone(&from_people));
-        let meters = meters(listened, federation.counted(), folder.store());
+        let mut meters = meters(listened, federation.counted(), folder.store());
+        meters.push(upkeep.meter());
         let state =
             ApiState { meters, ..api_state(config, material, engine, &federation, &serving, started) };
         let routes = from_partners.counted(federation.router());

@@ -14,7 +14,7 @@ use deskwire_proto::terms::{FieldName, PersonRule, Redelegate};
 use deskwire_proto::text::Label;
 
 pub use filter::Filter;
-pub use measure::{Count, Size};
+pub use measure::{Count, Days, Size};
 pub use own::{Listen, Loopback, Prefix};
 
 /// A value as it was written, before its meaning is known.

@@ -124,17 +124,19 @@ impl Command for EndSegment {
     }
 }
 
-/// What an order names is gone from everywhere.
-#[derive(Debug, Clone, Copy)]
-pub struct ErasureDone(pub EntryRef);
+/// What these orders name is gone from everywhere.
+#[derive(Debug, Clone)]
+pub struct ErasureDone(pub Vec<EntryRef>);
 
 impl Command for ErasureDone {
     type Reply = Timestamp;
 
     fn run(self, step: &mut Step<'_>) -> Result<Timestamp, Refusal> {
-        if step.rows().get(ERASING, &self.0)?.is_some() {
-            let done = KeepRecord::ErasureDone { order: self.0, at: step.now };
-            step.record(&Record::Keep(done), None)?;
+        for order in self.0 {
+            if step.rows().get(ERASING, &order)?.is_some() {
+                let done = KeepRecord::ErasureDone { order, at: step.now };
+                step.record(&Record::Keep(done), None)?;
+            }
         }
         Ok(step.now)
     }

@@ -14,20 +14,23 @@ use deskwire_store::{BlobId, Direction, EntryRef, Error, Result};
 use super::{Custody, Pace};
 use crate::project::keep::ERASED;
 
-/// How an erasure that was ordered stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Most orders that are carried out together.
+const TOGETHER: usize = 1_000;
+
+/// How the erasures that were ordered stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Erasure {
     /// It waits for the end of the segment being written: run [`EndSegment`](crate::command::erase::EndSegment) and try
     /// again.
     SegmentOpen,
     /// Everything is gone; where the view could not be made anew now, its old pages go with the next start. Record it with [`ErasureDone`](crate::command::erase::ErasureDone).
-    Done(EntryRef),
+    Done(Vec<EntryRef>),
     /// The pace ended it.
     Stopped,
 }
 
 impl Custody {
-    /// Carries out the oldest erasure that is not done, if there is one: blanks the texts in every segment of the journal,
+    /// Carries out the erasures that are not done, if there are any: blanks the texts in every segment of the journal,
     /// removes the bytes of files that nothing else needs, makes a snapshot without them and deletes the older ones, and
     /// deletes what was set aside of damaged journals and of torn writes. After a crash or an error it is simply done
     /// again.
@@ -36,14 +39,21 @@ impl Custody {
     /// [`Error::Full`], damage of the journal, and whatever else the disk says.
     pub fn erase_ordered(&self, pace: Pace<'_>) -> Result<Option<Erasure>> {
         let rows = Committed(Arc::clone(&self.view));
-        let Some((order, ())) = rows.list(ERASING, &(), 1)?.into_iter().next() else { return Ok(None) };
-        let Record::Keep(KeepRecord::Erased { entries, files, .. }) =
-            Record::read(&self.journal.read(order)?)?
-        else {
-            return Err(Error::BadRow("an erasure that is another record".into()));
-        };
+        let orders = rows.list(ERASING, &(), TOGETHER)?;
+        let orders: Vec<EntryRef> = orders.into_iter().map(|(order, ())| order).collect();
+        let Some(last) = orders.last().copied() else { return Ok(None) };
+        let (mut entries, mut files) = (Vec::new(), Vec::new());
+        for order in &orders {
+            let Record::Keep(KeepRecord::Erased { entries: more, files: also, .. }) =
+                Record::read(&self.journal.read(*order)?)?
+            else {
+                return Err(Error::BadRow("an erasure that is another record".into()));
+            };
+            entries.extend(more);
+            files.extend(also);
+        }
         let open = self.journal.tail().segment;
-        if entries.iter().chain([&order]).any(|at| at.segment >= open) {
+        if entries.iter().chain([&last]).any(|at| at.segment >= open) {
             return Ok(Some(Erasure::SegmentOpen));
         }
         if !self.blank(&entries, pace)? {
@@ -52,13 +62,13 @@ impl Custody {
         for file in files {
             self.remove_bytes(&rows, file)?;
         }
-        if !self.renew_snapshots(order, pace)? {
+        if !self.renew_snapshots(last, pace)? {
             return Ok(Some(Erasure::Stopped));
         }
         self.archive.forget_cut()?;
         self.keeper.forget_set_aside()?;
         self.keeper.renew_view()?;
-        Ok(Some(Erasure::Done(order)))
+        Ok(Some(Erasure::Done(orders)))
     }
 
     /// Blanks the texts of entries. `false` when the pace ended it.

@@ -205,7 +205,8 @@ fn bytes_for_each_message_stay_below_a_bound_as_the_store_ages() {
     assert_eq!(rows(&shop.restart_with_other_rows()), live);
 }
 
-/// Bytes of journal for each message of a short comment, both ways counted, in small groups: stated in the manual.
+/// Bytes of journal for each message of a short comment, both ways counted, in small groups: `crates/ARCHITECTURE.md`
+/// states what it takes.
 const BOUND: u64 = 1_900;
 
 /// The power may fail at any operation while the desk gives something back: nothing acknowledged is lost.
@@ -306,8 +307,8 @@ fn carry_out(desk: &mut Desk) {
     for _ in 0..4 {
         match desk.core.custody().erase_ordered(&mut go_on).unwrap() {
             Some(Erasure::SegmentOpen) => desk.run(EndSegment).unwrap(),
-            Some(Erasure::Done(order)) => {
-                desk.run(ErasureDone(order)).unwrap();
+            Some(Erasure::Done(orders)) => {
+                desk.run(ErasureDone(orders)).unwrap();
                 return;
             }
             other => panic!("{other:?}"),

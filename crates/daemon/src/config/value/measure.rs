@@ -24,6 +24,37 @@ impl<const MIN: u32, const MAX: u32> Value for Count<MIN, MAX> {
     }
 }
 
+/// A number of days from `MIN` to `MAX`, or 0 for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days<const MIN: u32, const MAX: u32>(pub u32);
+
+impl<const MIN: u32, const MAX: u32> Days<MIN, MAX> {
+    /// As milliseconds; nothing for ever.
+    #[must_use]
+    pub fn milliseconds(self) -> Option<u64> {
+        (self.0 > 0).then(|| u64::from(self.0) * 24 * 60 * 60 * 1_000)
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> Value for Days<MIN, MAX> {
+    const SHAPE: Shape = Shape::Number;
+
+    fn takes() -> String {
+        format!("a number of days from {MIN} to {MAX}, or 0 for ever")
+    }
+
+    fn read(raw: &Raw) -> Result<Self, String> {
+        let Raw::Number(number) = raw else { return Err(String::new()) };
+        let fitting =
+            u32::try_from(*number).ok().filter(|number| *number == 0 || (MIN..=MAX).contains(number));
+        fitting.map(Self).ok_or_else(String::new)
+    }
+
+    fn literal(&self) -> String {
+        self.0.to_string()
+    }
+}
+
 /// A number of bytes from `MIN` to `MAX`, written with its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size<const MIN: u64, const MAX: u64>(pub u64);
