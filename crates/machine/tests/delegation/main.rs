@@ -4,6 +4,7 @@
 
 mod case;
 mod explore;
+mod matrix;
 mod races;
 mod random;
 mod spec;
