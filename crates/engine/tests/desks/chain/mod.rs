@@ -22,15 +22,16 @@ use deskwire_engine::query::{self, Comment, File, ThreadEntry};
 use deskwire_engine::{Reader, Refusal};
 use deskwire_machine::disclosure::Choice;
 use deskwire_machine::relay::{Mode, Setting};
-use deskwire_proto::batch::Batch;
-use deskwire_proto::document::Signed;
-use deskwire_proto::envelope::{Stream, accept};
-use deskwire_proto::id::Hash;
+use deskwire_proto::batch::{Batch, BatchHead};
+use deskwire_proto::document::{Signed, V1};
+use deskwire_proto::envelope::{Place, SALT_BYTES, Stream, accept, compose, seal};
+use deskwire_proto::id::{Hash, ItemId};
 use deskwire_proto::invitation::Invitation;
+use deskwire_proto::message::Body;
 use deskwire_proto::terms::Terms;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::row::{Audience, StreamRow};
-use deskwire_store::table::{LINKS, Rows, STREAMS, TICKETS};
+use deskwire_store::table::{DELEGATIONS, LINKS, RECEIVED, Rows, STREAMS, TICKETS};
 
 use crate::harness::{Desk, ask, person, prose};
 
@@ -196,6 +197,34 @@ impl Chain {
         let next = author.run(NextBatch { link: here, session, after: None }).unwrap();
         let Next::Batch { bytes, .. } = next else { panic!("{next:?}") };
         self.wire.push((from, to, bytes));
+    }
+
+    /// A desk that does not keep to the rules says this on its delegation 1; the code with which it is refused.
+    pub(crate) fn forge(&mut self, from: usize, to: usize, body: &Body) -> Option<String> {
+        self.carry(from, to);
+        let (here, there) = (self.link_of(from, to), self.link_of(to, from));
+        let own = self.stream(from, here);
+        let [author, reader] = self.desks.get_disjoint_mut([from, to]).unwrap();
+        let hello = author.run(SayHello { link: here }).unwrap();
+        let hello = Signed::open(&hello, author.identity.keys().current()).unwrap();
+        let welcome = reader.run(AnswerHello { link: there, hello }).unwrap().unwrap();
+        let welcome = Signed::open(&welcome, reader.identity.keys().current()).unwrap();
+        let session = author.run(TakeWelcome { link: here, welcome }).unwrap().unwrap().session;
+        let link = author.rows().get(LINKS, &here).unwrap().unwrap().link;
+        let stream = Stream { link, from: author.identity.desk(), to: reader.identity.desk() };
+        let id = author.rows().get(DELEGATIONS, &DelegationNo(1)).unwrap().unwrap().id;
+        let composed = compose(body, Some(id), [7; SALT_BYTES]).unwrap();
+        let (prev, seen, time) = (own.out_head, own.in_length, author.now);
+        let seq = own.out_length + 1;
+        let place = Place { seq, prev, seen, time };
+        let secret = author.identity.secret();
+        let delivery = seal(&stream, place, ItemId::new([9; 16]), &composed, secret).unwrap();
+        let verified = accept(delivery, &stream, author.identity.keys().current()).unwrap();
+        let head = BatchHead { v: V1, link, known: own.acked, session };
+        let answer = reader.run(Deliver { link: there, head, messages: vec![verified] }).unwrap();
+        assert!(matches!(answer, Delivered::Receipt(_)), "{answer:?}");
+        let row = reader.rows().get(RECEIVED, &(there, seq)).unwrap().unwrap();
+        row.refused.map(|(_, why)| why.code.to_string())
     }
 
     /// Carries everything everywhere until all is quiet.

@@ -6,9 +6,13 @@ use deskwire_engine::command::relay;
 use deskwire_engine::command::revise::{EditComment, Open, TakeBack, Withdraw};
 use deskwire_engine::query::{DeliveryState, SeenBy};
 use deskwire_machine::relay::Mode;
-use deskwire_proto::id::Hash;
+use deskwire_proto::id::{Hash, ItemId};
+use deskwire_proto::message::comment_add::AuthorProof;
+use deskwire_proto::message::common::NoText;
+use deskwire_proto::message::{Body, comment_add, comment_edit, comment_retract, file_retract};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::FileName;
+use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, FileNo, TicketNumber};
 use deskwire_store::row::{Audience, FileState};
@@ -206,6 +210,65 @@ fn the_preview_of_a_comment_is_what_leaves() {
     let nobody = Audience::Delegations(vec![DelegationNo(9)]);
     let unknown = comment::preview(&chain.reader(0), TICKET, &prose("x"), &nobody, &by).unwrap_err();
     assert_eq!(unknown.code, "unknown-delegation");
+}
+
+fn forged_edit(comment: ItemId, version: u64, words: &str) -> Body {
+    let text = comment_add::Text { by: None, body: prose(words), proof: None, origin: None, relayed: None };
+    Body::CommentEdit { facts: comment_edit::Facts { comment, version: version.try_into().unwrap() }, text }
+}
+
+#[test]
+fn a_partner_edits_and_retracts_only_what_is_its_own_and_there() {
+    let refused = |prepare: &dyn Fn(&Chain) -> Body| {
+        let mut chain = two();
+        chain.say(0, "said by Shop", THREAD);
+        chain.say(1, "said by Acme", THREAD);
+        chain.settle();
+        let body = prepare(&chain);
+        chain.forge(1, 0, &body)
+    };
+    let by = |chain: &Chain, words: &str| {
+        let comments = chain.comments(0);
+        comments.iter().find(|one| one.body == Some(prose(words))).unwrap().id
+    };
+    let retract = |comment| Body::CommentRetract { facts: comment_retract::Facts { comment }, text: NoText };
+    let file = |file| Body::FileRetract { facts: file_retract::Facts { file }, text: NoText };
+    let unknown = ItemId::new([3; 16]);
+    assert_eq!(refused(&|chain| forged_edit(by(chain, "said by Acme"), 2, "x")), None);
+    assert_eq!(refused(&|chain| forged_edit(by(chain, "said by Acme"), 7, "x")), None, "a gap is no harm");
+    assert_eq!(refused(&|chain| retract(by(chain, "said by Acme"))), None);
+    let not_yours = Some("not-your-field".to_owned());
+    assert_eq!(refused(&|chain| forged_edit(by(chain, "said by Shop"), 2, "x")), not_yours);
+    assert_eq!(refused(&|chain| retract(by(chain, "said by Shop"))), not_yours);
+    let malformed = Some("malformed-facts".to_owned());
+    assert_eq!(refused(&|_| forged_edit(unknown, 2, "x")), malformed);
+    assert_eq!(refused(&|_| retract(unknown)), malformed);
+    assert_eq!(refused(&|chain| file(by(chain, "said by Acme"))), malformed, "a comment is no file");
+}
+
+#[test]
+fn an_older_version_does_not_come_over_a_newer_one_and_a_false_proof_is_refused() {
+    let mut chain = two();
+    let said = chain.say(1, "first", THREAD);
+    chain.settle();
+    edit(&mut chain, 1, said.at, "second");
+    chain.settle();
+    let id = chain.comments(0)[0].id;
+    assert_eq!(chain.forge(1, 0, &forged_edit(id, 2, "again")), Some("malformed-facts".to_owned()));
+    let mut chain = two();
+    let keys = chain.desks[1].identity.keys().clone();
+    let proof = AuthorProof::seal(
+        &prose("other words"),
+        ItemId::new([1; 16]),
+        Timestamp(1),
+        &keys,
+        chain.desks[1].identity.secret(),
+    );
+    let text =
+        comment_add::Text { by: None, body: prose("words"), proof: Some(proof), origin: None, relayed: None };
+    let facts = comment_add::Facts { audience: deskwire_proto::message::common::Audience::Thread };
+    let said = Body::CommentAdd { facts, text };
+    assert_eq!(chain.forge(1, 0, &said), Some("malformed-text".to_owned()));
 }
 
 #[test]
