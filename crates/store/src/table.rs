@@ -149,6 +149,7 @@ pub const PACKED: &[u8] =
 pub const READ_OFTEN: &[u8] = &[
     COUNTERS.prefix,
     TICKETS.prefix,
+    TICKET_DELEGATIONS.prefix,
     DELEGATIONS.prefix,
     DELEGATION_IDS.prefix,
     LINKS.prefix,

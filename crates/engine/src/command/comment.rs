@@ -97,16 +97,15 @@ pub(super) fn recipients(
         Audience::Thread => None,
         Audience::Delegations(chosen) => Some(chosen),
     };
-    let all = delegations(rows, ticket)?;
     if let Some(chosen) = chosen {
-        let found = |no: &DelegationNo| {
-            let found = all.iter().find(|(other, _)| other == no);
-            found.cloned().ok_or_else(|| not_of_ticket(&label, *no))
+        let found = |no: &DelegationNo| match rows.get(TICKET_DELEGATIONS, &(ticket, *no))? {
+            Some(()) => Ok((*no, named(rows, *no)?)),
+            None => Err(not_of_ticket(&label, *no)),
         };
         return chosen.iter().map(found).collect();
     }
     let mut open = Vec::new();
-    for (no, row) in all {
+    for (no, row) in delegations(rows, ticket)? {
         if reachable(rows, no, &row)? {
             open.push((no, row));
         }
@@ -121,10 +120,14 @@ pub(super) fn delegations(
 ) -> Result<Vec<(DelegationNo, DelegationRow)>, Refusal> {
     let mut found = Vec::new();
     for ((_, no), ()) in rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
-        let row = rows.get(DELEGATIONS, &no)?;
-        found.push((no, row.ok_or_else(|| find::broken("a ticket names a delegation that is not there"))?));
+        found.push((no, named(rows, no)?));
     }
     Ok(found)
+}
+
+fn named(rows: &impl Rows, no: DelegationNo) -> Result<DelegationRow, Refusal> {
+    let row = rows.get(DELEGATIONS, &no)?;
+    row.ok_or_else(|| find::broken("a ticket names a delegation that is not there"))
 }
 
 /// A partner that declined, that no offer will reach, or whose link is closed, is no partner of the case any more.
