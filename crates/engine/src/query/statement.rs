@@ -190,6 +190,8 @@ struct Book<'a> {
     settled: Account,
     signed: Vec<Signed>,
     signed_settled: Vec<Signed>,
+    /// Statements of the partner whose signature waits for its number.
+    signing: Vec<ItemId>,
 }
 
 impl<'a> Book<'a> {
@@ -203,7 +205,8 @@ impl<'a> Book<'a> {
         let signed = Account::of(said).signed(&Upto::ALL);
         let settled = Account::of(words(reader.rows(), (link.no, &link.row), &stream, Counting::Settled)?);
         let signed_settled = settled.signed(&Upto::ALL);
-        Ok(Self { link, stream, rows, settled, signed, signed_settled })
+        let signing = signing(reader, link.no, &stream)?;
+        Ok(Self { link, stream, rows, settled, signed, signed_settled, signing })
     }
 
     const fn side(&self, ours: bool) -> Side {
@@ -244,6 +247,9 @@ impl<'a> Book<'a> {
         }
         if ours {
             return StatementState::Proposed;
+        }
+        if self.signing.contains(&row.item) {
+            return StatementState::Signed { settled: false };
         }
         if !outcomes_known(self.link.row.side, &self.stream, &upto) {
             return StatementState::Unsettled;
@@ -308,6 +314,22 @@ impl<'a> Book<'a> {
         }
         Ok(found)
     }
+}
+
+/// The statements that signatures without a number are for.
+fn signing(reader: &Reader, no: LinkNo, stream: &StreamRow) -> Result<Vec<ItemId>, Refusal> {
+    let mut found = Vec::new();
+    if stream.waiting == 0 {
+        return Ok(found);
+    }
+    for (_, row) in reader.rows().list(WAITING, &no, usize::MAX)? {
+        if row.kind.as_str() == "statement.sign"
+            && let Some(Facts::StatementSign(facts)) = Message::read(reader, row.entry)?.facts()
+        {
+            found.push(facts.statement);
+        }
+    }
+    Ok(found)
 }
 
 /// A numbered message of either stream as it was signed.
