@@ -10,7 +10,7 @@ use deskwire_store::record::Record;
 use deskwire_store::row::{LinkEventRow, LinkRow, LinkState, StreamRow, WaitingRow};
 use deskwire_store::table::{LINKS, PARKED, Rows, SENT, WAITING};
 
-use super::{closing, find, queue, rule};
+use super::{aside, closing, find, queue, rule};
 use crate::port::Effect;
 use crate::{Command, Refusal, Step, cut_words, refused};
 
@@ -73,6 +73,10 @@ fn one_link(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> R
     match link.state {
         LinkState::WaitingApproval | LinkState::WaitingPartner => unapproved(step, no, link, due),
         LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => {
+            if aside::disown_more(step, no, link.partner_name.as_str())? {
+                // The rest of it without waiting for the partner to come again.
+                due.at(step.now);
+            }
             late(step, no, link, due)?;
             dead(step, no, link, due)?;
             by_itself(step, no, link, due)

@@ -50,6 +50,10 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
         if let Some(end) = aside.end {
             (row.out_length, row.out_head) = (end.0, end.1);
         }
+        if aside.ours {
+            // What was late may be among these; a tick finds out anew.
+            row.late = None;
+        }
         if aside.ours && aside.range.0 <= aside.range.1 {
             join(&mut row.out_aside, aside.range);
         }

@@ -303,6 +303,14 @@ pub(super) fn chosen(
     if let Some((cut, seen)) = cut {
         leave(rows, at, no, ours, cut, *seen)?;
     }
+    if ours {
+        stream::with(rows, no, |row| {
+            // The partner may go on with less of our stream than it had seen on the branch that was left.
+            let alike = cut.map_or(row.acked, |(cut, _)| cut.0.min(row.acked));
+            row.in_seen = row.in_seen.min(alike);
+            row.promises.iter_mut().for_each(|promise| promise.upto = promise.upto.min(alike));
+        })?;
+    }
     let waits = need(rows, STREAMS, &no)?.recovery.is_some_and(|recovery| recovery.complete);
     if waits {
         ended(rows, at, no, event)?;

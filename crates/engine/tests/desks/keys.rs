@@ -491,6 +491,47 @@ fn resend(from: &mut Desk, to: &mut Desk) {
     }
 }
 
+/// An old backup with the newest keys: what the desk had said under the older one was taken for a thief's.
+#[test]
+fn a_desk_from_before_its_change_of_key_is_no_thief_of_itself() {
+    let (mut shop, mut acme) = working();
+    let copy = shop.copy();
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut shop = rotate(shop, 1);
+    shop.comment(1, "And it beeps.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    let (length, head) = (shop.stream().out_length, shop.stream().out_head);
+    let mut shop = shop.restore(&copy);
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme);
+    resend(&mut acme, &mut shop);
+    assert_eq!((shop.stream().out_length, shop.stream().out_head), (length, head));
+    shop.comment(1, "Here again.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!(heard(&acme).1, 0, "nothing of it is disowned");
+    assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Its hello named nothing, which told the partner that the new key stands from the beginning; the next one, which named
+/// the message, was a fork.
+#[test]
+fn a_first_message_that_never_arrived_under_the_old_key_is_said_again_under_the_new_one() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    next(&mut shop, opened, None).unwrap();
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 #[test]
 fn keys_from_before_a_change_do_not_start_the_desk() {
     let (shop, _) = working();
@@ -650,9 +691,10 @@ fn a_receipt_of_the_newest_key_stands_also_when_an_older_one_is_below_it() {
     assert!(!codes(&acme).contains(&"receipts-void".to_owned()));
 }
 
-#[test]
-fn many_disowned_messages_lose_their_effect_bit_by_bit_and_nothing_new_is_taken_before() {
-    const MANY: usize = 2_100;
+const MANY: usize = 2_100;
+
+/// The partner has disowned more than one step takes the effect from.
+fn disowning_many() -> (Desk, Desk) {
     let (mut shop, mut acme) = working();
     let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
     for _ in 1..MANY {
@@ -670,6 +712,23 @@ fn many_disowned_messages_lose_their_effect_bit_by_bit_and_nothing_new_is_taken_
             Err(code) => panic!("{code}"),
         }
     }
+    (shop, acme)
+}
+
+#[test]
+fn what_was_disowned_loses_its_effect_though_the_partner_does_not_come_again() {
+    let (_, mut acme) = disowning_many();
+    assert_eq!(state(&acme, 1), State::Recalled);
+    for _ in 0..4 {
+        acme.run(Tick).unwrap();
+    }
+    assert_eq!((acme.stream().disowning, state(&acme, 1)), (None, State::Accepted));
+    same_after_rebuild(acme);
+}
+
+#[test]
+fn many_disowned_messages_lose_their_effect_bit_by_bit_and_nothing_new_is_taken_before() {
+    let (mut shop, acme) = disowning_many();
     let mut acme = same_after_rebuild(acme);
     let opened = open(&mut shop, &mut acme);
     let mut busy = 0;

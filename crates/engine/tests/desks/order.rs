@@ -33,6 +33,24 @@ fn state(desk: &Desk) -> LinkState {
     desk.rows().get(LINKS, &LINK).unwrap().unwrap().state
 }
 
+/// A desk that lost numbers with a restore and has nothing to say would leave open at its partner what waits for them.
+#[test]
+fn a_desk_that_started_says_its_last_message_once_more_and_no_other() {
+    let (mut shop, mut acme) = talking();
+    say(&mut shop, 1);
+    settle(&mut shop, &mut acme);
+    let length = shop.stream().out_length;
+    let mut shop = shop.restart();
+    let open = session(&mut shop, &mut acme);
+    let again = batch(&mut shop, open, None).unwrap();
+    assert_eq!(again.deliveries.len(), 1);
+    let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &again) else { panic!("a receipt") };
+    assert!(acme.stream().session.is_some_and(|current| current.session == open), "its session is current");
+    take_receipt(&mut shop, &acme, &receipt).unwrap();
+    assert!(batch(&mut shop, open, None).is_none());
+    assert_eq!((shop.stream().out_length, acme.stream().in_length), (length, length));
+}
+
 #[test]
 fn a_batch_sent_twice_is_consumed_once_and_answered_twice() {
     let (mut shop, mut acme) = talking();

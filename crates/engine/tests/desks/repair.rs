@@ -11,7 +11,7 @@ use deskwire_proto::document::Signed;
 use deskwire_store::row::{Audience, LinkState, Pause};
 use deskwire_store::table::{LEFT_RECEIVED, LEFT_SENT, LINKS, Rows};
 
-use crate::harness::{Desk, LINK, batch, because, deliver, linked, pump, session, settle};
+use crate::harness::{Desk, LINK, batch, because, deliver, linked, pump, receipts_of, session, settle};
 use crate::recovery::{fetch, same_after_rebuild, send_again, shown};
 
 fn state(desk: &Desk) -> LinkState {
@@ -107,6 +107,21 @@ fn the_authors_branch_can_be_chosen_and_the_readers_has_no_effect_any_more() {
     settle(&mut shop, &mut acme);
     assert_eq!(shown(&shop, 1), shown(&acme, 1));
     same_after_rebuild(acme);
+}
+
+/// What it said before the author's branch had come was refused: it had seen more of the branch that was left.
+#[test]
+fn what_the_reader_says_before_the_other_branch_is_there_counts() {
+    let (mut shop, mut acme) = forked();
+    acme.comment(1, "Seen on the reader's branch.", Audience::Thread).unwrap();
+    pump(&mut acme, &mut shop);
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::Fork));
+    shop.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
+    acme.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    shop.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
+    acme.comment(1, "Back on the author's branch.", Audience::Thread).unwrap();
+    pump(&mut acme, &mut shop);
+    assert!(receipts_of(&shop).iter().all(|(_, refused)| !refused));
 }
 
 #[test]

@@ -170,6 +170,21 @@ mod tests {
 
     /// Many messages on their way, then one that waits and is dropped: the last one on its way is what both have.
     #[test]
+    fn words_that_were_forgotten_while_they_waited_stand_with_their_number() {
+        let mut book = Book::default();
+        (1..=5).for_each(|number| book.say(Place::Waiting(number), words(number)));
+        book.drop_waiting(5);
+        for number in 1..=4 {
+            book.number(number, number);
+            if !book.has(Place::Numbered(number)) {
+                book.say(Place::Numbered(number), words(number));
+            }
+        }
+        (1..=4).for_each(|number| book.answered(Role::Principal, number, Answer::Applied));
+        assert_eq!(book.standing(Role::Principal), &words(4));
+    }
+
+    #[test]
     fn the_last_numbered_words_stand_when_those_that_wait_are_dropped() {
         let mut book = Book::default();
         for number in 1..=5 {
