@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use deskwire_engine::Engine;
+use deskwire_engine::command::due::Clocks;
 use deskwire_engine::command::tick::Tick;
 use deskwire_http::server::Shutdown;
 use tokio::time::sleep;
@@ -13,6 +15,8 @@ use crate::shared::Shared;
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// The shortest one, whatever the clock does.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// Between two looks at the clocks of delegations to which something has happened.
+const CLOCKS: Duration = Duration::from_secs(30);
 /// After a failure of this desk itself, such as a full disk.
 const OWN_FAILURE: Duration = Duration::from_secs(60);
 
@@ -31,6 +35,17 @@ pub(crate) async fn tick(shared: Arc<Shared>, mut stop: Shutdown) {
             () = stop.requested() => return,
             () = shared.due.notified() => {}
             () = sleep(pause.clamp(SHORTEST, LONGEST)) => {}
+            () = clocks(engine) => {}
+        }
+    }
+}
+
+/// Looks at the clocks of delegations again and again.
+async fn clocks(engine: &Engine) {
+    loop {
+        sleep(CLOCKS).await;
+        if let Err(refusal) = engine.call(Clocks).await {
+            tracing::warn!(code = refusal.code, "the clocks of delegations cannot be looked at now");
         }
     }
 }

@@ -15,12 +15,25 @@ use deskwire_store::table::{CLOCK_DUE, CLOCKS, DELEGATIONS, Rows, TICKETS};
 
 use super::{chain_report, find};
 use crate::query::clock::{History, Part};
-use crate::{Refusal, Step};
+use crate::{Command, Refusal, Step};
 
 /// Clocks that one tick looks at, so that none takes long.
 const AT_ONCE: usize = 128;
 /// What people were told of a delegation that is remembered, so that nobody is told twice.
 const TOLD: usize = 4;
+
+/// Looks at the clocks of delegations to which something has happened, or whose deadlines are near; does nothing else of
+/// what [`super::tick::Tick`] does, and costs little where there is nothing. Replies when it has to be called next.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clocks;
+
+impl Command for Clocks {
+    type Reply = Option<Timestamp>;
+
+    fn run(self, step: &mut Step<'_>) -> Result<Option<Timestamp>, Refusal> {
+        due(step)
+    }
+}
 
 /// Looks at the clocks that are due. The moment at which it has to be called next.
 ///

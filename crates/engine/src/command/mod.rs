@@ -12,7 +12,7 @@ mod consume;
 pub mod delegate;
 pub mod digest;
 pub mod deliver;
-pub(crate) mod due;
+pub mod due;
 mod evidence;
 pub mod file;
 mod find;
