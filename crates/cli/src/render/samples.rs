@@ -94,6 +94,8 @@ pub(crate) fn delegation() -> Delegation {
         updated: noon(),
         undelivered: None,
         work: None,
+        due: None,
+        clock: None,
         timeline: vec![],
     }
 }
@@ -106,6 +108,7 @@ pub(crate) fn event(kind: &str, effect: Effect) -> TimelineEvent {
         from: Role::Contractor,
         by: Some(Person { name: Some("Ivan".into()), function: None }),
         time: noon(),
+        counted: None,
         effect,
         code: None,
         words: None,
@@ -156,6 +159,7 @@ pub(crate) fn ticket_detail() -> TicketDetail {
             equipment: None,
             agreement: None,
             due: None,
+            next_due: None,
             created: noon(),
             updated: noon(),
             by: None,
