@@ -163,8 +163,12 @@ impl Args {
         out.note("The sender is started as after a power cut.");
         let [folder, _] = pair.kill().await.folders;
         let snapshots = folder.join("store/snapshots");
-        let removed = std::fs::remove_dir_all(&snapshots);
-        removed.map_err(|error| failure::local(&snapshots.display().to_string(), &error))?;
+        match std::fs::remove_dir_all(&snapshots) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failure::local(&snapshots.display().to_string(), &error));
+            }
+            Ok(()) | Err(_) => {}
+        }
         let start_after_cut_seconds = after_cut(&folder).await?;
         let begun = Instant::now();
         let snapshot_bytes = snapshot(&folder).await?;
