@@ -131,8 +131,8 @@ fn a_ticket_shows_whom_each_entry_of_its_thread_is_for() {
          \nDELEGATIONS\n  \
            3f9a2c71  to Kassa GmbH, their KAS-7 “in our queue”  accepted  their turn\n\
          \nTHREAD\n  \
-           2026-07-01 09:30Z  Anna  internal\n    The client is angry\n  \
-           2026-07-01 09:30Z  Anna  to all partners\n    We look at it\n"
+           2026-07-01 09:30Z  Anna  internal  c1c1c1c1\n    The client is angry\n  \
+           2026-07-01 09:30Z  Anna  to all partners  c2c2c2c2\n    We look at it\n"
     );
 }
 
