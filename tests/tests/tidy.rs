@@ -34,7 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "client",
         ],
     ),
-    ("cli", &["proto", "http", "daemon", "client", "api-types"]),
+    ("cli", &["proto", "machine", "http", "daemon", "client", "api-types"]),
 ];
 
 /// Outside libraries that one crate owns, so that they can be replaced there.
@@ -154,13 +154,19 @@ fn the_core_is_pure() {
 /// Whoever opens a file must learn at once what lives in it, and must be able to hold it in mind.
 #[test]
 fn files_say_what_they_hold_and_stay_short() {
+    let mut faults = Vec::new();
     for path in all_sources() {
         let text = read(&path);
-        assert!(text.starts_with("//!"), "{} does not say what lives in it", path.display());
+        if !text.starts_with("//!") {
+            faults.push(format!("{} does not say what lives in it", path.display()));
+        }
         let own = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         let lines = own.lines().count();
-        assert!(lines <= FILE_LINES, "{} has {lines} lines without its tests", path.display());
+        if lines > FILE_LINES {
+            faults.push(format!("{} has {lines} lines without its tests", path.display()));
+        }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 /// Functions that are one table, an arm for each variant and nothing else: splitting them would need a wildcard arm.
@@ -168,6 +174,7 @@ const TABLES: &[(&str, &str)] = &[("crates/engine/src/project/mod.rs", "pub(crat
 
 #[test]
 fn functions_fit_a_screen() {
+    let mut faults = Vec::new();
     for path in all_sources().into_iter().filter(|path| !is_of_tests(path)) {
         let text = read(&path);
         let mut start: Option<(usize, usize, String)> = None;
@@ -182,17 +189,16 @@ fn functions_fit_a_screen() {
                     let lines = number - from + 1;
                     let is_table =
                         TABLES.iter().any(|(file, table)| path.ends_with(file) && name.starts_with(table));
-                    assert!(
-                        lines <= FUNCTION_LINES || is_table,
-                        "{}: {name} has {lines} lines",
-                        path.display()
-                    );
+                    if lines > FUNCTION_LINES && !is_table {
+                        faults.push(format!("{}: {name} has {lines} lines", path.display()));
+                    }
                     start = None;
                 }
                 _ => {}
             }
         }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 /// A test may tell a longer story than the code that it tries.
@@ -262,7 +268,7 @@ fn each_fault_case_names_tests_that_exist() {
 /// The tree speaks of the product alone.
 #[test]
 fn nothing_names_a_machine_or_a_registry() {
-    let banned = ["/root/", "/home/", "crates.io-index", "/work/"];
+    let banned = ["/root/", "/home/", "crates.io-index", "/work/main", "/work/shared", "/work/."];
     let texts =
         ["README.md", "CHANGELOG.md", "crates/ARCHITECTURE.md", "tests/README.md", "Cargo.toml", "deny.toml"];
     let files = all_sources().into_iter().chain(texts.iter().map(|name| root().join(name)));
