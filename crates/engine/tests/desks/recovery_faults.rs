@@ -4,6 +4,7 @@
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::deliver::Delivered;
 use deskwire_engine::command::file::AttachFile;
+use deskwire_engine::command::key::PlanKey;
 use deskwire_engine::command::recover::{AnswerRecover, TakePage, Taken};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_engine::identity::{Face, Identity};
@@ -68,8 +69,10 @@ fn other_messages_behind_a_true_receipt_of_this_desk_are_a_fork_and_not_believed
 }
 
 /// The desk stops, its key is changed, and it starts again.
-fn rotate(desk: Desk, seed: u8) -> Desk {
+fn rotate(mut desk: Desk, seed: u8) -> Desk {
     let next = SecretKey::from_seed(&[seed ^ 0xff; 32]);
+    let key = next.public().commitment();
+    desk.run(PlanKey { key, places: Vec::new(), restored: false }).unwrap();
     let after = SecretKey::from_seed(&[seed.wrapping_add(16); 32]);
     let keys = desk.identity.keys().rotate(&next, &after.public()).unwrap();
     let body = desk.identity.descriptor().body();

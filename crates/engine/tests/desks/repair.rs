@@ -113,13 +113,13 @@ fn the_authors_branch_can_be_chosen_and_the_readers_has_no_effect_any_more() {
 #[test]
 fn what_the_reader_says_before_the_other_branch_is_there_counts() {
     let (mut shop, mut acme) = forked();
-    acme.comment(1, "Seen on the reader's branch.", Audience::Thread).unwrap();
+    acme.act(1, Action::Status(None)).unwrap();
     pump(&mut acme, &mut shop);
     assert_eq!(hello(&mut shop, &mut acme), Err(Code::Fork));
     shop.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
     acme.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
     shop.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
-    acme.comment(1, "Back on the author's branch.", Audience::Thread).unwrap();
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
     pump(&mut acme, &mut shop);
     assert!(receipts_of(&shop).iter().all(|(_, refused)| !refused));
 }
