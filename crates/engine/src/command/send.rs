@@ -12,7 +12,7 @@ use deskwire_proto::message::{Facts, Kind};
 use deskwire_proto::number::Revision;
 use deskwire_store::local::{DelegationNo, LinkNo, Order};
 use deskwire_store::record::{ItemMade, MendRecord, Record};
-use deskwire_store::row::{LinkState, StreamRow, WaitingRow};
+use deskwire_store::row::{LinkRow, LinkState, StreamRow, WaitingRow};
 use deskwire_store::table::{DELEGATIONS, Rows, SENT, WAITING};
 
 use super::{closing, find, queue, recover, terms};
@@ -168,12 +168,7 @@ fn again(
 
 /// Numbers what waits, in the order in which it was accepted. What has become impossible is dropped and said to its
 /// author on the ticket. `true` when nothing of a whole batch could be sent, and there may be more behind it.
-fn number(
-    step: &mut Step<'_>,
-    no: LinkNo,
-    mut stream: StreamRow,
-    room: &mut Room,
-) -> Result<bool, Refusal> {
+fn number(step: &mut Step<'_>, no: LinkNo, mut stream: StreamRow, room: &mut Room) -> Result<bool, Refusal> {
     let mut link = find::link(step, no)?;
     let waiting = step.rows().list(WAITING, &no, BATCH_MESSAGES)?;
     let full = waiting.len() == BATCH_MESSAGES;
@@ -194,13 +189,11 @@ fn number(
         if !room.fits(size) {
             return Ok(false);
         }
-        let seq = stream.out_length + 1;
         if let Some((delegation, _)) = made.delegation {
             closing::reach(step, no, &link, delegation)?;
         }
-        let of_link = made.delegation.is_none();
         let judged = match terms::possible(step, &link, &made, text.as_deref())? {
-            Ok(()) => possible(step, &row, (order, seq, stream.in_length), &made)?,
+            Ok(()) => possible(step, &row, (order, stream.out_length + 1, stream.in_length), &made)?,
             Err(refusal) => Err(refusal),
         };
         let facts = match judged {
@@ -217,51 +210,63 @@ fn number(
                 continue;
             }
         };
+        let of_link = made.delegation.is_none();
         let ends = made.kind.as_str() == Kind::LinkClose.name();
-        let seen = if sabotage::makes(Sabotage::SeenForgotten) { 0 } else { stream.in_length };
-        let place = Place { seq, prev: stream.out_head, seen, time: made.at };
-        let addressed = Stream { link: link.link, from: step.identity.desk(), to: link.partner };
-        let words = made.event.as_ref().and_then(|event| event.1.clone());
-        match seal(&addressed, place, made.item, &content(made, facts, text), step.identity.secret()) {
-            Ok(delivery) => {
-                stream.out_length = seq;
-                stream.out_head = delivery.hash();
-                let signed = delivery.signed().to_vec().into();
-                let hash = stream.out_head;
-                let at = Some(step.now);
-                step.record(&Record::Numbered { no, order, seq, hash, seen, signed, at }, None)?;
-                if let (Some(delegation), Some(words)) = (row.event, words) {
-                    keep_words(step, delegation, seq, words)?;
-                }
-                room.push(delivery);
-                if of_link {
-                    // It may have been the word that puts other terms in force.
-                    link = find::link(step, no)?;
-                }
-                if ends {
-                    // It is the last of our messages. proto-spec, section 6.7.
-                    return Ok(false);
-                }
-            }
-            Err(code) => {
-                tracing::error!(%code, link = %no, "an item of our own does not pass our own check");
-                let words =
-                    "This could not be put into a message: a mistake of this program. Please report it.";
-                let why = refused("internal", words);
-                step.record(&Record::Dropped { no, order, why, at: step.now }, None)?;
-            }
+        let Some(delivery) = sealed(step, (no, &link), (order, &row), (made, facts, text), &mut stream)?
+        else {
+            continue;
+        };
+        room.push(delivery);
+        if of_link {
+            // It may have been the word that puts other terms in force.
+            link = find::link(step, no)?;
+        }
+        if ends {
+            // It is the last of our messages. proto-spec, section 6.7.
+            return Ok(false);
         }
     }
     Ok(full && room.deliveries.is_empty())
 }
 
-/// While many events of a delegation wait, the words of some are forgotten; with their number they are known again.
-fn keep_words(
+/// Gives an item its number, signs it and records both; `None` when it does not pass our own check, and is dropped.
+fn sealed(
     step: &mut Step<'_>,
-    delegation: DelegationNo,
-    seq: u64,
-    words: Words,
-) -> Result<(), Refusal> {
+    (no, link): (LinkNo, &LinkRow),
+    (order, row): (Order, &WaitingRow),
+    (made, facts, text): (ItemMade, ByteBuf, Option<Vec<u8>>),
+    stream: &mut StreamRow,
+) -> Result<Option<Delivery>, Refusal> {
+    let seq = stream.out_length + 1;
+    let seen = if sabotage::makes(Sabotage::SeenForgotten) { 0 } else { stream.in_length };
+    let place = Place { seq, prev: stream.out_head, seen, time: made.at };
+    let addressed = Stream { link: link.link, from: step.identity.desk(), to: link.partner };
+    let words = made.event.as_ref().and_then(|event| event.1.clone());
+    match seal(&addressed, place, made.item, &content(made, facts, text), step.identity.secret()) {
+        Ok(delivery) => {
+            stream.out_length = seq;
+            stream.out_head = delivery.hash();
+            let signed = delivery.signed().to_vec().into();
+            let hash = stream.out_head;
+            let at = Some(step.now);
+            step.record(&Record::Numbered { no, order, seq, hash, seen, signed, at }, None)?;
+            if let (Some(delegation), Some(words)) = (row.event, words) {
+                keep_words(step, delegation, seq, words)?;
+            }
+            Ok(Some(delivery))
+        }
+        Err(code) => {
+            tracing::error!(%code, link = %no, "an item of our own does not pass our own check");
+            let words = "This could not be put into a message: a mistake of this program. Please report it.";
+            let why = refused("internal", words);
+            step.record(&Record::Dropped { no, order, why, at: step.now }, None)?;
+            Ok(None)
+        }
+    }
+}
+
+/// While many events of a delegation wait, the words of some are forgotten; with their number they are known again.
+fn keep_words(step: &mut Step<'_>, delegation: DelegationNo, seq: u64, words: Words) -> Result<(), Refusal> {
     if find::delegation(step, delegation)?.case.has_words(seq) {
         return Ok(());
     }
