@@ -192,7 +192,7 @@ async fn ids_names_and_queries_are_escaped() {
     let client = script.client().acting_as("Анна\r\nx: y");
     client.comment("../desk?x", &CommentRequest::default()).await.unwrap();
     client
-        .tickets(&TicketQuery { status: Some("a&b=c".into()), limit: Some(5), before: None })
+        .tickets(&TicketQuery { status: Some("a&b=c".into()), due: None, limit: Some(5), before: None })
         .await
         .unwrap();
     let heard = script.heard();
