@@ -37,7 +37,7 @@ macro_rules! endpoints {
                 license(name = "Apache-2.0 OR MIT"),
             ),
             paths($($module::$handler),*),
-            components(schemas(api::Problem)),
+            components(schemas(api::Problem, api::DueFilter, api::OtherCases, api::ExportFormat, api::Language)),
             modifiers(&Common),
         )]
         struct Description;

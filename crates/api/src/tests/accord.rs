@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::desks::{Desk, linked, talk};
+use super::desks::{linked, talk};
 
 #[tokio::test]
 async fn terms_are_proposed_shown_with_their_differences_and_accepted() {
@@ -13,17 +13,20 @@ async fn terms_are_proposed_shown_with_their_differences_and_accepted() {
     let set = json!({"set": {"auto-confirm": 3_600_000, "late": "reopen", "fields": ["status", "company"]}});
     acme.post("/v1/links/kassa/terms/propose", set).await;
     talk(&acme, &kassa).await;
-    let seen = kassa.get("/v1/links/acme/terms").await;
+    let seen = kassa.get("/v1/links/acme-service/terms").await;
     assert_eq!((&seen["version"], &seen["theirs"]["version"]), (&json!(1), &json!(2)));
     let differences = seen["theirs"]["differences"].as_array().unwrap();
     let members: Vec<_> = differences.iter().map(|one| one["member"].as_str().unwrap()).collect();
     assert_eq!(members, ["fields", "late", "auto-confirm"]);
     let wrong = json!({"hash": "00".repeat(32)});
-    assert_eq!(kassa.refused("/v1/links/acme/terms/accept", wrong).await, (409, "proposal-changed".into()));
+    assert_eq!(
+        kassa.refused("/v1/links/acme-service/terms/accept", wrong).await,
+        (409, "proposal-changed".into())
+    );
     let read = json!({"version": 2, "hash": seen["theirs"]["hash"]});
-    kassa.post("/v1/links/acme/terms/accept", read).await;
+    kassa.post("/v1/links/acme-service/terms/accept", read).await;
     talk(&kassa, &acme).await;
-    for (desk, link) in [(&acme, "kassa"), (&kassa, "acme")] {
+    for (desk, link) in [(&acme, "kassa"), (&kassa, "acme-service")] {
         let now = desk.get(&format!("/v1/links/{link}/terms")).await;
         assert_eq!((&now["version"], &now["terms"]["late"]), (&json!(2), &json!("reopen")));
         assert_eq!(now["before"], json!([1]));
@@ -61,16 +64,16 @@ async fn a_link_is_suspended_and_closed_with_reasons_that_both_read() {
     let (acme, kassa) = linked().await;
     acme.post("/v1/links/kassa/suspend", json!({"reason": "Stocktaking"})).await;
     talk(&acme, &kassa).await;
-    let seen = kassa.get("/v1/links/acme").await;
+    let seen = kassa.get("/v1/links/acme-service").await;
     assert_eq!(seen["suspended"][0]["reason"], "Stocktaking");
     assert_eq!(seen["suspended"][0]["ours"], false);
     acme.post("/v1/links/kassa/resume", json!({})).await;
     talk(&acme, &kassa).await;
-    assert!(kassa.get("/v1/links/acme").await.get("suspended").is_none());
+    assert!(kassa.get("/v1/links/acme-service").await.get("suspended").is_none());
     let closing = acme.post("/v1/links/kassa/close", json!({"reason": "The contract has ended"})).await;
     assert_eq!((&closing["state"], &closing["closing"]), (&json!("active"), &json!(true)));
     talk(&acme, &kassa).await;
-    let seen = kassa.get("/v1/links/acme").await;
+    let seen = kassa.get("/v1/links/acme-service").await;
     assert_eq!(seen["ends"].as_array().unwrap().last().unwrap()["reason"], "The contract has ended");
 }
 

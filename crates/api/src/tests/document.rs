@@ -79,7 +79,8 @@ async fn every_described_path_is_served() {
     let desk = Desk::new("Acme", "ACME", 1);
     for (method, path) in ENDPOINTS {
         let method: Method = method.to_uppercase().parse().unwrap();
-        let path = path.replace("{number}", "1").replace("{id}", "1").replace("{link}", "x");
+        let path =
+            path.replace("{number}", "1").replace("{id}", "1").replace("{link}", "x").replace("{rule}", "1");
         let answer = desk.call(method.clone(), &path).send().await;
         let code = answer.body.get("code").and_then(Value::as_str).unwrap_or_default();
         assert!(!matches!(code, "unknown-path" | "method-not-allowed"), "{method} {path}");

@@ -2,6 +2,7 @@
 
 mod accord;
 mod account;
+mod calendar;
 mod delegation;
 mod desks;
 mod document;
@@ -10,5 +11,6 @@ mod guard;
 mod idempotency;
 mod link;
 mod metrics;
+mod proof;
 mod queue;
 mod ticket;

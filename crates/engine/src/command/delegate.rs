@@ -48,7 +48,7 @@ impl Command for Delegate {
         allowed(&link, &terms)?;
         let before = before(step, self.ticket, &row, self.link)?;
         if !self.anyway {
-            recalled(step, self.ticket)?;
+            recalled(step, self.ticket, self.link)?;
         }
         let hops = match &before {
             Some(before) => before.hops,
@@ -214,8 +214,12 @@ fn tags(
 
 /// Refuses to hand a ticket to somebody else while its contractor may still turn out to have been faster than our recall.
 /// proto-spec, section 7.8.
-fn recalled(step: &Step<'_>, ticket: TicketNumber) -> Result<(), Refusal> {
+fn recalled(step: &Step<'_>, ticket: TicketNumber, goes: LinkNo) -> Result<(), Refusal> {
     for (_, row) in find::delegations(step, ticket)? {
+        if row.link == goes {
+            // The same partner reads the recall before the new offer, and knows what it has done.
+            continue;
+        }
         let view = row.case.view(find::stream(step, row.link)?.in_length);
         if row.case.role() == Role::Contractor || view.state != State::Recalled || !view.provisional {
             continue;
