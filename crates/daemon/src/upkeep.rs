@@ -16,9 +16,10 @@ use deskwire_engine::Engine;
 use deskwire_engine::command::erase::{EndSegment, ErasureDone, of_ticket};
 use deskwire_engine::command::keep::{FetchAgain, TellFindings};
 use deskwire_engine::custody::{Custody, Erasure, Finding, GivenBack};
+use deskwire_engine::query::{ErasureWork, erasure_work};
 use deskwire_store::local::FileNo;
 use deskwire_store::row::{Author, LinkState};
-use deskwire_store::table::{FILES, Rows};
+use deskwire_store::table::{FILES, LINKS, Rows};
 use deskwire_store::{BlobId, Error, SegmentInfo};
 use tokio::runtime::Handle;
 
@@ -27,6 +28,8 @@ use cared::Cared;
 
 /// How often it is asked whether something is due.
 const LOOK: Duration = Duration::from_secs(20);
+/// Pause between two looks for partners that ask what this desk sees.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// How long after the start, and after the end of the last time, everything is read over.
 const FIRST_SCRUB: Duration = Duration::from_secs(15 * 60);
@@ -39,6 +42,9 @@ const NEXT_LOOK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Bytes a second for rewriting where nothing is read over by itself.
 const LEAST_RATE: u64 = 1 << 20;
+
+/// Milliseconds of a day.
+const DAY: u64 = 24 * 60 * 60 * 1_000;
 
 /// How nice the thread is.
 const NICE: i32 = 10;
@@ -117,12 +123,13 @@ impl Keeper {
         let mut orphans = Vec::new();
         self.tell(self.custody.lost());
         self.tell(self.custody.corrected());
-        while !self.waits(LOOK) {
+        while !self.rests() {
             self.tell(self.custody.corrected());
             self.snapshot();
             self.restore_reserve();
+            self.carry_erasures();
             self.erase();
-            compare::compare(&self.engine, &self.runtime);
+            self.carry_erasures();
             if Instant::now() >= look_at {
                 self.expire();
                 looked.clear();
@@ -137,6 +144,19 @@ impl Keeper {
                 scrub_at = Instant::now() + NEXT_SCRUB;
             }
         }
+    }
+
+    /// Waits until something may be due; whether that is the end. Partners that ask what this desk sees are answered
+    /// meanwhile: a person waits there.
+    fn rests(&self) -> bool {
+        let until = Instant::now() + LOOK;
+        while Instant::now() < until {
+            if self.waits(ANSWER) {
+                return true;
+            }
+            compare::compare(&self.engine, &self.runtime);
+        }
+        false
     }
 
     fn snapshot(&self) {
@@ -200,6 +220,7 @@ impl Keeper {
     fn expire(&self) {
         let Some(retention) = self.retention else { return };
         let expired = (|| -> Result<(), Box<dyn std::error::Error>> {
+            let retention = retention.max(self.agreed_retention()?);
             loop {
                 let tickets = self.custody.expired(self.engine.now(), retention)?;
                 if tickets.is_empty() || self.waits(Duration::ZERO) {
@@ -214,6 +235,39 @@ impl Keeper {
         })();
         if let Err(error) = expired {
             tracing::warn!(%error, "cases that are kept too long could not be erased");
+        }
+    }
+
+    /// For how long this desk has agreed to keep texts, with whichever partner that is longest; milliseconds. Nothing goes
+    /// earlier. proto-spec, section 3.2.
+    fn agreed_retention(&self) -> Result<u64, Box<dyn std::error::Error>> {
+        let reader = self.engine.reader();
+        let mut longest = 0;
+        for (no, _) in reader.rows().list(LINKS, &(), usize::MAX)? {
+            let days = reader.partner(no)?.and_then(|partner| partner.terms.retention);
+            longest = longest.max(days.unwrap_or(0).saturating_mul(DAY));
+        }
+        Ok(longest)
+    }
+
+    /// Takes erasures along a chain a step further: what partners ask for is looked for, what could not be said before is
+    /// said, what is done everywhere is acknowledged.
+    fn carry_erasures(&self) {
+        let carried = (|| -> Result<(), Box<dyn std::error::Error>> {
+            for work in erasure_work(&self.engine.reader())? {
+                if self.waits(Duration::ZERO) {
+                    return Ok(());
+                }
+                match work {
+                    ErasureWork::Adopt(adopt) => self.runtime.block_on(self.engine.call(adopt))?,
+                    ErasureWork::Carry(carry) => self.runtime.block_on(self.engine.call(*carry))?,
+                    ErasureWork::Finish(finish) => self.runtime.block_on(self.engine.call(finish))?,
+                }
+            }
+            Ok(())
+        })();
+        if let Err(error) = carried {
+            tracing::warn!(%error, "an erasure could not be taken further; it is tried again");
         }
     }
 

@@ -36,7 +36,31 @@ pub struct Then {
     pub confirm: bool,
     /// Resolves the delegation through which the ticket came, with this solution if any: for whoever handed on what it
     /// was handed.
+    #[serde(with = "solution")]
     pub resolve: Option<Option<Prose>>,
+}
+
+/// How a resolution is stored: without a solution it is the empty text, which no solution can be.
+mod solution {
+    use deskwire_proto::text::Prose;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[expect(clippy::ref_option, reason = "serde gives it so")]
+    pub(super) fn serialize<S: Serializer>(
+        resolve: &Option<Option<Prose>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = resolve.as_ref().map(|solution| solution.as_ref().map_or("", Prose::as_str));
+        text.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<Prose>>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        let solution = |text: String| if text.is_empty() { Ok(None) } else { Prose::new(text).map(Some) };
+        text.map(solution).transpose().map_err(D::Error::custom)
+    }
 }
 
 /// A rule that could never do what it says.
@@ -94,6 +118,8 @@ pub fn due<'a>(rules: &'a [Rule], role: Role, states: &'a [State]) -> impl Itera
 #[cfg(test)]
 mod tests {
     //! A rule that looks as if it did something and never does would be found out by a client.
+    use deskwire_proto::cbor;
+
     use super::*;
 
     fn rule(when: State, then: Then) -> Rule {
@@ -111,6 +137,16 @@ mod tests {
         assert_eq!(rule(State::Confirmed, resolve()).check(), Ok(()));
         let contractor = Rule { role: Some(Role::Contractor), ..rule(State::Resolved, confirm()) };
         assert_eq!(contractor.check(), Err(RuleError::Confirm));
+    }
+
+    #[test]
+    fn a_resolution_without_a_solution_is_kept_when_it_is_stored() {
+        let solution = Prose::new("Replaced").ok();
+        for resolve in [None, Some(None), Some(solution)] {
+            let kept = Then { confirm: true, resolve, ..Then::default() };
+            let bytes = cbor::encode_plain(&kept).expect("a rule can be stored");
+            assert_eq!(cbor::decode_plain::<Then>(&bytes).ok(), Some(kept));
+        }
     }
 
     #[test]
