@@ -451,3 +451,39 @@ fn two_files_that_part_are_told_apart_message_by_message() {
     assert_eq!(places, [(5, "message"), (5, "outcome")]);
     assert_eq!((found[1].here.as_str(), found[1].there.as_str()), ("applied", "not-allowed-by-terms"));
 }
+
+const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/proof/case.deskwire-proof");
+
+/// The bytes of a file that ends as it should.
+fn written(items: &[Item]) -> Vec<u8> {
+    let mut tally = Tally::default();
+    let mut bytes = Vec::new();
+    for item in items {
+        let item = item.encode();
+        tally.add(&item);
+        bytes.extend(item);
+    }
+    bytes.extend(tally.end().encode());
+    bytes
+}
+
+/// Proof files are kept for years: each later program has to read them.
+#[test]
+fn a_file_of_an_earlier_program_still_holds() {
+    let kept = std::fs::read(KEPT).unwrap();
+    let mut verifier = Verifier::new();
+    let mut rest = kept.as_slice();
+    while !rest.is_empty() {
+        let (item, behind) = Item::take(rest).unwrap();
+        verifier.take(item, &rest[..rest.len() - behind.len()]);
+        rest = behind;
+    }
+    assert_eq!(verifier.finish(), verify(&Told::new().items(None)));
+}
+
+/// Makes the file of the test above and of the command line's, once for each new form of proof files.
+#[test]
+#[ignore = "writes into the folder of fixtures"]
+fn write_the_kept_file() {
+    std::fs::write(KEPT, written(&Told::new().items(None))).unwrap();
+}
