@@ -4,6 +4,7 @@ mod agreement;
 mod chain;
 mod keep;
 mod mend;
+mod privacy;
 mod terms;
 
 mod relay;
@@ -28,6 +29,7 @@ pub use agreement::AgreementRecord;
 pub use chain::ChainRecord;
 pub use keep::KeepRecord;
 pub use mend::MendRecord;
+pub use privacy::{PrivacyRecord, Rest, Subject};
 pub use relay::{Later, ThreadRecord};
 
 pub use terms::{EndedCase, Reached, TermsRecord};
@@ -148,7 +150,16 @@ pub enum Record {
     /// Something happened to a link, or to the whole desk (link 0), that its operator is told.
     Noted { no: LinkNo, event: LinkEventRow },
     /// This desk runs with these keys and this descriptor from now on.
-    OwnKeys { keys: Hash, count: u64, descriptor: Hash, version: Timestamp, at: Timestamp },
+    OwnKeys {
+        keys: Hash,
+        count: u64,
+        descriptor: Hash,
+        version: Timestamp,
+        at: Timestamp,
+        /// The descriptor itself, as signed.
+        #[serde(default)]
+        raw: Option<ByteBuf>,
+    },
     /// The operator chose how far our streams are ours when this key comes into use, by links.
     /// With `restored` whatever partners hold beyond our streams is ours: it was lost here.
     KeyPlanned { key: Hash, places: Vec<(LinkNo, u64)>, restored: bool, at: Timestamp },
@@ -215,6 +226,8 @@ pub enum Record {
     Mend(MendRecord),
     /// Whether both desks see the same of a delegation.
     Agreement(AgreementRecord),
+    /// Erasures along a chain.
+    Privacy(PrivacyRecord),
 }
 
 /// How a message of ours that came back takes effect.
@@ -230,6 +243,9 @@ pub struct Placed {
     pub seen: u64,
     /// The delegation and the ticket, if it concerns any that is known.
     pub local: Option<(DelegationNo, TicketNumber)>,
+    /// The delegation of which it said what this desk saw.
+    #[serde(default)]
+    pub digest: Option<DelegationNo>,
     /// What it says to the fold.
     pub event: Option<FoldEvent>,
     /// The file that it announces.
@@ -237,6 +253,9 @@ pub struct Placed {
     /// What it does to an earlier contribution of ours.
     #[serde(default)]
     pub later: Option<Later>,
+    /// The stars that it gives, of a rating.
+    #[serde(default)]
+    pub stars: Option<u8>,
     /// What a receipt said of it: why it has no effect, and the length that the receipt names.
     pub answer: Option<(Option<Refused>, u64)>,
     /// When it was said.

@@ -12,12 +12,12 @@ use crate::compact;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
     AgreementRow,
-    AccountRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow, ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
+    AccountRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow, ErasureRow, ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, RequestRow, ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
 /// The version of all rows together: a view of another version is set aside and folded anew.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal, $key:ty => $row:ty;)*) => {
@@ -100,6 +100,10 @@ tables! {
     BLOB_FILES = b'y', (Hash, FileNo) => ();
     /// The files that our messages announced and that the partner may not have yet; what is brought is taken off.
     ANNOUNCED = b'O', (LinkNo, u64) => FileNo;
+    /// The files that were brought to a partner, or that it did not take.
+    BROUGHT = b'0', (LinkNo, u64) => FileNo;
+    /// The files that a restored partner has lost: announced once more when it holds the messages again.
+    LOST = b'@', (LinkNo, u64) => FileNo;
     /// Which blobs a partner may fetch.
     GRANTS = b'g', (LinkNo, Hash) => FileNo;
     /// Invitations by the hash of their secret.
@@ -110,6 +114,10 @@ tables! {
     EXPECTED = b'X', DeskId => ExpectedRow;
     /// The keys of this desk as its journal knows them.
     OWN_KEYS = b'K', () => OwnKeysRow;
+    /// The record with the descriptor that partners were told of last.
+    OWN_FACE = b'8', () => EntryRef;
+    /// How long before its own promise this desk wants work done that it hands over on a link, ms.
+    RESERVES = b'9', LinkNo => u64;
     /// Messages that say something to a link as a whole: by 0 for the partner's and 1 for ours, then by number.
     WORDS = b'a', (LinkNo, (u64, u64)) => WordRow;
     /// Terms that came into force after those of linking, by version.
@@ -136,6 +144,14 @@ tables! {
     AGREEMENTS = b'p', DelegationNo => AgreementRow;
     /// Of those, what was not compared yet.
     TO_COMPARE = b'P', DelegationNo => ();
+    /// Erasures along a chain, by the record with which each began.
+    ERASURES = b'4', EntryRef => ErasureRow;
+    /// Those that are not done, and requests of ours that came back after a restore and belong to none yet.
+    OPEN_ERASURES = b'5', EntryRef => ();
+    /// Our own `privacy.erase`, by their items.
+    ERASE_REQUESTS = b'6', (LinkNo, ItemId) => RequestRow;
+    /// Items that either desk of a link asked the other to erase: by which item of ours, or nothing for the partner's.
+    ERASED_ITEMS = b'7', (LinkNo, ItemId) => Option<ItemId>;
     /// Answers to changing calls, by their idempotency key.
     KEYED = b'k', Hash => KeyedRow;
 }

@@ -6,7 +6,7 @@ use deskwire_proto::id::Hash;
 use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::local::{DelegationNo, TicketNumber};
+use crate::local::{DelegationNo, LinkNo, TicketNumber};
 use crate::row::{ClockRow, Hours};
 
 /// One decision.
@@ -40,6 +40,15 @@ pub enum ChainRecord {
     Hours {
         /// The hours.
         hours: Option<Box<Hours>>,
+        /// When.
+        at: Timestamp,
+    },
+    /// How long before its own promise this desk wants work done that it hands over on a link, ms; none for no longer.
+    Reserved {
+        /// The link.
+        no: LinkNo,
+        /// How long.
+        reserve: Option<u64>,
         /// When.
         at: Timestamp,
     },

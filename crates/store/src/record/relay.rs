@@ -46,6 +46,14 @@ pub enum ThreadRecord {
     RelaySkipped { ticket: TicketNumber, of: EntryRef, delegation: DelegationNo, at: Timestamp },
     /// Nothing waits any more: it went onward, or there is nothing left to send.
     RelayDone { ticket: TicketNumber, of: EntryRef, delegation: DelegationNo, at: Timestamp },
+    /// A message of ours that came back after a restore carries what stands at `to`, and not something of its own.
+    Rejoined {
+        no: LinkNo,
+        seq: u64,
+        from: (TicketNumber, EntryRef),
+        to: (TicketNumber, EntryRef),
+        at: Timestamp,
+    },
     /// An offer of ours carries this loop tag.
     Tagged { tag: LoopTag, ticket: TicketNumber, at: Timestamp },
 }
