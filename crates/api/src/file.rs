@@ -14,7 +14,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use deskwire_api_types as api;
 use deskwire_engine::{Fault, Refusal, query};
-use deskwire_store::row::FileState;
+use deskwire_store::row::{Author, FileState};
 use deskwire_store::{BlobFile, BlobId};
 use futures_util::stream;
 
@@ -49,7 +49,9 @@ pub(crate) async fn info(State(api): State<Api>, Named(id): Named) -> Result<Jso
 pub(crate) async fn content(State(api): State<Api>, Named(id): Named) -> Result<Response, ApiError> {
     let opened = api.read(move |reader| {
         let file = query::file(reader, query::find_file(reader, &id)?)?;
+        let theirs = matches!(file.row.author, Author::Partner(_));
         let bytes = match &file.row.state {
+            _ if theirs && file.retracted => return Err(retracted(&file)),
             FileState::Here => reader.blobs().open(&BlobId(*file.row.blob.as_bytes()))?,
             FileState::Fetching => return Err(not_here(&file)),
             FileState::Failed(why) => return Err(failed(&file, why)),
@@ -107,6 +109,15 @@ fn not_here(file: &query::File) -> Refusal {
         "file-not-here",
         format!("“{}” is still on its way from the partner.", name(file)),
         "Try again when `deskwire file get` or the ticket says that it is here.",
+    )
+}
+
+fn retracted(file: &query::File) -> Refusal {
+    Refusal::new(
+        Fault::Conflict,
+        "file-retracted",
+        format!("The partner has taken “{}” back; this desk gives its bytes to nobody any more.", name(file)),
+        "Ask the partner to send it again if you still need it.",
     )
 }
 

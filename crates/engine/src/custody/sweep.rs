@@ -9,6 +9,7 @@ use deskwire_store::{BlobId, Direction, Result};
 
 use super::erase::is_erased;
 use super::{Custody, HORIZON};
+use crate::project::relay::is_retracted;
 use crate::command::keep::{KEPT_FOR, Sweep};
 
 /// Most rows that are given up at once.
@@ -55,7 +56,7 @@ impl Custody {
         Ok(sweep)
     }
 
-    /// Stored files that belong to no ticket. One that has just been taken in belongs to none yet: only what is found
+    /// Stored files that belong to no ticket, or only where their partners took them back. One that has just been taken in belongs to none yet: only what is found
     /// again a day later may be deleted.
     ///
     /// # Errors
@@ -65,7 +66,7 @@ impl Custody {
         all.sort_unstable();
         let mut used = vec![false; all.len()];
         Committed(Arc::clone(&self.view)).scan(FILES, &(), None, Direction::Forward, &mut |_, row| {
-            if is_erased(&row.state) {
+            if is_erased(&row.state) || is_retracted(&row.state) {
                 return Ok(ControlFlow::Continue(()));
             }
             if let Ok(at) = all.binary_search(&BlobId(*row.blob.as_bytes())) {

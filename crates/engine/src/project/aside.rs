@@ -1,20 +1,20 @@
 //! What was disowned or set aside: it stays where it is shown, and its delegations get another past. proto-spec,
 //! sections 5.8 and 5.10.
 
-use deskwire_machine::delegation::{Answer, Fate, Place};
+use deskwire_machine::delegation::{Answer, Event, Fate, Place};
 use deskwire_proto::id::Hash;
 use deskwire_proto::keylog::KeyLog;
-use deskwire_store::local::LinkNo;
+use deskwire_store::local::{LinkNo, TicketNumber};
 use deskwire_store::record::{Counted, Refolded, SetAside};
 use deskwire_store::row::{Effect, FileState, KeyChange, OwnKeysRow};
 use deskwire_store::table::{
-    ANNOUNCED, DELEGATIONS, EVENT_PLACES, FETCHING, FILES, OWN_KEYS, RECEIPTS, RECEIVED, Rows, RowsMut, SENT,
-    THREADS, WAITING,
+    AGREEMENTS, ANNOUNCED, DELEGATIONS, EVENT_PLACES, FETCHING, FILES, OWN_KEYS, RECEIPTS, RECEIVED, REPORTS,
+    Rows, RowsMut, SENT, THREADS, TICKET_DELEGATIONS, TO_COMPARE, WAITING,
 };
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{own_effect, place_key, store};
-use super::{change, contradiction, link, need, stream};
+use super::{change, contradiction, link, need, relay, stream};
 use crate::overlay::Overlay;
 
 /// Messages are kept and shown from now on, without effect; the folds follow as records of their own.
@@ -30,7 +30,13 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
     }
     super::account::set_aside(rows, aside)?;
     for key in &aside.threads {
-        change(rows, THREADS, key, |row| row.aside = Some(why.clone()))?;
+        let Some(mut row) = rows.get(THREADS, key)? else {
+            unheard(rows, *key)?;
+            continue;
+        };
+        row.aside = Some(why.clone());
+        rows.put(THREADS, key, &row)?;
+        relay::given_back(rows, no, *key)?;
     }
     for file in &aside.files {
         rows.delete(FETCHING, &(no, *file));
@@ -61,6 +67,28 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
             row.disowning = row.disowning.and_then(|pending| rest(pending, aside.range));
         }
     })
+}
+
+/// A digest or a report of a chain, which no thread shows, says nothing any more.
+fn unheard(rows: &mut Overlay, (ticket, at): (TicketNumber, EntryRef)) -> Result<()> {
+    for ((_, delegation), ()) in rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
+        if let Some(mut row) = rows.get(AGREEMENTS, &delegation)?
+            && row.heard.as_ref().is_some_and(|heard| heard.entry == at)
+        {
+            row.heard = None;
+            rows.put(AGREEMENTS, &delegation, &row)?;
+            rows.delete(TO_COMPARE, &delegation);
+        }
+        if let Some(mut row) = rows.get(REPORTS, &delegation)?
+            && row.theirs.is_some_and(|(heard, _)| heard == at)
+        {
+            row.theirs = None;
+            rows.put(REPORTS, &delegation, &row)?;
+            let known = need(rows, DELEGATIONS, &delegation)?;
+            super::clock::touched(rows, delegation, &known)?;
+        }
+    }
+    Ok(())
 }
 
 /// Ranges that follow one another are one: their row is small however many pages brought them.
@@ -104,6 +132,12 @@ pub(super) fn refolded(rows: &mut Overlay, anew: &Refolded) -> Result<()> {
     super::figures::anew(rows, delegation, &row)?;
     row.case = case;
     row.version = anew.version;
+    // Whichever side's end of the link does not stand in it has to be brought again when it is said.
+    let ends = |author| {
+        let mut of = anew.events.iter().filter(|event| event.open.author == author);
+        of.any(|event| matches!(event.open.event, Event::LinkClose))
+    };
+    row.ended = (ends(row.case.role()), ends(row.case.role().other()));
     store(rows, delegation, &row, &changes)
 }
 

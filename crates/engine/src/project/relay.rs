@@ -1,14 +1,15 @@
 //! What becomes of contributions: revisions by their authors, and what goes onward in a chain.
 
+use deskwire_proto::id::Hash;
 use deskwire_proto::text::Line;
 use deskwire_proto::time::Timestamp;
-use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
+use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{Later, Received, ThreadRecord};
 use deskwire_store::row::{
-    Audience, Author, DerivingRow, FileState, RelayRow, Revised, Revision, Shared, ThreadKind, ThreadRow,
+    Audience, Author, DerivingRow, FileRow, FileState, RelayRow, Revised, Revision, Shared, ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
-    DERIVING, FETCHING, FILES, GRANTS, LOOP_TAGS, RECEIVED, RELAYS, REVISIONS, Rows, RowsMut, SENT, THREADS,
+    BLOB_FILES, DERIVING, FETCHING, FILES, GRANTS, LOOP_TAGS, RECEIVED, RELAYS, REVISIONS, Rows, RowsMut, SENT, THREADS,
     TICKETS,
 };
 use deskwire_store::{EntryRef, Result};
@@ -16,6 +17,9 @@ use deskwire_store::{EntryRef, Result};
 use super::{change, link};
 use crate::overlay::Overlay;
 use crate::refusal::refused;
+
+/// Why a file is not here that its partner took back.
+const RETRACTED: &str = "retracted";
 
 /// A decision about a contribution.
 pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &ThreadRecord) -> Result<()> {
@@ -56,6 +60,12 @@ pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &ThreadRecord) ->
             rows.delete(RELAYS, &(*ticket, (*of, *delegation)));
             Ok(())
         }
+        ThreadRecord::Rejoined { no, seq, from, to, .. } => {
+            let shown = super::need(rows, THREADS, from)?;
+            rows.delete(THREADS, from);
+            change(rows, THREADS, to, |row| row.shared.extend(shown.shared))?;
+            change(rows, SENT, &(*no, *seq), |row| row.thread = Some(*to)).map(drop)
+        }
         ThreadRecord::Tagged { tag, ticket, .. } => rows.put(LOOP_TAGS, tag, ticket),
     }
 }
@@ -71,7 +81,7 @@ pub(super) fn later(rows: &mut Overlay, at: EntryRef, message: &Received, later:
     };
     let (Some(ticket), Some(delegation)) = local else { return Ok(()) };
     if what == Revision::Retracted {
-        stop_fetching(rows, message.no, (ticket, of))?;
+        give_up(rows, message.no, (ticket, of))?;
     }
     let row = ThreadRow {
         kind: ThreadKind::Revised(Revised { of, what }),
@@ -172,22 +182,63 @@ fn taken_back(
         let blob = super::need(rows, FILES, &file)?.blob;
         for link in row.shared.iter().map(|shared| shared.link) {
             if rows.get(GRANTS, &(link, blob))? == Some(file) {
-                rows.delete(GRANTS, &(link, blob));
+                match announced(rows, (link, blob), file)? {
+                    Some(other) => rows.put(GRANTS, &(link, blob), &other)?,
+                    None => rows.delete(GRANTS, &(link, blob)),
+                }
             }
         }
     }
     rows.put(THREADS, &key, &row)
 }
 
-fn stop_fetching(rows: &mut Overlay, no: LinkNo, key: (TicketNumber, EntryRef)) -> Result<()> {
+/// Another file with the same bytes that the partner of the link was told of and that was not taken back.
+fn announced(rows: &Overlay, (link, blob): (LinkNo, Hash), not: FileNo) -> Result<Option<FileNo>> {
+    let mut found = None;
+    for ((_, file), ()) in rows.list(BLOB_FILES, &blob, usize::MAX)? {
+        let here = |row: &FileRow| row.state == FileState::Here && file != not;
+        let Some(row) = rows.get(FILES, &file)?.filter(here) else { continue };
+        let shared = rows.get(THREADS, &(row.ticket, row.entry))?.map(|row| row.shared).unwrap_or_default();
+        let stands = |one: &Shared| one.link == link && !one.retracted && one.refused.is_none();
+        if shared.iter().any(stands) {
+            found = Some(file);
+        }
+    }
+    Ok(found)
+}
+
+/// A partner's file is fetched no more, and its bytes are of no use to it.
+fn give_up(rows: &mut Overlay, no: LinkNo, key: (TicketNumber, EntryRef)) -> Result<()> {
     let Some(ThreadKind::File(file)) = rows.get(THREADS, &key)?.map(|row| row.kind) else { return Ok(()) };
     rows.delete(FETCHING, &(no, file));
     change(rows, FILES, &file, |row| {
-        if row.state == FileState::Fetching {
-            row.state = FileState::Failed(refused("retracted", "The partner has taken the file back."));
+        if matches!(row.state, FileState::Fetching | FileState::Here) {
+            row.state = FileState::Failed(refused(RETRACTED, "The partner has taken the file back."));
         }
     })
     .map(drop)
+}
+
+/// What took back a partner's file was set aside: it is fetched as if it had been announced just now. Bytes that are here
+/// still are not fetched twice.
+pub(super) fn given_back(rows: &mut Overlay, no: LinkNo, key: (TicketNumber, EntryRef)) -> Result<()> {
+    let Some(ThreadKind::Revised(Revised { of, what: Revision::Retracted })) =
+        rows.get(THREADS, &key)?.map(|row| row.kind)
+    else {
+        return Ok(());
+    };
+    let Some(ThreadKind::File(file)) = rows.get(THREADS, &(key.0, of))?.map(|row| row.kind) else {
+        return Ok(());
+    };
+    let Some(mut row) = rows.get(FILES, &file)?.filter(|row| is_retracted(&row.state)) else { return Ok(()) };
+    row.state = FileState::Fetching;
+    rows.put(FILES, &file, &row)?;
+    rows.put(FETCHING, &(no, file), &())
+}
+
+/// Whether a partner took the file back.
+pub(crate) fn is_retracted(state: &FileState) -> bool {
+    matches!(state, FileState::Failed(why) if why.code.as_str() == RETRACTED)
 }
 
 /// The text of a message is shown nowhere any more; the message keeps its effect.

@@ -179,6 +179,44 @@ fn a_file_taken_back_is_hidden_there_and_its_bytes_are_granted_no_more() {
     assert!(matches!(chain.files(1)[0].row.state, FileState::Failed(_)));
 }
 
+/// Two files of the same bytes: the one that is taken back does not take the other with it.
+#[test]
+fn a_file_of_the_same_bytes_keeps_its_grant_when_another_one_is_taken_back() {
+    let mut chain = two();
+    let attach = attached("photo.jpg", THREAD);
+    let blob = attach.blob;
+    for _ in 0..2 {
+        chain.desks[0].run(attach.clone()).unwrap();
+    }
+    chain.settle();
+    let link = chain.link_of(0, 1);
+    let granted = |chain: &Chain| chain.reader(0).granted(link, &blob).unwrap().map(|row| row.entry);
+    let files: Vec<_> = chain.files(0).into_iter().map(|file| file.row.entry).collect();
+    assert_eq!(granted(&chain), Some(files[1]));
+    chain.desks[0].run(back(Some(files[1]), false)).unwrap();
+    chain.settle();
+    assert_eq!(granted(&chain), Some(files[0]), "the partner was told of this one and may still fetch it");
+    chain.desks[0].run(back(Some(files[0]), false)).unwrap();
+    chain.settle();
+    assert_eq!(granted(&chain), None);
+}
+
+/// The partner took it back: what is here of it is given up, unless somebody else here has a file of the same bytes.
+#[test]
+fn the_bytes_of_a_file_that_its_partner_took_back_are_no_longer_kept() {
+    let mut chain = two();
+    chain.desks[0].run(attached("photo.jpg", THREAD)).unwrap();
+    chain.settle();
+    chain.desks[1].run(file::BlobHere { file: FileNo(1) }).unwrap();
+    assert_eq!(chain.files(1)[0].row.state, FileState::Here);
+    let of = Some(chain.files(0)[0].row.entry);
+    chain.desks[0].run(back(of, false)).unwrap();
+    chain.settle();
+    let theirs = chain.files(1).remove(0);
+    assert!(theirs.retracted);
+    assert!(matches!(theirs.row.state, FileState::Failed(why) if why.code.as_str() == "retracted"));
+}
+
 pub(super) fn attached(name: &str, audience: Audience) -> AttachFile {
     AttachFile {
         ticket: TICKET,
