@@ -17,13 +17,15 @@ use deskwire_store::row::{LinkRow, LinkState};
 use deskwire_store::table::{DELEGATION_IDS, OPEN_DELEGATIONS, Rows};
 
 use super::say::{Saying, say};
-use super::{find, rule};
+use super::{find, queue, rule};
 use crate::port::Effect;
 use crate::project::ending::{self, Parts};
 use crate::{Command, Fault, Refusal, Step};
 
 /// Delegations of an ended link that one step looks at.
 const LOOKED_AT: usize = 512;
+/// When something is tried again that could not be said, milliseconds.
+const PAUSE: u64 = 60_000;
 
 /// Takes and gives no new work over a link for a while; everything that is open goes on.
 #[derive(Debug, Clone)]
@@ -138,6 +140,9 @@ pub(super) fn heard(step: &mut Step<'_>, no: LinkNo) -> Result<(), Refusal> {
         step.wake(no);
         return Ok(());
     }
+    if let Some((order, _)) = end.asked.filter(|_| end.theirs.is_some()) {
+        return queue::release_end(step, no, order);
+    }
     super::terms::heard(step, no, &link)
 }
 
@@ -202,8 +207,14 @@ pub(super) fn due(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Result<Opt
     if until > step.now {
         return Ok(Some(until));
     }
-    take_up(step, no, link)?;
-    Ok(None)
+    match step.attempt(|step| take_up(step, no, link)) {
+        Ok(_) => Ok(None),
+        Err(refusal) if refusal.fault == Fault::Ours => Err(refusal),
+        Err(refusal) => {
+            tracing::warn!(link = %no, code = refusal.code, "the end of a suspension cannot be said yet");
+            Ok(Some(step.now.plus(PAUSE)))
+        }
+    }
 }
 
 /// Brings the end of a closed link to its delegations, a bounded part of them at once. `false` when there are more.

@@ -9,7 +9,7 @@ use deskwire_proto::text::KindName;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{FoldEvent, Record};
-use deskwire_store::row::{DelegationRow, LinkState, ParkedRow, Refused, WaitingRow};
+use deskwire_store::row::{CloseRow, DelegationRow, LinkState, ParkedRow, Refused, WaitingRow};
 use deskwire_store::table::{DELEGATIONS, PARKED, PARKED_OF, Rows};
 use serde::{Deserialize, Serialize};
 
@@ -285,6 +285,14 @@ pub(super) fn hold(
     Ok(true)
 }
 
+/// The partner ends the link as well: our own word that it ends goes now, if it is parked.
+pub(super) fn release_end(step: &mut Step<'_>, no: LinkNo, order: Order) -> Result<(), Refusal> {
+    match step.rows().get(PARKED, &(no, order))? {
+        Some(row) => release(step, no, order, &row, &mut Changed::default()),
+        None => Ok(()),
+    }
+}
+
 fn release(
     step: &mut Step<'_>,
     no: LinkNo,
@@ -304,7 +312,16 @@ type Possible = Result<Option<FoldEvent>, Refusal>;
 
 /// Whether a parked item can still be said, and what it says to the fold.
 fn possible(step: &Step<'_>, no: LinkNo, order: Order, row: &ParkedRow) -> Result<Possible, Refusal> {
-    if let Err(refusal) = find::speakable(&find::link(step, no)?) {
+    let mut link = find::link(step, no)?;
+    if let Some((end, _)) = link.accord.close.asked
+        && order <= end
+        && step.rows().get(PARKED, &(no, end))?.is_some()
+    {
+        // The end of the link is parked itself: it goes now, or behind what was said before it.
+        let theirs = link.accord.close.theirs.filter(|_| order < end);
+        link.accord.close = CloseRow { theirs, ..CloseRow::default() };
+    }
+    if let Err(refusal) = find::speakable(&link) {
         return Ok(Err(refusal));
     }
     let Some(delegation) = row.item.delegation else { return Ok(Ok(None)) };

@@ -16,6 +16,8 @@ use crate::{Command, Refusal, Step, cut_words, refused};
 
 /// A link that nobody has approved for so long is closed, milliseconds.
 const APPROVAL: u64 = DEAD_AFTER;
+/// When a part is tried again that failed, milliseconds.
+const PAUSE: u64 = 600_000;
 /// Items that one tick gives up, so that none takes long.
 const AT_ONCE: usize = 256;
 /// How long this desk has to run before it gives anything up, milliseconds: after a long sleep the partner is tried
@@ -36,11 +38,12 @@ impl Command for Tick {
         let awake = awake_since(step);
         let mut due = Due { next: None, left: AT_ONCE, gives_up: awake.plus(GRACE) };
         for (no, link) in step.rows().list(LINKS, &(), usize::MAX)? {
-            one_link(step, no, &link, &mut due)?;
+            one_link(step, no, &link, &mut due);
         }
-        if let Some(moment) = super::due::due(step)? {
-            due.at(moment);
-        }
+        part(step, &mut due, "clocks", |step, due| {
+            super::due::due(step)?.into_iter().for_each(|moment| due.at(moment));
+            Ok(())
+        });
         Ok(due.next)
     }
 }
@@ -69,19 +72,38 @@ impl Due {
     }
 }
 
-fn one_link(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Result<(), Refusal> {
+/// Does one part of what is due. If it fails, it alone is taken back and tried again later: no link and no kind of work
+/// keeps the others from being done.
+fn part(
+    step: &mut Step<'_>,
+    due: &mut Due,
+    what: &str,
+    work: impl FnOnce(&mut Step<'_>, &mut Due) -> Result<(), Refusal>,
+) {
+    if let Err(refusal) = step.attempt(|step| work(step, due)) {
+        tracing::error!(what, %refusal, "a part of what is due by time cannot be done");
+        due.at(step.now.plus(PAUSE));
+    }
+}
+
+fn one_link(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) {
     match link.state {
-        LinkState::WaitingApproval | LinkState::WaitingPartner => unapproved(step, no, link, due),
-        LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => {
-            if aside::disown_more(step, no, link.partner_name.as_str())? {
-                // The rest of it without waiting for the partner to come again.
-                due.at(step.now);
-            }
-            late(step, no, link, due)?;
-            dead(step, no, link, due)?;
-            by_itself(step, no, link, due)
+        LinkState::WaitingApproval | LinkState::WaitingPartner => {
+            part(step, due, "approval", |step, due| unapproved(step, no, link, due));
         }
-        LinkState::Closed => {
+        LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => {
+            part(step, due, "disowning", |step, due| {
+                if aside::disown_more(step, no, link.partner_name.as_str())? {
+                    // The rest of it without waiting for the partner to come again.
+                    due.at(step.now);
+                }
+                Ok(())
+            });
+            part(step, due, "late items", |step, due| late(step, no, link, due));
+            part(step, due, "dead letters", |step, due| dead(step, no, link, due));
+            by_itself(step, no, link, due);
+        }
+        LinkState::Closed => part(step, due, "the end of a link", |step, due| {
             // What waits leaves the folds first, so that they end as they stand without it.
             leftovers(step, no, due, false)?;
             if due.left == 0 || !closing::bring_end(step, no, link)? {
@@ -89,19 +111,26 @@ fn one_link(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> R
                 return Ok(());
             }
             leftovers(step, no, due, true)
-        }
+        }),
     }
 }
 
 /// What the terms, the operator's word and the rules of a link let happen without a person.
-fn by_itself(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Result<(), Refusal> {
-    if !rule::run_due(step, no)? {
-        due.at(step.now);
-    }
-    for next in [rule::confirm_due(step, no, link)?, closing::due(step, no, link)?].into_iter().flatten() {
-        due.at(next);
-    }
-    Ok(())
+fn by_itself(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) {
+    part(step, due, "rules", |step, due| {
+        if !rule::run_due(step, no)? {
+            due.at(step.now);
+        }
+        Ok(())
+    });
+    part(step, due, "confirmations", |step, due| {
+        rule::confirm_due(step, no, link)?.into_iter().for_each(|next| due.at(next));
+        Ok(())
+    });
+    part(step, due, "suspension", |step, due| {
+        closing::due(step, no, link)?.into_iter().for_each(|next| due.at(next));
+        Ok(())
+    });
 }
 
 /// Ends a link that waits for approval in vain.
@@ -169,6 +198,10 @@ fn dead(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Resul
     let waiting = step.rows().list(WAITING, &no, due.left + 1)?;
     let mut given_up = Vec::new();
     for ((_, order), row) in waiting {
+        if row.kind.as_str() == Kind::LinkClose.name() {
+            // The end of a link is worth saying whenever the partner can be reached again.
+            continue;
+        }
         let moment = row.at.plus(DEAD_AFTER).max(due.gives_up);
         if step.now < moment || due.left == 0 {
             due.at(moment.max(step.now));
@@ -207,7 +240,8 @@ fn leftovers(step: &mut Step<'_>, no: LinkNo, due: &mut Due, end_too: bool) -> R
     let rows = step.rows();
     let mut orders: Vec<Order> =
         rows.list(WAITING, &no, due.left)?.into_iter().filter(goes).map(|((_, order), _)| order).collect();
-    orders.extend(rows.list(PARKED, &no, due.left)?.into_iter().map(|((_, order), _)| order));
+    let parked = rows.list(PARKED, &no, due.left)?.into_iter();
+    orders.extend(parked.map(|(key, row)| (key, row.item)).filter(goes).map(|((_, order), _)| order));
     orders.truncate(due.left);
     due.left -= orders.len();
     for order in orders {

@@ -1,5 +1,6 @@
 //! Items that do not go their usual way: parked, sent again, dropped, late.
 
+use deskwire_proto::message::Kind;
 use deskwire_proto::text::{Code, Line, Words};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{LinkNo, Order};
@@ -29,7 +30,10 @@ pub(super) fn parked(
     if let Some(delegation) = item.event {
         delegation::own_withdrawn(rows, delegation, order, no, Effect::Parked(why.clone()))?;
     }
-    terms::waits(rows, no, item.kind.as_str(), None)?;
+    // A link that is being ended still is: nothing is said behind its end while that is parked.
+    if item.kind.as_str() != Kind::LinkClose.name() {
+        terms::waits(rows, no, item.kind.as_str(), None)?;
+    }
     if let Some(delegation) = item.delegation {
         rows.put(PARKED_OF, &(delegation, order), &())?;
     }

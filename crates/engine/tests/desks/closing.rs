@@ -5,6 +5,7 @@ use deskwire_engine::command::act::Action;
 use deskwire_engine::command::closing::{Close, End, Suspend};
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::link::{DeliveryFailed, Expect};
+use deskwire_engine::command::queue::{DropItems, Park, Retry, Target};
 use deskwire_engine::command::tick::Tick;
 use deskwire_engine::query;
 use deskwire_machine::delegation::State;
@@ -243,13 +244,66 @@ fn linking_again_revives_nothing() {
     assert_eq!(states(&shop), before);
 }
 
+fn stop() -> Suspend {
+    Suspend { link: LINK, until: None, reason: prose("x"), by: person("Anna") }
+}
+
 #[test]
 fn an_end_that_still_waits_can_be_taken_back() {
-    use deskwire_engine::command::queue::DropItems;
-    let _ = std::any::type_name::<DropItems>();
     let (mut shop, _acme) = busy();
     close(&mut shop);
-    let stop = Suspend { link: LINK, until: None, reason: prose("x"), by: person("Anna") };
-    assert_eq!(shop.run(stop).unwrap_err().code, "link-closing");
+    assert_eq!(shop.run(stop()).unwrap_err().code, "link-closing");
     assert!(row(&shop).accord.close.is_begun());
+    shop.run(DropItems { target: Target::Link(LINK), by: person("Anna") }).unwrap();
+    assert!(!row(&shop).accord.close.is_begun());
+    shop.run(stop()).unwrap();
+}
+
+/// A link whose end was taken out of the queue would otherwise take new work that stands behind its end.
+#[test]
+fn a_link_whose_end_is_parked_is_still_being_ended_and_says_nothing_behind_it() {
+    let (mut shop, mut acme) = busy();
+    shop.comment(2, "Said before", Audience::Thread).unwrap();
+    close(&mut shop);
+    let parked = shop.run(Park { target: Target::Link(LINK), by: person("Anna") }).unwrap();
+    assert_eq!(parked.count, 2);
+    assert!(row(&shop).accord.close.is_begun(), "it ends");
+    assert_eq!(shop.run(stop()).unwrap_err().code, "link-closing");
+    let length = shop.stream().out_length;
+    pump(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_length, length);
+    let mut shop = shop.restart_with_other_rows();
+    assert!(row(&shop).accord.close.is_begun());
+    // What was said before it goes before it.
+    shop.run(Retry { target: Target::Link(LINK), parked: true }).unwrap();
+    run_out(&mut shop, &mut acme);
+    assert!(row(&acme).accord.close.theirs.is_some_and(|end| end.seq == length + 2));
+}
+
+#[test]
+fn a_parked_end_goes_when_the_partner_ends_the_link_too() {
+    let (mut shop, mut acme) = busy();
+    close(&mut shop);
+    shop.run(Park { target: Target::Link(LINK), by: person("Anna") }).unwrap();
+    close(&mut acme);
+    pump(&mut acme, &mut shop);
+    assert_eq!((shop.stream().parked, shop.stream().waiting), (0, 1));
+    run_out(&mut shop, &mut acme);
+    assert!(row(&shop).accord.close.ours.is_some());
+}
+
+/// Whatever waits with it is no longer tried after 30 days; the end of the link is worth saying whenever the partner is back.
+#[test]
+fn the_end_of_a_link_waits_longer_than_anything_else() {
+    let (mut shop, mut acme) = busy();
+    shop.comment(2, "Said before", Audience::Thread).unwrap();
+    close(&mut shop);
+    for _ in 0..40 {
+        shop.now = shop.now.plus(86_400_000);
+        ticks(&mut shop);
+    }
+    assert_eq!((shop.stream().parked, shop.stream().waiting), (1, 1));
+    acme.now = shop.now;
+    pump(&mut shop, &mut acme);
+    assert!(row(&acme).accord.close.theirs.is_some());
 }
