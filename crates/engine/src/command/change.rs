@@ -3,6 +3,7 @@
 
 use deskwire_proto::code::Code;
 use deskwire_proto::cose::Sign1;
+use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::envelope::Verified;
 use deskwire_proto::id::{Hash, Nonce};
 use deskwire_proto::session::{Cut, Hello, Welcome};
@@ -11,7 +12,7 @@ use deskwire_store::Direction;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::{ItemMade, Record};
 use deskwire_store::row::{KeyChange, LinkEventRow, LinkRow, LinkState, Refused, StreamRow};
-use deskwire_store::table::{LINKS, OWN_KEYS, RECEIPTS, Rows};
+use deskwire_store::table::{LINKS, OWN_FACE, OWN_KEYS, RECEIPTS, Rows};
 use serde_bytes::ByteBuf;
 
 use super::aside::{self, Away, set_aside};
@@ -33,7 +34,8 @@ pub(crate) fn started(step: &mut Step<'_>) -> Result<(), Refusal> {
     let descriptor = Hash::of(identity.descriptor().raw());
     let version = identity.descriptor().body().version;
     let known = step.rows().get(OWN_KEYS, &())?;
-    let now = Record::OwnKeys { keys, count, descriptor, version, at: step.now };
+    let raw = Some(ByteBuf::from(identity.descriptor().raw()));
+    let now = Record::OwnKeys { keys, count, descriptor, version, at: step.now, raw };
     let Some(known) = known else { return step.record(&now, None).map(drop) };
     if known.count > count || (known.count == count && known.keys != keys) {
         return Err(older_keys());
@@ -44,8 +46,27 @@ pub(crate) fn started(step: &mut Step<'_>) -> Result<(), Refusal> {
     if known.keys != keys {
         changed(step, &known.planned, keys)?;
     }
+    own_lowered(step)?;
     step.record(&now, None)?;
     key::tell_descriptor(step)
+}
+
+/// Tells the operator what this desk does no longer, compared with what partners were told last. proto-spec, section 13.4.
+fn own_lowered(step: &mut Step<'_>) -> Result<(), Refusal> {
+    let Some(at) = step.rows().get(OWN_FACE, &())? else { return Ok(()) };
+    let Record::OwnKeys { raw: Some(raw), .. } = step.read(at)? else { return Ok(()) };
+    let before = Descriptor::open(&raw)?;
+    let lost = key::lost(before.body(), step.identity.descriptor().body());
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let words = format!("This desk tells its partners that it can do less than before: {}.", lost.join("; "));
+    note(step, LinkNo(0), "own-lowered", &words, lines(lost))
+}
+
+/// Each as a line of an event.
+pub(super) fn lines(all: Vec<String>) -> Vec<Line> {
+    all.into_iter().filter_map(|line| Line::new(line).ok()).take(LINES).collect()
 }
 
 fn older_keys() -> Refusal {

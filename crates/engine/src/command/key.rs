@@ -2,7 +2,7 @@
 //! theft. proto-spec, sections 2.3, 2.4 and 5.8.
 
 use deskwire_proto::code::Code;
-use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::descriptor::{Descriptor, DescriptorBody};
 use deskwire_proto::id::Hash;
 use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::message::common::NoText;
@@ -113,17 +113,32 @@ fn shown(step: &mut Step<'_>, no: LinkNo, known: &Descriptor, newer: &Descriptor
     if before.tls != now.tls {
         said.push("its TLS key changes".to_owned());
     }
-    if before.features.iter().any(|feature| !now.features.contains(feature)) {
-        said.push("it gave up a feature".to_owned());
+    if !said.is_empty() {
+        let words = format!("{} says of itself: {}.", before.name, said.join("; "));
+        change::note(step, no, "partner-changed", &words, Vec::new())?;
     }
-    if before.limits != now.limits {
-        said.push("its limits are others".to_owned());
-    }
-    if said.is_empty() {
+    let lost = lost(before, now);
+    if lost.is_empty() {
         return Ok(());
     }
-    let words = format!("{} says of itself: {}.", before.name, said.join("; "));
-    change::note(step, no, "partner-changed", &words, Vec::new())
+    let words = format!("{} says that it can do less than before: {}.", now.name, lost.join("; "));
+    change::note(step, no, "partner-lowered", &words, change::lines(lost))
+}
+
+/// What a descriptor has less than the one before it. proto-spec, section 13.4.
+pub(super) fn lost(before: &DescriptorBody, now: &DescriptorBody) -> Vec<String> {
+    let features = before.features.iter().filter(|feature| !now.features.contains(feature));
+    let mut lost: Vec<String> = features.map(|feature| format!("no more {feature}")).collect();
+    let protocols = before.protocols.iter().filter(|version| !now.protocols.contains(version));
+    lost.extend(protocols.map(|version| format!("no more version {version} of the protocol")));
+    let limits = [
+        ("files", before.limits.file, now.limits.file),
+        ("batches", before.limits.batch, now.limits.batch),
+        ("messages", before.limits.message, now.limits.message),
+    ];
+    let lower = limits.iter().filter(|(_, before, now)| now < before);
+    lost.extend(lower.map(|(what, before, now)| format!("{what} of at most {now} bytes instead of {before}")));
+    lost
 }
 
 /// A partner's key log that somebody brought: an operator, or another partner. Events prove themselves.

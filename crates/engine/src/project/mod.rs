@@ -10,13 +10,15 @@ mod delegation;
 mod figures;
 pub(crate) mod ending;
 pub(crate) mod keep;
+pub(crate) mod kinds;
 mod link;
 mod mend;
+mod privacy;
 mod queue;
 mod quota;
 mod received;
 mod recover;
-mod relay;
+pub(crate) mod relay;
 pub(crate) mod stream;
 pub(crate) mod terms;
 mod ticket;
@@ -24,7 +26,7 @@ mod ticket;
 use deskwire_store::record::Record;
 use deskwire_store::row::{CounterRow, FileState, KeyedRow, LinkState, OwnKeysRow, Pause, ThreadKind};
 use deskwire_store::table::{
-    ANNOUNCED, COUNTERS, EXCHANGES, HELLOS, INVITATIONS, KEYED, Key, OWN_KEYS, Rows, RowsMut, Table,
+    COUNTERS, EXCHANGES, HELLOS, INVITATIONS, KEYED, Key, OWN_FACE, OWN_KEYS, Rows, RowsMut, Table,
 };
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
@@ -32,7 +34,7 @@ use serde::de::DeserializeOwned;
 
 use crate::overlay::Overlay;
 
-pub(crate) use figures::MONTH;
+pub(crate) use figures::{MONTH, kept, stars};
 
 /// Folds one record, which stands at `at` in the journal, into the rows.
 ///
@@ -128,15 +130,16 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::Terms(decided) => terms::decided(rows, at, decided),
         Record::Chain(decided) => clock::record(rows, at, decided),
         Record::Agreement(decided) => agreement::record(rows, decided),
+        Record::Privacy(decided) => privacy::record(rows, at, decided),
         Record::Received(message) => received::project(rows, at, message, text),
         Record::ReceiptGiven { no, upto, base, .. } => stream::receipt_given(rows, *no, (*base, *upto)),
         Record::ReceiptTaken { no, receipt, .. } => stream::receipt_taken(rows, at, *no, receipt),
-        Record::FileBrought { no, seq, .. } => {
-            rows.delete(ANNOUNCED, &(*no, *seq));
-            Ok(())
-        }
+        Record::FileBrought { no, seq, .. } => mend::brought(rows, *no, *seq),
         Record::Noted { no, event } => link::note(rows, (*no, at), event),
-        Record::OwnKeys { keys, count, descriptor, version, .. } => {
+        Record::OwnKeys { keys, count, descriptor, version, raw, .. } => {
+            if raw.is_some() {
+                rows.put(OWN_FACE, &(), &at)?;
+            }
             // An older descriptor may have been told since; the highest version is what must be passed.
             let highest = rows.get(OWN_KEYS, &())?.map_or(*version, |known| known.version.max(*version));
             let (keys, count, descriptor, version) = (*keys, *count, *descriptor, highest);
