@@ -1,6 +1,6 @@
 //! What is settled of each delegation, kept small beside it, so that figures over many of them are read fast.
 
-use deskwire_machine::clock::Verdict;
+use deskwire_machine::clock::{Due, Verdict};
 use deskwire_machine::delegation::{EventKind, Place, Role};
 use deskwire_proto::message::{Facts, Kind};
 use deskwire_proto::terms::Terms;
@@ -115,12 +115,27 @@ fn rated(figures: &mut FigureRow, at: Place) {
 
 /// The stars of a rating that was said with this number.
 pub(super) fn said(rows: &mut Overlay, no: DelegationNo, seq: u64, facts: &[u8]) -> Result<()> {
-    let Ok(Facts::Rate(facts)) = Facts::decode(Kind::Rate, facts) else { return Ok(()) };
+    match stars(Kind::Rate, facts) {
+        Some(stars) => gave(rows, no, seq, stars),
+        None => Ok(()),
+    }
+}
+
+/// The stars that the facts of a message give, if it is a rating.
+pub(crate) fn stars(kind: Kind, facts: &[u8]) -> Option<u8> {
+    match Facts::decode(kind, facts) {
+        Ok(Facts::Rate(facts)) => Some(u8::try_from(facts.stars.get()).unwrap_or(u8::MAX)),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// The message with this number gives so many stars.
+pub(super) fn gave(rows: &mut Overlay, no: DelegationNo, seq: u64, stars: u8) -> Result<()> {
     let Some(row) = rows.get(DELEGATIONS, &no)? else { return Ok(()) };
     let key = place(no, &row);
     let mut figures = rows.get(FIGURES, &key)?.unwrap_or_default();
     figures.said.retain(|(known, _)| *known != seq);
-    figures.said.push((seq, u8::try_from(facts.stars.get()).unwrap_or(u8::MAX)));
+    figures.said.push((seq, stars));
     let surplus = figures.said.len().saturating_sub(RATINGS);
     figures.said.drain(..surplus);
     rows.put(FIGURES, &key, &figures)
@@ -131,13 +146,17 @@ pub(super) fn clocked(rows: &mut Overlay, no: DelegationNo, clock: &ClockRow) ->
     let row = need(rows, DELEGATIONS, &no)?;
     let key = place(no, &row);
     let Some(figures) = rows.get(FIGURES, &key)? else { return Ok(()) };
-    let kept = |due: Option<deskwire_machine::clock::Due>| match due.map(|due| due.verdict) {
-        Some(Verdict::Met(_)) => Some(true),
-        Some(Verdict::Breached(_)) => Some(false),
-        Some(Verdict::Open | Verdict::Void) | None => None,
-    };
-    let (response_kept, resolution_kept) = (kept(clock.respond), kept(clock.resolve));
+    let (response_kept, resolution_kept) = (clock.respond.and_then(kept), clock.resolve.and_then(kept));
     rows.put(FIGURES, &key, &FigureRow { response_kept, resolution_kept, ..figures })
+}
+
+/// Whether a deadline was kept; nothing as long as that is open, and where it ended before.
+pub(crate) const fn kept(due: Due) -> Option<bool> {
+    match due.verdict {
+        Verdict::Met(_) => Some(true),
+        Verdict::Breached(_) => Some(false),
+        Verdict::Open | Verdict::Void => None,
+    }
 }
 
 /// The delegation gets another past: what is settled of it is told anew.

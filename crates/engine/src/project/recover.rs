@@ -78,6 +78,9 @@ pub(super) fn struck(rows: &mut Overlay, no: LinkNo, order: Order) -> Result<()>
         }
         None => (queue::unpark(rows, no, order)?, true),
     };
+    if waiting.delegation.is_none() {
+        super::terms::waits(rows, no, waiting.kind.as_str(), None)?;
+    }
     let Some(key) = waiting.thread else { return Ok(()) };
     match waiting.event {
         // A parked event is in no fold.
@@ -108,6 +111,9 @@ pub(super) fn placed(rows: &mut Overlay, placed: &Placed) -> Result<()> {
                     said: event.clone().into(),
                     times: (placed.said, placed.at),
                 };
+                if let Some(stars) = placed.stars {
+                    super::figures::gave(rows, delegation, seq, stars)?;
+                }
                 delegation::own_recovered(rows, entering, sent.order, no, (seq, placed.seen))?;
                 if crate::query::clock::sets_deadlines(event.0.kind()) {
                     super::clock::watch(rows, delegation)?;
@@ -121,6 +127,9 @@ pub(super) fn placed(rows: &mut Overlay, placed: &Placed) -> Result<()> {
                 sent.thread = Some(key);
             }
         }
+    }
+    if let Some(delegation) = placed.digest {
+        super::agreement::came_back(rows, delegation, seq)?;
     }
     rows.put(SENT, &(no, seq), &sent)?;
     if let Some((why, length)) = &placed.answer {
@@ -190,8 +199,9 @@ fn announced(
     rows.put(BLOB_FILES, &(file.blob, file.file), &())?;
     if file.state == FileState::Here {
         rows.put(GRANTS, &(placed.no, file.blob), &file.file)?;
-        rows.put(ANNOUNCED, &(placed.no, placed.seq), &file.file)?;
     }
+    // Where its bytes are lost, the partner has to be told that it need not wait for them.
+    rows.put(ANNOUNCED, &(placed.no, placed.seq), &file.file)?;
     count(rows, |counters| counters.file = counters.file.max(file.file.0 + 1))
 }
 

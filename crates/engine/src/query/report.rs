@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use deskwire_machine::account::{Account, Figures, LineState, Times, Upto};
 use deskwire_machine::delegation::Role;
+use deskwire_proto::terms::Terms;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
 use deskwire_store::row::FigureRow;
-use deskwire_store::table::{ACCOUNT, FIGURES, Rows};
+use deskwire_store::table::{ACCOUNT, DELEGATIONS, FIGURES, Rows, VERSIONS};
 
+use super::clock::History;
+use super::lookup::broken;
 use crate::account::{Counting, words};
 use crate::project::MONTH;
 use crate::{Partner, Reader, Refusal};
@@ -56,6 +59,11 @@ fn count(
     both: &mut [(Role, Figures); 2],
 ) -> Result<(), Refusal> {
     // An offer is stored later than its author says, and clocks differ; a year is more than either.
+    // The rows find the delegations. They hold the times that count where this desk is the principal and the terms are the
+    // usual ones; what this desk did as a contractor counts as its principal saw it, and deadlines are judged by what is
+    // settled alone, which is read from the events.
+    let usual = is_usual(reader, partner)?;
+    let mut found = Vec::new();
     let months = ((from.0 / MONTH).saturating_sub(1), (to.0 / MONTH).saturating_add(12));
     let begin = (partner.no, (months.0, deskwire_store::local::DelegationNo(0)));
     reader.rows().scan(
@@ -63,17 +71,40 @@ fn count(
         &partner.no,
         Some(&begin),
         Direction::Forward,
-        &mut |(_, (month, _)), row| {
+        &mut |(_, (month, no)), row| {
             if month > months.1 {
                 return Ok(ControlFlow::Break(()));
             }
-            if row.offered >= from && row.offered < to && row.offered.0 > 0 {
-                both[usize::from(!row.theirs)].1.count(&times(&row));
+            if row.offered.0 > 0 {
+                found.push((no, row));
             }
             Ok(ControlFlow::Continue(()))
         },
     )?;
+    for (no, row) in found {
+        let times = if row.theirs && usual && !has_deadlines(&row) {
+            times(&row)
+        } else {
+            let delegation = reader.rows().get(DELEGATIONS, &no)?;
+            let delegation = delegation.ok_or_else(|| broken("figures of no delegation"))?;
+            History::load(reader, no, &delegation)?.times(reader.now())
+        };
+        if times.offered >= from && times.offered < to {
+            both[usize::from(!row.theirs)].1.count(&times);
+        }
+    }
     Ok(())
+}
+
+/// Whether the terms of a link, of all that were ever in force, believe a contractor's times as far as is usual.
+fn is_usual(reader: &Reader, partner: &Partner) -> Result<bool, Refusal> {
+    let changed = !reader.rows().list(VERSIONS, &partner.no, 1)?.is_empty();
+    let tolerance = partner.terms.tolerance.unwrap_or(Terms::TOLERANCE);
+    Ok(!changed && tolerance == Terms::TOLERANCE)
+}
+
+const fn has_deadlines(row: &FigureRow) -> bool {
+    row.response_kept.is_some() || row.resolution_kept.is_some()
 }
 
 const fn times(row: &FigureRow) -> Times {

@@ -16,6 +16,7 @@ use serde_bytes::ByteBuf;
 use super::super::consume::thread;
 use super::super::find;
 use super::told::{event_of, folded, number, title_of};
+use crate::project::kinds::{Leaves, leaves};
 use crate::project::stream::read_receipt;
 use crate::{Refusal, Step, refused};
 
@@ -118,6 +119,7 @@ fn place(
         tracing::warn!(link = %no, seq = head.seq, "a message of this desk that came back finds nothing it fits");
     }
     let local = local.filter(|_| fits);
+    let quiet = kind.map(leaves).filter(|left| matches!(left, Leaves::Digest | Leaves::Report));
     let file = match kind.map(|kind| Facts::decode(kind, &head.facts)) {
         Some(Ok(Facts::FileAdd(facts))) if row.thread.is_none() => Some(file(step, head, &facts)?),
         Some(_) | None => None,
@@ -129,8 +131,11 @@ fn place(
         (Some(_) | None, _) => None,
     };
     // What was done to a contribution that is lost is shown nowhere.
-    let revises = matches!(kind, Some(Kind::CommentEdit | Kind::CommentRetract | Kind::FileRetract));
+    let revises = kind.map(leaves) == Some(Leaves::Revision);
     let local = local.filter(|_| !revises || later.is_some());
+    let digest = local.filter(|_| quiet == Some(Leaves::Digest)).map(|(delegation, _)| delegation);
+    // No thread shows those that say nothing to people.
+    let local = local.filter(|_| quiet.is_none());
     let placed = Placed {
         later,
         no,
@@ -138,7 +143,9 @@ fn place(
         item: head.item,
         seen: head.seen,
         local,
+        digest,
         event: said.filter(|_| local.is_some()).map(folded),
+        stars: kind.and_then(|kind| crate::project::stars(kind, &head.facts)),
         file,
         answer: answer(step, no, stream, head.seq)?,
         said: head.time,
