@@ -244,3 +244,12 @@ pub struct CalendarQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub months: Option<u32>,
 }
+
+/// How long before its own promise this desk wants work done that it hands over on a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkReserve {
+    /// Seconds of an inherited deadline that stay with this desk, where handing over names no others; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<u64>,
+}

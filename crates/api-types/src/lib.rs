@@ -43,7 +43,7 @@ pub use agreement::{Agreement, Seen, SeenEntry, SeenLine};
 pub use audience::{Audience, BadAudience};
 pub use clock::{
     Breach, Calendar, CalendarQuery, ChainHop, ClockSplit, CountedTime, DelegationClock, Due, DueFilter, DueKind,
-    DueState, Hours, SetCalendar,
+    DueState, Hours, LinkReserve, SetCalendar,
 };
 pub use comment::{Comment, CommentRequest, Delivery, DeliveryState};
 pub use contact::{Contact, Equipment, Person, ServiceObject};

@@ -1,4 +1,4 @@
-//! `/v1/calendar`: the business hours of this desk.
+//! `/v1/calendar`: the business hours of this desk, and how much of a deadline stays with it on each link.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use deskwire_api_types as api;
 use deskwire_engine::calendar::{self, Hours, Span, WEEKDAYS};
-use deskwire_engine::command::hours::SetHours;
+use deskwire_engine::command::hours::{SetHours, SetReserve};
 use deskwire_engine::{Reader, Refusal, query};
 
 use crate::error::ApiError;
 use crate::idempotency::Change;
-use crate::request::{Asked, Document};
+use crate::request::{Asked, Document, Named};
 use crate::show;
 use crate::state::Api;
 
@@ -47,6 +47,39 @@ pub(crate) async fn set_hours(
     let hours = value.hours.map(hours).transpose()?;
     api.state.engine.call(change.keyed(&bytes, SetHours { hours })).await?;
     api.read(|reader| shown(reader, calendar::MONTHS)).await.map(Json)
+}
+
+/// How much of an inherited deadline stays with this desk when it hands work over on a link.
+#[utoipa::path(
+    get, path = "/v1/links/{link}/reserve", tag = "links",
+    params(("link" = String, Path, description = "Local name or id.")),
+    responses((status = 200, description = "The setting.", body = api::LinkReserve)),
+)]
+pub(crate) async fn reserve(
+    State(api): State<Api>,
+    Named(link): Named,
+) -> Result<Json<api::LinkReserve>, ApiError> {
+    let reserve =
+        api.read(move |reader| query::reserve(reader, query::link(reader, &link)?.partner.no)).await?;
+    Ok(Json(api::LinkReserve { reserve: reserve.map(|reserve| reserve / 1_000) }))
+}
+
+/// Sets how much of an inherited deadline stays with this desk when it hands work over on a link.
+#[utoipa::path(
+    post, path = "/v1/links/{link}/reserve", tag = "links", request_body = api::LinkReserve,
+    params(("link" = String, Path, description = "Local name or id.")),
+    responses((status = 200, description = "The setting.", body = api::LinkReserve)),
+)]
+pub(crate) async fn set_reserve(
+    State(api): State<Api>,
+    Named(link): Named,
+    change: Change,
+    Document { value, bytes }: Document<api::LinkReserve>,
+) -> Result<Json<api::LinkReserve>, ApiError> {
+    let link = api.read(move |reader| Ok(query::link(reader, &link)?.partner.no)).await?;
+    let reserve = value.reserve.map(|seconds| seconds.saturating_mul(1_000));
+    api.state.engine.call(change.keyed(&bytes, SetReserve { link, reserve })).await?;
+    Ok(Json(value))
 }
 
 fn shown(reader: &Reader, months: u32) -> Result<api::Calendar, Refusal> {

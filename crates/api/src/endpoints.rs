@@ -71,6 +71,8 @@ endpoints! {
     post "/v1/relays/preview" => relay::preview;
     get "/v1/links/{link}/relay" => relay::setting;
     post "/v1/links/{link}/relay" => relay::set;
+    get "/v1/links/{link}/reserve" => calendar::reserve;
+    post "/v1/links/{link}/reserve" => calendar::set_reserve;
     post "/v1/links/{link}/withdraw" => relay::withdraw;
     post "/v1/tickets/{number}/files" => upload::attach;
     post "/v1/tickets/{number}/delegations" => delegation::create;

@@ -1,6 +1,6 @@
 //! The desk itself, its health, and the check of what it stores.
 
-use deskwire_api_types::{Calendar, CalendarQuery, Desk, Health, Readiness, SetCalendar, VerifyReport, VerifyRequest};
+use deskwire_api_types::{Calendar, CalendarQuery, Desk, Health, LinkReserve, Readiness, SetCalendar, VerifyReport, VerifyRequest};
 
 use crate::{Client, Error, query::Path};
 
@@ -19,6 +19,22 @@ impl Client {
     /// See [`Error`].
     pub async fn calendar(&self, query: &CalendarQuery) -> Result<Calendar, Error> {
         self.get(Path::new("calendar").ask("months", query.months)).await
+    }
+
+    /// `GET /v1/links/{link}/reserve`: how much of an inherited deadline stays with this desk.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn link_reserve(&self, link: &str) -> Result<LinkReserve, Error> {
+        self.get(Path::new("links").id(link).word("reserve")).await
+    }
+
+    /// `POST /v1/links/{link}/reserve`: sets how much of an inherited deadline stays with this desk.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_link_reserve(&self, link: &str, setting: &LinkReserve) -> Result<LinkReserve, Error> {
+        self.post(Path::new("links").id(link).word("reserve"), setting).await
     }
 
     /// `POST /v1/calendar`: says when this desk is open.

@@ -79,6 +79,12 @@ settings! {
         redelegate: Redelegate = Some(Redelegate::Allowed);
     }
 
+    /// Deadlines of delegations.
+    deadlines: Deadlines {
+        /// People are warned when so much of the time is left, in percent; 0 for not before it has passed.
+        warn_percent: Count<0, 100> = Some(Count(25));
+    }
+
     /// Files on tickets.
     files: Files {
         /// The largest file taken, from partners and from the own people.

@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
-use deskwire_engine::identity::{Face, Identity};
+use deskwire_engine::identity::{Face, Identity, WARN};
 use deskwire_proto::code::Code;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::endpoint::{Endpoint, Host};
@@ -69,6 +69,7 @@ pub(crate) fn identity(
     let sign = |version| {
         let secret = SecretKey::from_seed(&material.secret.seed());
         Identity::new(material.keys.clone(), secret, face(config, material, listen), version)
+            .map(|identity| identity.warning(u8::try_from(config.deadlines.warn_percent.0).unwrap_or(WARN)))
             .map_err(|code| refused(folder, code))
     };
     let last = last_said(&path)?.filter(|last| last.desk() == material.keys.desk());

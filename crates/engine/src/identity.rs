@@ -16,7 +16,11 @@ pub struct Identity {
     secret: SecretKey,
     descriptor: Descriptor,
     prefix: String,
+    warn: u8,
 }
+
+/// Share of the time, in percent, that is left when people are warned of a deadline, if nobody sets another.
+pub const WARN: u8 = 25;
 
 /// What the operator configures of a desk's public face.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,13 +56,25 @@ impl Identity {
             protocols: vec![1],
         };
         let descriptor = Descriptor::seal(body, &secret)?;
-        Ok(Self { keys, secret, descriptor, prefix: face.prefix })
+        Ok(Self { keys, secret, descriptor, prefix: face.prefix, warn: WARN })
     }
 
     /// The identity of an earlier run, with the descriptor that was signed for it.
     #[must_use]
     pub const fn resume(keys: KeyLog, secret: SecretKey, descriptor: Descriptor, prefix: String) -> Self {
-        Self { keys, secret, descriptor, prefix }
+        Self { keys, secret, descriptor, prefix, warn: WARN }
+    }
+
+    /// With another share of the time, in percent, that is left when people are warned of a deadline.
+    #[must_use]
+    pub fn warning(self, warn: u8) -> Self {
+        Self { warn, ..self }
+    }
+
+    /// How much of the time is left when people are warned of a deadline, percent.
+    #[must_use]
+    pub const fn warn(&self) -> u8 {
+        self.warn
     }
 
     /// This desk.

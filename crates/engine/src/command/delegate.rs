@@ -7,11 +7,12 @@ use deskwire_proto::id::LoopTag;
 use deskwire_proto::list::List;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::message::{Body, offer};
-use deskwire_proto::terms::{Redelegate, Terms};
+use deskwire_proto::number::Hops;
+use deskwire_proto::terms::{FieldName, Redelegate, Terms};
 use deskwire_store::Entry;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{Record, ThreadRecord, TicketText, decode_text};
-use deskwire_store::row::{LinkRow, LinkState, TicketRow};
+use deskwire_store::row::{DelegationRow, LinkRow, LinkState, TicketRow};
 use deskwire_store::table::{DELEGATION_IDS, DELEGATIONS, LINKS, Rows, TICKETS};
 
 use super::say::{Saying, say};
@@ -57,7 +58,7 @@ impl Command for Delegate {
         let mut source = source(step.identity, self.ticket, &row, &step.entry(row.body)?, self.by)?;
         rule::mapping(step, &link)?.apply(&mut source);
         let tags = tags(step.rows(), self.ticket, (&link, &terms), before.as_ref())?;
-        let choice = with_deadlines(step, &self.choice, (&terms, &row), step.now)?;
+        let choice = with_deadlines(step, &self.choice, (self.link, &terms, &row), step.now)?;
         let offer = disclosure::offer(&source, &choice, &terms, hops);
         let Disclosed { facts, text, preview: _ } = disclosure::with_tags(offer, tags.clone());
         let delegation = DelegationNo(step.counters()?.delegation);
@@ -103,7 +104,7 @@ pub fn preview(
     let lost = crate::query::mapping(reader, &partner.row)?.apply(&mut source);
     let tags = tags(reader.rows(), ticket, (&partner.row, &partner.terms), before.as_ref())?;
     let hops = before.as_ref().map_or(MOST_HOPS, |before| before.hops);
-    let choice = with_deadlines(reader, choice, (&partner.terms, &row), reader.now())?;
+    let choice = with_deadlines(reader, choice, (link, &partner.terms, &row), reader.now())?;
     let offer = disclosure::offer(&source, &choice, &partner.terms, hops);
     let mut preview = disclosure::with_tags(offer, tags).preview;
     preview.kept.extend(lost.into_iter().map(|lost| Kept { field: lost.field, reason: Reason::Unmapped }));
@@ -197,6 +198,33 @@ fn came_from(reader: &Reader, row: &TicketRow, goes: LinkNo) -> Result<Option<Be
     Before::new((parent.link, goes), (&from.row, &from.terms), &reader.entry(parent.offer)?).map(Some)
 }
 
+/// An offer that was made once, as it is made today: its words, with deadlines, budget, tags and status of now, as far as
+/// the case may still go there. With our own tag, if it has one.
+pub(super) fn anew(
+    step: &mut Step<'_>,
+    row: &DelegationRow,
+    (link, terms): (&LinkRow, &Terms),
+    (mut facts, text): (offer::Facts, offer::Text),
+) -> Result<(Body, Option<LoopTag>), Refusal> {
+    let ticket = find::ticket(step, row.ticket)?;
+    let before = before(step, row.ticket, &ticket, row.link)?;
+    let hops = match &before {
+        Some(before) => before.hops,
+        None => drawn(step),
+    };
+    facts.hops = Hops::new(u64::from(hops)).map_err(|error| Refusal::invalid("hops", error))?;
+    facts.loop_tags = tags(step.rows(), row.ticket, (link, terms), before.as_ref())?;
+    facts.own = find::own(step, row.ticket, link, terms)?;
+    if facts.respond.is_some() || facts.resolve.is_some() {
+        let choice = with_deadlines(step, &Choice::default(), (row.link, terms, &ticket), step.now)?;
+        let travels = terms.allows(FieldName::Deadline);
+        facts.respond = choice.respond.filter(|_| travels);
+        facts.resolve = choice.resolve.filter(|_| travels);
+    }
+    let tag = facts.loop_tags.as_ref().and_then(|tags| tags.last().copied());
+    Ok((Body::Offer { facts, text }, tag))
+}
+
 /// The loop tags of an offer, our own last, where the terms have them. proto-spec, section 9.6.
 fn tags(
     rows: &impl Rows,
@@ -251,7 +279,7 @@ fn offered(entry: &Entry) -> Result<offer::Facts, Refusal> {
 }
 
 /// Whether this desk may hand work to the partner of this link.
-fn allowed(link: &LinkRow, terms: &Terms) -> Result<(), Refusal> {
+pub(super) fn allowed(link: &LinkRow, terms: &Terms) -> Result<(), Refusal> {
     find::speakable(link)?;
     if link.state != LinkState::Active {
         return Err(Refusal::new(

@@ -7,7 +7,7 @@ use deskwire_store::local::{DelegationNo, TicketNumber};
 use deskwire_store::record::{ChainRecord, Received};
 use deskwire_store::row::{Audience, Author, DelegationRow, ThreadKind, ThreadRow};
 use deskwire_store::table::{
-    CLOCK_DUE, CLOCKS, DELEGATIONS, HOURS, REPORTS, Rows, RowsMut, THREADS, TICKETS,
+    CLOCK_DUE, CLOCKS, DELEGATIONS, HOURS, REPORTS, RESERVES, Rows, RowsMut, THREADS, TICKETS,
 };
 use deskwire_store::{EntryRef, Result};
 
@@ -31,6 +31,13 @@ pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &ChainRecord) -> 
             Some(_) => rows.put(HOURS, &(), &at),
             None => {
                 rows.delete(HOURS, &());
+                Ok(())
+            }
+        },
+        ChainRecord::Reserved { no, reserve, .. } => match reserve {
+            Some(reserve) => rows.put(RESERVES, no, reserve),
+            None => {
+                rows.delete(RESERVES, no);
                 Ok(())
             }
         },

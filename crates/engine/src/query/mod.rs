@@ -18,6 +18,7 @@ mod log;
 mod lookup;
 mod message;
 mod offer;
+mod privacy;
 pub(crate) mod queue;
 mod repair;
 mod report;
@@ -33,7 +34,7 @@ pub use contribution::{
     Comment, Relay, Relayed, Retraction, Version, comment, comment_at, find_comment, relays,
 };
 pub use clock::{
-    DelegationClock, DueFilter, DueState, ShownDue, WARN, delegation_clock, hours, shown_due, ticket_due,
+    DelegationClock, DueFilter, DueState, ShownDue, delegation_clock, hours, reserve, shown_due, ticket_due,
 };
 pub use accord::{
     Finding, LinkTerms, Proposal, SaidOnLink, check, ends, link_terms, mapping, rules, suspensions,
@@ -50,6 +51,9 @@ pub use link::{
 };
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
 pub use offer::{Offer, PendingChange};
+pub use privacy::{
+    Asked, Erasure, ErasureState, Found, Person, Shown, Work as ErasureWork, erasure, erasure_work, erasures, find_case, find_person,
+};
 pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_preview, queue};
 pub use repair::{Branches, branches};
 pub use report::{PartnerFigures, partner_figures};

@@ -12,6 +12,7 @@ mod invite;
 mod list;
 mod map;
 mod repair;
+mod reserve;
 mod resume;
 mod show;
 mod suspend;
@@ -35,6 +36,7 @@ verbs! {
     Suspend => suspend,
     Resume => resume,
     Repair => repair,
+    Reserve => reserve,
     Close => close,
     End => end,
     Invitations => invitations,
