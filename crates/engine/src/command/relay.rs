@@ -20,7 +20,7 @@ use deskwire_store::record::{Later, Local, Received, Record, ThreadRecord};
 use deskwire_store::row::{
     Author, DelegationRow, FileState, LinkRow, Refused, RelayRow, Revision, ThreadKind, ThreadRow,
 };
-use deskwire_store::table::{DERIVING, FILES, LOOP_TAGS, RECEIVED, RELAYS, Rows, THREADS};
+use deskwire_store::table::{DERIVING, FILES, LOOP_TAGS, RECEIVED, RECOVERED_ITEMS, RELAYS, Rows, SENT, THREADS};
 use deskwire_store::{Entry, EntryRef};
 use serde_bytes::ByteBuf;
 
@@ -183,7 +183,7 @@ pub(super) fn looped(
     step: &mut Step<'_>,
     no: LinkNo,
     delegation: DelegationNo,
-    tags: &[LoopTag],
+    (cause, tags): (Hash, &[LoopTag]),
 ) -> Result<(), Refusal> {
     let mut known = None;
     for tag in tags {
@@ -198,7 +198,8 @@ pub(super) fn looped(
     let text = ReasonText { by: None, reason: Prose::new(words).expect("plain words") };
     let code = Some(Code::new("loop").expect("a code"));
     let body = Body::Decline { facts: decline::Facts { code }, text };
-    match say(step, Saying::event(no, (delegation, id), body)) {
+    let item = Some(relay::item(&key(step.rows())?, &cause, &find::link(step, no)?.link, 0));
+    match step.attempt(|step| say(step, Saying { item, ..Saying::event(no, (delegation, id), body) })) {
         Ok(_) => Ok(()),
         Err(refusal) if refusal.fault == Fault::Ours => Err(refusal),
         Err(refusal) => {
@@ -214,6 +215,9 @@ fn added(step: &mut Step<'_>, no: LinkNo, key: (TicketNumber, EntryRef)) -> Resu
         if row.link == no || !reachable(step.rows(), delegation, &row)? {
             continue;
         }
+        if rejoined(step, key, row.link)? {
+            continue;
+        }
         let setting = find::link(step, row.link)?.relay;
         match verdict(Audience::Thread, setting) {
             Verdict::Stays => {}
@@ -222,6 +226,28 @@ fn added(step: &mut Step<'_>, no: LinkNo, key: (TicketNumber, EntryRef)) -> Resu
         }
     }
     Ok(())
+}
+
+/// Whether a comment went onward there before a restore, and its message came back before it did: what is shown of that
+/// message belongs to the comment then, and not beside it.
+fn rejoined(step: &mut Step<'_>, to: (TicketNumber, EntryRef), no: LinkNo) -> Result<bool, Refusal> {
+    if !find::stream(step, no)?.out_returned {
+        return Ok(false);
+    }
+    let Record::Received(message) = step.read(to.1)? else { return Ok(false) };
+    let item = relay::item(&key(step.rows())?, &message.hash, &find::link(step, no)?.link, 0);
+    let Some(seq) = step.rows().get(RECOVERED_ITEMS, &(no, item))? else { return Ok(false) };
+    let thread = step.rows().get(SENT, &(no, seq))?.and_then(|row| row.thread);
+    let Some(from) = thread.filter(|from| from.0 == to.0 && *from != to) else { return Ok(false) };
+    let alone = |row: &ThreadRow| {
+        row.kind == ThreadKind::Comment && row.author == Author::Own && !row.revised && row.shared.len() == 1
+    };
+    if !step.rows().get(THREADS, &from)?.is_some_and(|row| alone(&row)) {
+        return Ok(false);
+    }
+    let record = ThreadRecord::Rejoined { no, seq, from, to, at: step.now };
+    step.record(&Record::Thread(record), None)?;
+    Ok(true)
 }
 
 /// Lets something go onward by itself; what cannot go waits for a person, with the reason.
@@ -233,7 +259,7 @@ fn go(step: &mut Step<'_>, key: (TicketNumber, EntryRef), delegation: Delegation
         // It goes when its bytes are here.
         return Ok(());
     }
-    match send(step, key, &row, delegation) {
+    match step.attempt(|step| send(step, key, &row, delegation)) {
         Ok(()) => Ok(()),
         Err(refusal) if refusal.fault == Fault::Ours => Err(refusal),
         Err(refusal) => wait(step, key, delegation, Some(refusal.kept())),

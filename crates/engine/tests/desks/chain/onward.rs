@@ -241,3 +241,26 @@ fn settings_are_of_one_link_and_of_one_that_is_there() {
     let late = AddComment { ticket: TicketNumber(1), body: prose("x"), audience: THREAD, by };
     assert!(chain.desks[1].run(late).is_ok());
 }
+
+/// The middle desk loses what it relayed, and gets it back from the reader before it hears of the author again.
+#[test]
+fn what_was_relayed_and_lost_is_shown_once_whoever_gives_it_back_first() {
+    for order in [[0, 2], [2, 0]] {
+        let mut chain = Chain::case(3, &Terms::default());
+        chain.relay_all(false);
+        let copy = chain.desks[1].copy();
+        chain.say(2, "It is the left register.", THREAD);
+        chain.settle();
+        assert_eq!(chain.comments(0).len(), 1);
+        let acme = chain.desks.remove(1);
+        chain.desks.insert(1, acme.restore(&copy));
+        for partner in order {
+            super::recovered(&mut chain, 1, partner);
+        }
+        chain.settle();
+        let shown = chain.comments(1);
+        assert_eq!(shown.len(), 1, "{order:?}");
+        assert!(shown[0].origin.is_some() && shown[0].deliveries.len() == 1, "{order:?}");
+        assert_eq!(chain.comments(0).len(), 1, "{order:?}");
+    }
+}
