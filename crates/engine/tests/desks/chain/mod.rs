@@ -1,8 +1,10 @@
 //! Chains of three and four desks: what goes onward, what is taken back, and what no desk learns of another.
 
+mod again;
 mod case;
 mod onward;
 mod revise;
+mod rules;
 
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use deskwire_machine::relay::{Mode, Setting};
 use deskwire_proto::batch::{Batch, BatchHead};
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::envelope::{Place, SALT_BYTES, Stream, accept, compose, seal};
-use deskwire_proto::id::{Hash, ItemId};
+use deskwire_proto::id::{DelegationId, Hash, ItemId};
 use deskwire_proto::invitation::Invitation;
 use deskwire_proto::message::Body;
 use deskwire_proto::terms::Terms;
@@ -61,7 +63,8 @@ impl Chain {
 
     /// Links two desks.
     pub(crate) fn link(&mut self, inviter: usize, accepter: usize, terms: Terms) {
-        let draw = Hash::of(&[inviter as u8, accepter as u8]);
+        let moment = self.desks[inviter].now.0.to_be_bytes();
+        let draw = Hash::of(&[&[inviter as u8, accepter as u8][..], &moment].concat());
         let [one, other] = self.desks.get_disjoint_mut([inviter, accepter]).unwrap();
         let made = MakeInvitation { draw, life_ms: None, terms: terms.clone(), approved: false };
         let made = one.run(made).unwrap();
@@ -201,6 +204,18 @@ impl Chain {
 
     /// A desk that does not keep to the rules says this on its delegation 1; the code with which it is refused.
     pub(crate) fn forge(&mut self, from: usize, to: usize, body: &Body) -> Option<String> {
+        let id = self.desks[from].rows().get(DELEGATIONS, &DelegationNo(1)).unwrap().unwrap().id;
+        self.forge_in(from, to, id, body)
+    }
+
+    /// The same, on a delegation of this id.
+    pub(crate) fn forge_in(
+        &mut self,
+        from: usize,
+        to: usize,
+        id: DelegationId,
+        body: &Body,
+    ) -> Option<String> {
         self.carry(from, to);
         let (here, there) = (self.link_of(from, to), self.link_of(to, from));
         let own = self.stream(from, here);
@@ -212,7 +227,6 @@ impl Chain {
         let session = author.run(TakeWelcome { link: here, welcome }).unwrap().unwrap().session;
         let link = author.rows().get(LINKS, &here).unwrap().unwrap().link;
         let stream = Stream { link, from: author.identity.desk(), to: reader.identity.desk() };
-        let id = author.rows().get(DELEGATIONS, &DelegationNo(1)).unwrap().unwrap().id;
         let composed = compose(body, Some(id), [7; SALT_BYTES]).unwrap();
         let (prev, seen, time) = (own.out_head, own.in_length, author.now);
         let seq = own.out_length + 1;
