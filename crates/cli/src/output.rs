@@ -55,6 +55,24 @@ impl Output {
         }
     }
 
+    /// Prints a report and ends with the failure that it amounts to, if any. With `--json` it then stands within the problem:
+    /// whoever reads standard output finds one document.
+    pub(crate) fn report<T: Serialize>(
+        &self,
+        report: &T,
+        bad: Option<Failure>,
+        human: impl FnOnce(Style) -> String,
+    ) -> Done {
+        let Some(mut bad) = bad else { return self.document(report, human) };
+        if !self.json {
+            self.document(report, human)?;
+        }
+        if let (Failure::Refused(problem), Ok(report)) = (&mut bad, serde_json::to_value(report)) {
+            problem.extra.insert("report".to_owned(), report);
+        }
+        Err(bad)
+    }
+
     /// Prints bytes as they are.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Done {
         let mut out = io::stdout().lock();

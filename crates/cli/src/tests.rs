@@ -23,15 +23,17 @@ fn all() -> Vec<(String, Command)> {
 /// The words of a command line as a shell would give them, as far as the examples need it.
 fn split(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut quoted = false;
+    let mut quoted: Option<char> = None;
     for letter in line.chars() {
         match letter {
-            '\'' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
+            '\'' | '"' if quoted.is_none_or(|mark| mark == letter) => {
+                quoted = quoted.is_none().then_some(letter);
+            }
+            ' ' if quoted.is_none() => words.push(String::new()),
             _ => words.last_mut().unwrap().push(letter),
         }
     }
-    assert!(!quoted, "{line}");
+    assert!(quoted.is_none(), "{line}");
     words
 }
 
@@ -49,6 +51,23 @@ fn each_verb_has_a_sentence_and_examples_that_work() {
                 panic!("{example}: {error}");
             }
         }
+    }
+}
+
+#[test]
+fn the_readme_names_every_verb_and_its_commands_work() {
+    const README: &str = include_str!("../../../README.md");
+    let lines: Vec<_> = README.lines().filter(|line| line.starts_with("deskwire ")).collect();
+    assert!(lines.len() > 15, "{lines:?}");
+    for line in lines {
+        let command = line.split(" #").next().unwrap().trim_end();
+        if let Err(error) = Cli::try_parse_from(split(command)) {
+            panic!("{command}: {error}");
+        }
+    }
+    for verb in Cli::command().get_subcommands() {
+        let named = format!("`deskwire {}`", verb.get_name());
+        assert!(README.contains(&named), "{named} is not in the README");
     }
 }
 

@@ -331,3 +331,89 @@ fn a_check_that_found_something_is_1_and_the_report_is_in_the_document() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("kassa, theirs #4: Broken."), "{}", text(&output.stdout));
 }
+
+/// A proof file that two desks' messages stand in.
+const PROOF: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/proof/case.deskwire-proof");
+
+#[test]
+fn a_proof_file_is_verified_with_no_desk_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good");
+    fs::copy(PROOF, &good).unwrap();
+    let output = deskwire(folder.path(), &["verify", "--file", "good"]);
+    let words = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(words.contains("Everything in the file holds") && words.contains("resolved"), "{words}");
+    let output = deskwire(folder.path(), &["verify", "--file", "good", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["ok"], &report["findings"]), (&json!(true), &json!([])));
+    assert_eq!(report["delegations"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_proof_file_with_one_changed_bit_is_named_and_is_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = fs::read(PROOF).unwrap();
+    let words = b"It is the one by the door.";
+    let at = good.windows(words.len()).position(|part| part == words).unwrap();
+    let mut bad = good.clone();
+    bad[at] ^= 1;
+    fs::write(folder.path().join("bad"), &bad).unwrap();
+    let output = deskwire(folder.path(), &["verify", "--file", "bad"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("#3: "), "the third message: {}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("(verify-failed)"), "{}", text(&output.stderr));
+    let output = deskwire(folder.path(), &["verify", "--file", "bad", "--json"]);
+    let problem: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = problem["extra"]["report"]["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|one| one["code"] == "text-differs" && one["seq"] == 3), "{findings:?}");
+
+    fs::write(folder.path().join("cut"), &good[..good.len() - 3]).unwrap();
+    fs::write(folder.path().join("none"), b"no proof file").unwrap();
+    for name in ["cut", "none"] {
+        let output = deskwire(folder.path(), &["verify", "--file", name]);
+        assert_eq!(output.status.code(), Some(1), "{name}: {}", text(&output.stdout));
+        assert!(text(&output.stdout).contains("The file does not hold."), "{name}");
+    }
+    let output = deskwire(folder.path(), &["verify", "--file", "missing"]);
+    assert!(!output.status.success() && output.stdout.is_empty());
+}
+
+#[test]
+fn business_hours_are_read_from_a_file_and_shown() {
+    let hours =
+        json!({"zone": "Europe/Berlin", "week": {"monday": ["08:00-12:00"]}, "days": {"2026-12-24": []}});
+    let calendar = json!({
+        "hours": hours, "cut": false, "until": "2027-07-01T00:00:00.000Z",
+        "intervals": [["2026-07-06T06:00:00.000Z", "2026-07-06T10:00:00.000Z"]],
+    });
+    let desk = Desk::playing(vec![
+        Answer::Json(200, calendar.clone()),
+        Answer::Json(200, calendar),
+        Answer::Json(200, json!({"cut": false})),
+    ]);
+    let file = "zone = \"Europe/Berlin\"\n[week]\nmonday = [\"08:00-12:00\"]\n[days]\n2026-12-24 = []\n";
+    fs::write(desk.folder.path().join("hours.toml"), file).unwrap();
+    let output = desk.run(&["calendar", "set", "hours.toml"]);
+    let words = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(words.contains("  monday      08:00-12:00\n  tuesday     closed\n"), "{words}");
+    assert!(
+        words.contains("  2026-12-24  closed\n") && words.contains("1 intervals up to 2027-07-01"),
+        "{words}"
+    );
+    let request = desk.request();
+    assert!(request.starts_with("POST /v1/calendar "), "{request}");
+    assert_eq!(body(&request), json!({"hours": hours}));
+    let output = desk.run(&["calendar", "intervals", "--months", "2"]);
+    assert!(text(&output.stdout).contains("2026-07-06T06:00:00.000Z  2026-07-06T10:00:00.000Z\n"));
+    assert!(desk.request().starts_with("GET /v1/calendar?months=2 "));
+    let output = desk.run(&["calendar", "clear"]);
+    assert!(text(&output.stdout).contains("always open"), "{}", text(&output.stdout));
+    assert_eq!(body(&desk.request()), json!({}));
+
+    fs::write(desk.folder.path().join("hours.toml"), "zone = \"Europe/Berlin\"\nwek = 1\n").unwrap();
+    let output = desk.run(&["calendar", "set", "hours.toml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("line 2: ") && desk.silent(), "{}", text(&output.stderr));
+}

@@ -3,19 +3,19 @@
 use super::style::{Style, width};
 
 /// Rows of cells under headings, columns two spaces apart.
-pub(crate) struct Table {
-    rows: Vec<Vec<String>>,
+pub(crate) struct Table<const N: usize> {
+    rows: Vec<[String; N]>,
 }
 
-impl Table {
+impl<const N: usize> Table<N> {
     /// A table with these headings.
-    pub(crate) fn new(headings: &[&str], style: Style) -> Self {
-        Self { rows: vec![headings.iter().map(|heading| style.dim(heading)).collect()] }
+    pub(crate) fn new(headings: &[&str; N], style: Style) -> Self {
+        Self { rows: vec![headings.map(|heading| style.dim(heading))] }
     }
 
     /// One more row; line breaks in cells become spaces.
-    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| cell.replace(['\n', '\t'], " ")).to_vec());
+    pub(crate) fn row(&mut self, cells: [String; N]) {
+        self.rows.push(cells.map(|cell| cell.replace(['\n', '\t'], " ")));
     }
 
     /// The whole table, or the sentence when there are no rows.
@@ -23,10 +23,9 @@ impl Table {
         if self.rows.len() == 1 {
             return format!("{when_empty}\n");
         }
-        let columns = self.rows[0].len();
-        let widths: Vec<usize> = (0..columns)
-            .map(|column| self.rows.iter().map(|row| width(&row[column])).max().unwrap_or_default())
-            .collect();
+        let widest =
+            |column: usize| self.rows.iter().map(|row| width(&row[column])).max().unwrap_or_default();
+        let widths: [usize; N] = std::array::from_fn(widest);
         let mut text = String::new();
         for row in &self.rows {
             let mut line = String::new();

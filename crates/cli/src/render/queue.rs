@@ -54,7 +54,7 @@ pub(crate) fn changed(changed: &QueueChanged, done: &str, style: Style) -> Strin
     text
 }
 
-fn table(items: &[QueueItem], style: Style) -> Table {
+fn table(items: &[QueueItem], style: Style) -> Table<6> {
     let mut table = Table::new(&["ITEM", "LINK", "STATE", "KIND", "TICKET", "SINCE"], style);
     for item in items {
         let since = when(item.since);

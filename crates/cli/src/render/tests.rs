@@ -236,6 +236,83 @@ fn a_delegation_shows_both_sides_and_what_was_superseded() {
     }
 }
 
+/// A deadline of the samples: it was due at noon, two hours later than the principal had said.
+fn due(kind: DueKind, state: DueState) -> Due {
+    Due {
+        kind,
+        said: Time::from_millis(1_782_891_000_000),
+        at: samples::noon(),
+        moved: 7_200_000,
+        stands: false,
+        warn: Time::from_millis(1_782_894_600_000),
+        state,
+        by: Some(Role::Contractor),
+        done: None,
+    }
+}
+
+#[test]
+fn lists_of_tickets_and_delegations_say_what_is_due() {
+    let mut ticket = samples::ticket_detail().ticket;
+    ticket.next_due = Some(due(DueKind::Resolve, DueState::Overdue));
+    ticket.origin_partner = Some("Shop".into());
+    assert_eq!(
+        ticket_list(&TicketList { tickets: vec![ticket], before: Some(11) }, PLAIN()),
+        "NUMBER   STATUS  PRIORITY  UPDATED            DUE                        FROM  HANDED OUT  TITLE\n\
+         ACME-12  open    high      2026-07-01 09:30Z  2026-07-01 09:30Z overdue  Shop              Cash register is dead\n\
+         More: --before 11\n"
+    );
+    let mut delegation = samples::delegation();
+    delegation.due = Some(due(DueKind::Respond, DueState::Near));
+    let list = DelegationList { delegations: vec![delegation], before: None };
+    assert_eq!(
+        delegation_list(&list, PLAIN()),
+        "ID            PARTNER     STATE     TURN        DUE                OURS     THEIRS  TITLE\n\
+         3f9a2c71  to  Kassa GmbH  accepted  their turn  2026-07-01 09:30Z  ACME-12  KAS-7   Cash register is dead\n"
+    );
+}
+
+#[test]
+fn a_case_shows_whose_time_it_took_and_who_let_a_deadline_pass() {
+    let mut delegation = samples::delegation();
+    let time = ClockSplit {
+        contractor: 3_900_000,
+        offered: 300_000,
+        principal: 40_000,
+        waiting: 40_000,
+        ..ClockSplit::default()
+    };
+    delegation.clock = Some(DelegationClock {
+        time,
+        wall: ClockSplit { contractor: 97_200_000, ..time },
+        respond: Some(due(DueKind::Respond, DueState::Met)),
+        resolve: Some(due(DueKind::Resolve, DueState::Breached)),
+        breaches: vec![Breach { kind: DueKind::Resolve, at: samples::noon(), by: Role::Contractor }],
+        provisional: true,
+        hops: vec![ChainHop {
+            alias: "A".into(),
+            state: "accepted".into(),
+            held: 3_600_000,
+            waited: 0,
+            breaches: 1,
+            stars: Some(4),
+        }],
+    });
+    let text = super::delegation(&delegation, PLAIN());
+    for part in [
+        "\nCLOCK\n  respond      2026-07-01 09:30Z, moved by 2h 00m, met\n",
+        "  resolve      2026-07-01 09:30Z, moved by 2h 00m, passed in the hands of the contractor\n",
+        "  contractor   1h 05m, of it 5m to answer\n",
+        "  principal    40s, of it 40s asked\n",
+        "  on the wall  1d 03h and 40s\n",
+        "  breach       not resolved by 2026-07-01 09:30Z, in the hands of the contractor\n",
+        "  not everything of this is settled yet\n",
+        "\nCHAIN\nDESK  STATE     IN HAND  WAITED  BREACHES  RATING\nA     accepted  1h 00m   0s      1         4/5\n",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
 #[test]
 fn a_preview_says_what_leaves_and_why_the_rest_stays() {
     let preview = Preview {

@@ -11,8 +11,8 @@ use super::{
 
 /// A page of tickets.
 pub(crate) fn list(list: &TicketList, style: Style) -> String {
-    let mut table =
-        Table::new(&["NUMBER", "STATUS", "PRIORITY", "UPDATED", "FROM", "HANDED OUT", "TITLE"], style);
+    let headings = ["NUMBER", "STATUS", "PRIORITY", "UPDATED", "DUE", "FROM", "HANDED OUT", "TITLE"];
+    let mut table = Table::new(&headings, style);
     for ticket in &list.tickets {
         table.row([
             style.bold(&ticket.number),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     context::Context,
-    failure::{self, Done, Failure},
+    failure::{self, Done},
     render::{Fields, Style},
 };
 
@@ -26,20 +26,11 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let checked = check(&Folder::new(context.data())).map_err(super::init::not_started)?;
         let severe = checked.findings.iter().filter(|found| found.severe).count();
-        let document = document(&checked);
-        if severe == 0 || !context.out.is_json() {
-            context.out.document(&document, |style| show(&checked, style))?;
-        }
-        if severe == 0 {
-            return Ok(());
-        }
         let detail = format!("Of what was found, {severe} would keep the desk from starting or is lost.");
         let next = "Keep a copy of the folder and do not delete anything; each finding says what to do.";
-        let mut problem = failure::refused("store-damaged", "The store is damaged", detail, next);
-        if let Failure::Refused(problem) = &mut problem {
-            problem.extra.insert("report".to_owned(), document);
-        }
-        Err(problem)
+        let damaged = || failure::refused("store-damaged", "The store is damaged", detail, next);
+        let bad = (severe > 0).then(damaged);
+        context.out.report(&document(&checked), bad, |style| show(&checked, style))
     }
 }
 

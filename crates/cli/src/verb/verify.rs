@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use deskwire_api_types::VerifyRequest;
+use deskwire_api_types::{VerifyReport, VerifyRequest};
 
 use crate::{
     context::Context,
-    failure::{self, Done},
+    failure::{self, Done, Failure},
     proof, render,
 };
 
@@ -42,39 +42,21 @@ impl Args {
         }
         let request = VerifyRequest { link: self.link };
         let report = context.talk(async |client| client.with_timeout(PATIENCE).verify(&request).await)?;
-        if report.ok || !context.out.is_json() {
-            context.out.document(&report, |style| render::verify(&report, style))?;
-        }
-        if report.ok {
-            return Ok(());
-        }
-        let detail = format!("What is stored does not hold in {} places.", report.problems.len());
-        let next = "Keep a copy of the folder and do not delete anything; the report names each place.";
-        let mut problem = failure::refused("verify-failed", "The check found something wrong", detail, next);
-        if let (failure::Failure::Refused(problem), Ok(report)) =
-            (&mut problem, serde_json::to_value(&report))
-        {
-            problem.extra.insert("report".to_owned(), report);
-        }
-        Err(problem)
+        context.out.report(&report, wrong(&report), |style| render::verify(&report, style))
     }
 }
 
-/// The report goes to standard output whether it is good or bad: it is what was asked for.
+fn wrong(report: &VerifyReport) -> Option<Failure> {
+    let detail = format!("What is stored does not hold in {} places.", report.problems.len());
+    let next = "Keep a copy of the folder and do not delete anything; the report names each place.";
+    (!report.ok).then(|| failure::refused("verify-failed", "The check found something wrong", detail, next))
+}
+
 fn verify_file(context: &Context, file: &Path) -> Done {
     let report = proof::verify(file)?;
-    let document = proof::document(&report);
-    if report.holds() || !context.out.is_json() {
-        context.out.document(&document, |style| proof::show(&report, style))?;
-    }
-    if report.holds() {
-        return Ok(());
-    }
     let detail = format!("{} does not hold; {} findings.", file.display(), report.findings.len());
     let next = "Believe nothing in it; ask the desk that made it for another one.";
-    let mut problem = failure::refused("verify-failed", "The file does not verify", detail, next);
-    if let failure::Failure::Refused(problem) = &mut problem {
-        problem.extra.insert("report".to_owned(), document);
-    }
-    Err(problem)
+    let bad = || failure::refused("verify-failed", "The file does not verify", detail, next);
+    let bad = (!report.holds()).then(bad);
+    context.out.report(&proof::document(&report), bad, |style| proof::show(&report, style))
 }

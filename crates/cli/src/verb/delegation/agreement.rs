@@ -46,8 +46,8 @@ impl Args {
             let id = self.target.find(&client, None).await?;
             Ok(if self.ask { client.say_digest(&id).await? } else { client.agreement(&id).await? })
         })?;
-        context.out.document(&agreement, |style| show(&agreement, self.ask, style))?;
-        if agreement.same == Some(false) { Err(differs(agreement.differs.len())) } else { Ok(()) }
+        let bad = (agreement.same == Some(false)).then(|| differs(agreement.differs.len()));
+        context.out.report(&agreement, bad, |style| show(&agreement, self.ask, style))
     }
 
     fn compare(&self, context: &Context, file: &std::path::Path) -> Done {
@@ -66,10 +66,9 @@ impl Args {
         let ours = proof::listing(&path)?;
         let found = ours.differences(&theirs);
         let document: Vec<_> = found.iter().map(document).collect();
-        context.out.document(&json!({ "same": found.is_empty(), "differences": document }), |style| {
-            differences(&found, style)
-        })?;
-        if found.is_empty() { Ok(()) } else { Err(differs(found.len())) }
+        let report = json!({ "same": found.is_empty(), "differences": document });
+        let bad = (!found.is_empty()).then(|| differs(found.len()));
+        context.out.report(&report, bad, |style| differences(&found, style))
     }
 }
 

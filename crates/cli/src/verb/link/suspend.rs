@@ -21,7 +21,8 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   deskwire link suspend kassa --reason 'Stocktaking' --until +3d
-  deskwire link resume kassa";
+
+`deskwire link resume kassa` ends it.";
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
