@@ -32,6 +32,13 @@ pub(super) fn said(rows: &mut Overlay, made: &ItemMade) -> Result<()> {
     rows.put(AGREEMENTS, &delegation, &row)
 }
 
+/// What this desk said of what it saw came back after a restore.
+pub(super) fn came_back(rows: &mut Overlay, delegation: DelegationNo, seq: u64) -> Result<()> {
+    let mut row = rows.get(AGREEMENTS, &delegation)?.unwrap_or_default();
+    row.said = row.said.max(Some(seq - 1));
+    rows.put(AGREEMENTS, &delegation, &row)
+}
+
 pub(super) fn record(rows: &mut Overlay, record: &AgreementRecord) -> Result<()> {
     let AgreementRecord::Compared { delegation, heard, differs, at } = record;
     let mut row = rows.get(AGREEMENTS, delegation)?.unwrap_or_default();

@@ -21,6 +21,7 @@ use serde_bytes::ByteBuf;
 use super::super::consume::{Consumed, Context, thread};
 use super::super::find;
 use super::older_keys_upto;
+use crate::project::kinds::{Leaves, leaves};
 use crate::project::stream::read_receipt;
 use crate::{Refusal, Step, refused};
 
@@ -121,8 +122,11 @@ pub(crate) fn consume(
     let mut row = find::delegation(step, delegation)?;
     let ticket = row.ticket;
     let Some(said) = event else {
-        let work = matches!(kind, Kind::WorkAdd | Kind::WorkApprove | Kind::WorkDispute);
-        if !work && !matches!(kind, Kind::CommentAdd | Kind::FileAdd) {
+        let revises = match leaves(kind) {
+            Leaves::Comment | Leaves::File | Leaves::Work | Leaves::Digest | Leaves::Report => false,
+            Leaves::Event | Leaves::Revision | Leaves::Link => true,
+        };
+        if revises {
             let facts = Facts::decode(kind, &message.head.facts).ok();
             let later = facts.map(|facts| thread::later(step, context.no, (ticket, delegation), &facts));
             let Some(later) = later.transpose()?.flatten() else { return nothing() };
