@@ -48,8 +48,18 @@ impl Overlay {
 
     /// Takes back what the job has changed.
     pub fn undo(&mut self) {
+        self.undo_to(0);
         self.unfit = false;
-        while let Some((key, before)) = self.undo.pop() {
+    }
+
+    /// A place in the job at work, to which it can be taken back.
+    pub fn mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// Takes back what the job has changed since the mark.
+    pub fn undo_to(&mut self, mark: usize) {
+        for (key, before) in self.undo.drain(mark..).rev() {
             match before {
                 Some(value) => self.changes.insert(key, value),
                 None => self.changes.remove(&key),

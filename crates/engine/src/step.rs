@@ -60,6 +60,31 @@ impl Step<'_> {
         Ok(at)
     }
 
+    /// Does a part of what is done that must not stop the rest: if it is refused, it alone is taken back.
+    ///
+    /// # Errors
+    /// The refusal of that part.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let (staged, changed, noted) = (self.stage.mark(), self.overlay.mark(), self.notes.len());
+        let effects = self.effects.clone();
+        let outcome = part(self).and_then(|done| Ok(self.overlay.check().map(|()| done)?));
+        if outcome.is_err() {
+            self.stage.rollback(staged);
+            self.overlay.undo_to(changed);
+            self.notes.truncate(noted);
+            self.effects = effects;
+        }
+        outcome
+    }
+
+    /// Whether this entry is not on stable storage yet, and may never be.
+    pub(crate) fn is_staged(&self, at: EntryRef) -> bool {
+        self.stage.get(at).is_some()
+    }
+
     /// An entry of the journal, also one that is not on stable storage yet.
     ///
     /// # Errors

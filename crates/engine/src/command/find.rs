@@ -55,7 +55,13 @@ pub(super) fn terms_at(step: &mut Step<'_>, at: EntryRef) -> Result<Arc<Terms>, 
         _ => None,
     };
     let terms = Arc::new(terms.ok_or_else(|| broken("a link's terms are another record"))?);
-    step.memory.terms.insert(at, Arc::clone(&terms));
+    let kept = Arc::clone(&terms);
+    if step.is_staged(at) {
+        // If this step is taken back, another record will stand there.
+        step.once_kept(move |memory| drop(memory.terms.insert(at, kept)));
+    } else {
+        step.memory.terms.insert(at, kept);
+    }
     Ok(terms)
 }
 
