@@ -305,7 +305,7 @@ fn open(step: &Step<'_>, no: LinkNo) -> Result<OpenRow, Refusal> {
     Ok(step.rows().get(OPEN_DELEGATIONS, &no)?.unwrap_or_default())
 }
 
-/// Whether one more item may be said on a link, and counts it.
+/// Whether one more item may be said on a link, and counts it. What is owed to the partner is counted alone.
 ///
 /// # Errors
 /// `queue-full`, `quota`: what is too much, and what to do.
@@ -313,10 +313,14 @@ pub(crate) fn says(
     step: &mut Step<'_>,
     (no, link): (LinkNo, &LinkRow),
     stream: &StreamRow,
-    event: Option<&Event>,
+    (event, owed): (Option<&Event>, bool),
     bytes: usize,
 ) -> Result<(), Refusal> {
-    let quotas = step.memory.usage.quotas;
+    let (quotas, now) = (step.memory.usage.quotas, step.now);
+    if owed {
+        step.memory.usage.spend(no, Way::Out, bytes, now);
+        return Ok(());
+    }
     let undelivered = stream.waiting + stream.out_length.saturating_sub(stream.acked);
     if undelivered >= quotas.link.undelivered {
         let words = format!("{undelivered} items for {} are not delivered yet.", link.name);
@@ -338,7 +342,6 @@ pub(crate) fn says(
             }
         }
     }
-    let now = step.now;
     if step.memory.usage.is_spent(no, Way::Out, now) {
         let words = format!(
             "As much was said to {} as one hour or one day allows (or to all partners together).",

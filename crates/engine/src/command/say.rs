@@ -53,7 +53,7 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     let composed = compose(&saying.body, id, salt).map_err(|error| not_composed(&error))?;
     let size = composed.facts.len() + composed.text.as_ref().map_or(0, |text| text.len());
     let said = event.as_ref().map(|event| &event.event);
-    quota::says(step, (saying.link, &link), &stream, said, size)?;
+    quota::says(step, (saying.link, &link), &stream, (said, is_owed(&saying.body)), size)?;
     let place =
         (Order(stream.next_order), saying.delegation.filter(|_| stream.parked > 0 && event.is_none()));
     let made = ItemMade {
@@ -74,6 +74,12 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     }
     step.wake(saying.link);
     Ok(item)
+}
+
+/// What takes back something that was said: it is owed to whoever has that, and at most one for each, so that no quota stands
+/// before it. Otherwise one partner's full queue would keep another one's retraction from being taken.
+const fn is_owed(body: &Body) -> bool {
+    matches!(body, Body::CommentRetract { .. } | Body::FileRetract { .. } | Body::LinkWithdraw { .. })
 }
 
 fn not_composed(error: &ComposeError) -> Refusal {
