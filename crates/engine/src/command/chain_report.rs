@@ -20,7 +20,7 @@ use super::due::is_under_way;
 use super::find;
 use super::say::{Saying, say};
 use crate::query::clock::{History, Part, reported};
-use crate::{Refusal, Step};
+use crate::{Fault, Refusal, Step};
 
 /// The feature that a partner names when it takes reports. proto-spec, section 13.3.
 pub(crate) const FEATURE: &str = "chain";
@@ -53,9 +53,18 @@ pub(super) fn tell(step: &mut Step<'_>, above: DelegationNo) -> Result<Option<Ti
         Some(_) | None => {}
     }
     let body = Body::ChainReport { facts, text: NoText::default() };
-    say(step, Saying::event(row.link, (above, row.id), body))?;
-    step.record(&Record::Chain(ChainRecord::Reported { delegation: above, hash, at: now }), None)?;
-    Ok(None)
+    let said = step.attempt(|step| {
+        say(step, Saying::event(row.link, (above, row.id), body))?;
+        step.record(&Record::Chain(ChainRecord::Reported { delegation: above, hash, at: now }), None)
+    });
+    match said {
+        Ok(_) => Ok(None),
+        Err(refusal) if refusal.fault == Fault::Ours => Err(refusal),
+        Err(refusal) => {
+            tracing::info!(delegation = above.0, code = refusal.code, "a principal is not told how its case stands");
+            Ok(Some(now.plus(PAUSE)))
+        }
+    }
 }
 
 /// What this desk handed on for it and what was accepted, oldest first.

@@ -22,7 +22,7 @@ use super::consume::{self, Consumed, Context, consume, seen};
 use super::{aside, change, closing, find, key, recover, relay};
 use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
-use crate::{Command, Refusal, Step, quota};
+use crate::{Command, Fault, Refusal, Step, quota};
 
 /// Verified messages of one batch.
 #[derive(Debug, Clone)]
@@ -79,11 +79,8 @@ impl Command for Deliver {
             aside::disown_more(step, no, link.partner_name.as_str())?;
             return Ok(Delivered::Refused(Code::Busy));
         }
-        if news.is_some() {
-            quota::has_room(step)?;
-            if quota::is_spent(step, no) {
-                return Ok(Delivered::Refused(Code::RateLimited));
-            }
+        if news.is_some() && !is_affordable(step, no)? {
+            return Ok(Delivered::Refused(Code::RateLimited));
         }
         let known = self.head.known;
         if known > stream.in_length && !recover::is_complete_again(&stream) {
@@ -104,8 +101,9 @@ impl Command for Deliver {
             if let Some(id) = message.head.delegation {
                 closing::reached_by(step, no, &current, id)?;
             }
+            let held = find::stream(step, no)?.in_length;
             let ended = one(step, &context, message)?;
-            if of_link {
+            if of_link && find::stream(step, no)?.in_length > held {
                 closing::heard(step, no)?;
                 current = find::link(step, no)?;
             }
@@ -128,6 +126,12 @@ impl Command for Deliver {
         closing::after(step, no, &current)?;
         Ok(Delivered::Receipt(receipt))
     }
+}
+
+/// Whether something new may come on a link: this desk has room, and the partner has not said too much in this hour.
+fn is_affordable(step: &mut Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
+    quota::has_room(step)?;
+    Ok(!quota::is_spent(step, no))
 }
 
 fn closed(state: &LinkState) -> Option<Code> {
@@ -190,6 +194,7 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         recover::forked(step, no, false, receipt, message.delivery.0)?;
         return Ok(Some(Delivered::Refused(Code::Fork)));
     }
+    let disowned = stream.is_disowned(seq, message.key as u64);
     let (decided_at, consumed) = decided(step, context, &stream, &message, told)?;
     let text = message.delivery.1.as_ref().map_or(0, |text| text.len());
     let looked = step.memory.looked.swap(0, Ordering::Relaxed);
@@ -204,7 +209,7 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         seq,
         hash: message.hash,
         // What lies about what it has seen is not used for anything.
-        seen: if seen(&stream, &message).is_ok() { message.head.seen } else { stream.in_seen },
+        seen: if !disowned && seen(&stream, &message).is_ok() { message.head.seen } else { stream.in_seen },
         signed: message.delivery.0,
         refused: consumed.refused,
         local: consumed.local,
@@ -220,6 +225,11 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         (None | Some(_), _) => None,
     };
     let at = step.record(&Record::Received(record), message.delivery.1.map(|text| text.into_vec()))?;
+    if disowned {
+        // It came once, was disowned, and was lost here with a restore.
+        aside::disown(step, no, (seq, seq), context.link.partner_name.as_str())?;
+        return Ok(None);
+    }
     if let Some(newer) = described {
         key::take(step, no, &newer)?;
     }
@@ -227,13 +237,29 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         step.after(Effect::Fetch(no));
     }
     if let (Some(came), Ok(body)) = (came, &message.body) {
-        relay::came(step, no, at, &came, body)?;
+        onward(step, no, |step| relay::came(step, no, at, &came, body))?;
     }
     if let (Some(delegation), Ok(Body::Offer { facts, .. })) = (offered, &message.body) {
-        relay::looped(step, no, delegation, facts.loop_tags.as_deref().unwrap_or_default())?;
+        let tags = facts.loop_tags.as_deref().unwrap_or_default();
+        onward(step, no, |step| relay::looped(step, no, delegation, (message.hash, tags)))?;
     }
     // A long search ends the batch, so that no partner causes a long stop.
     Ok((looked > LOOKED_MOST).then_some(Delivered::Refused(Code::Busy)))
+}
+
+/// What follows at other partners from a message that was consumed. It stays consumed whatever stands in the way there.
+fn onward(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    follows: impl FnOnce(&mut Step<'_>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    match step.attempt(follows) {
+        Err(refusal) if refusal.fault != Fault::Ours => {
+            tracing::warn!(link = %no, %refusal, "what follows from a message cannot be said to another partner");
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 /// The first check of a message that is new: why the stream stops before it. proto-spec, section 4.5.
@@ -361,6 +387,20 @@ pub(super) fn receipt_upto(
     link: &LinkRow,
     (known, most): (u64, u64),
 ) -> Result<Vec<u8>, Refusal> {
+    let signed = signed_receipt(step, no, link, (known, most))?;
+    let Receipt { base, upto, .. } = *signed.body();
+    let raw = signed.into_parts().0;
+    step.record(&Record::ReceiptGiven { no, upto, receipt: raw.clone().into(), base }, None)?;
+    Ok(raw)
+}
+
+/// A receipt that nobody is given in a session: it tells nothing of what the partner knows.
+pub(super) fn signed_receipt(
+    step: &Step<'_>,
+    no: LinkNo,
+    link: &LinkRow,
+    (known, most): (u64, u64),
+) -> Result<Signed<Receipt>, Refusal> {
     let stream = find::stream(step, no)?;
     let base = known.min(stream.in_length);
     let (mut upto, mut hash) = (base, head_at(step, no, link, base)?);
@@ -396,7 +436,5 @@ pub(super) fn receipt_upto(
         length: stream.out_length,
         outcomes,
     };
-    let raw = Signed::seal(body, step.identity.secret()).into_parts().0;
-    step.record(&Record::ReceiptGiven { no, upto, receipt: raw.clone().into(), base }, None)?;
-    Ok(raw)
+    Ok(Signed::seal(body, step.identity.secret()))
 }

@@ -19,6 +19,8 @@ use crate::{Command, Refusal, Step};
 
 /// Clocks that one tick looks at, so that none takes long.
 const AT_ONCE: usize = 128;
+/// When a clock is looked at again that could not be, milliseconds.
+const PAUSE: u64 = 900_000;
 /// What people were told of a delegation that is remembered, so that nobody is told twice.
 const TOLD: usize = 4;
 
@@ -52,7 +54,14 @@ pub(super) fn due(step: &mut Step<'_>) -> Result<Option<Timestamp>, Refusal> {
     clocks.sort_unstable();
     clocks.dedup();
     for no in clocks {
-        let again = look(step, no)?;
+        // One that cannot be looked at keeps nobody else from being told.
+        let again = match step.attempt(|step| look(step, no)) {
+            Ok(again) => again,
+            Err(refusal) => {
+                tracing::error!(delegation = no.0, %refusal, "the clock of a delegation cannot be looked at");
+                Some(step.now.plus(PAUSE))
+            }
+        };
         next = match (next, again) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

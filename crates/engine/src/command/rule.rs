@@ -1,19 +1,23 @@
 //! What happens by itself: rules of a link that run when one of its delegations has settled in a state, and resolutions
 //! that confirm themselves. What came of it is recorded, so it happens once and is never decided again.
 
-use deskwire_machine::delegation::{Role, State};
-use deskwire_machine::disclosure;
+use std::ops::ControlFlow;
+
+use deskwire_machine::delegation::{EventKind, Role, State};
 use deskwire_machine::mapping::Mapping;
+use deskwire_machine::{disclosure, relay};
 use deskwire_machine::rules::{RULES_MAX, Rule, Then, due as speaking};
+use deskwire_proto::id::ItemId;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::message::{Body, confirm, resolve, status};
 use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_proto::text::{Code, Label, Prose};
 use deskwire_proto::time::Timestamp;
+use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::{ActorText, CommentText, Record, TermsRecord, encode_text};
 use deskwire_store::row::{Audience, DelegationRow, LinkRow};
-use deskwire_store::table::{DUE, RESOLVED, Rows};
+use deskwire_store::table::{DELEGATION_EVENTS, DUE, RESOLVED, Rows};
 
 use super::find;
 use super::say::{Saying, say};
@@ -24,6 +28,11 @@ use crate::{Command, Fault, Refusal, Step};
 const AT_ONCE: usize = 64;
 /// Resolutions that are looked at in one step: most of them have been confirmed, and that is on its way.
 const LOOKED_AT: usize = 4_096;
+
+/// Places of what one message causes on a link: what is confirmed, and what a rule says beside that, with its number.
+const CONFIRM: u32 = 1 << 28;
+const RESOLVE: u32 = 2 << 28;
+const STATUS: u32 = 3 << 28;
 
 /// Adds a rule to a link. Replies with its number.
 #[derive(Debug, Clone)]
@@ -124,24 +133,67 @@ fn rules(step: &Step<'_>, link: &LinkRow) -> Result<Vec<Rule>, Refusal> {
 /// Runs the rules of a link that are due, for a bounded number of delegations. `false` when there are more.
 pub(super) fn run_due(step: &mut Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
     let link = find::link(step, no)?;
-    let due = step.rows().list(DUE, &no, AT_ONCE)?;
+    let due = step.rows().list(DUE, &no, LOOKED_AT)?;
     if due.is_empty() {
         return Ok(true);
     }
     let all = rules(step, &link)?;
-    let more = due.len() == AT_ONCE;
+    let (mut left, many) = (AT_ONCE, due.len() == LOOKED_AT);
     for ((_, delegation), due) in due {
         let row = find::delegation(step, delegation)?;
+        if recovers(step, row.ticket)? {
+            // What is still to come back may be what the rule has said.
+            continue;
+        }
+        if left == 0 {
+            return Ok(false);
+        }
+        left -= 1;
         let role = row.case.role();
         let due_rules: Vec<Rule> = speaking(&all, role, &due.states).cloned().collect();
         let ran = due_rules.iter().map(|rule| rule.no).collect();
         let record = TermsRecord::RulesRan { no, delegation, states: due.states, ran, at: step.now };
         step.record(&Record::Terms(record), None)?;
         for rule in due_rules {
-            obey(step, delegation, &row, &rule)?;
+            if let Err(refusal) = step.attempt(|step| obey(step, delegation, &row, &rule)) {
+                tracing::error!(delegation = delegation.0, rule = rule.no, %refusal, "a rule cannot be obeyed");
+            }
         }
     }
-    Ok(!more)
+    Ok(!many || left == AT_ONCE)
+}
+
+/// Whether a link of the case gets back what was lost with a restore.
+fn recovers(step: &Step<'_>, ticket: TicketNumber) -> Result<bool, Refusal> {
+    for (_, row) in find::delegations(step, ticket)? {
+        if find::stream(step, row.link)?.recovery.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The id of what a rule, by its number, says on a link because of the partner's message that brought a delegation where it
+/// is: the same cause never makes two, also after a restore.
+fn caused(
+    step: &Step<'_>,
+    no: DelegationNo,
+    row: &DelegationRow,
+    (link, place): (&LinkRow, u32),
+) -> Result<Option<ItemId>, Refusal> {
+    let mut cause = None;
+    let other = row.case.role().other();
+    step.rows().scan(DELEGATION_EVENTS, &no, None, Direction::Backward, &mut |(_, at), event| {
+        // A status moves nothing.
+        if event.by != other || event.kind == EventKind::Status {
+            return Ok(ControlFlow::Continue(()));
+        }
+        cause = Some(at);
+        Ok(ControlFlow::Break(()))
+    })?;
+    let Some(at) = cause else { return Ok(None) };
+    let Record::Received(message) = step.read(at)? else { return Ok(None) };
+    Ok(Some(relay::item(&super::relay::key(step.rows())?, &message.hash, &link.link, place)))
 }
 
 /// Does what a rule says. What cannot be done now is written on the ticket.
@@ -149,16 +201,16 @@ fn obey(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow, rule: &Rule)
     let Then { status, notify, confirm, resolve } = &rule.then;
     let by = actor(rule);
     if let Some((code, label)) = status {
-        set_status(step, row, (code, label.as_ref()), &by)?;
+        set_status(step, (no, row), (code, label.as_ref()), (rule.no, &by))?;
     }
     if let Some(words) = notify {
         comment(step, row.ticket, words.as_str(), &by)?;
     }
-    if *confirm && let Err(refusal) = confirm_now(step, no, None) {
+    if *confirm && let Err(refusal) = step.attempt(|step| confirm_now(step, no, None)) {
         failed(step, row.ticket, &refusal, &by)?;
     }
     if let Some(solution) = resolve
-        && let Err(refusal) = resolve_above(step, row, solution.clone(), &by)
+        && let Err(refusal) = step.attempt(|step| resolve_above(step, (no, row), solution.clone(), (rule.no, &by)))
     {
         failed(step, row.ticket, &refusal, &by)?;
     }
@@ -169,9 +221,9 @@ fn obey(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow, rule: &Rule)
 /// not told: nothing that came from a partner goes back to it.
 fn set_status(
     step: &mut Step<'_>,
-    origin: &DelegationRow,
+    (set_off, origin): (DelegationNo, &DelegationRow),
     (code, label): (&Code, Option<&Label>),
-    by: &Person,
+    (rule, by): (u32, &Person),
 ) -> Result<(), Refusal> {
     let ticket = find::ticket(step, origin.ticket)?;
     if ticket.status == *code && ticket.status_label.as_ref() == label {
@@ -184,7 +236,11 @@ fn set_status(
         let state = row.case.view(0).state;
         if row.link != origin.link && !state.is_terminal() && state != State::Unoffered {
             // What one partner cannot be told now must not keep the others from it.
-            if let Err(refusal) = tell_status(step, no, &row) {
+            let told = step.attempt(|step| {
+                let item = caused(step, set_off, origin, (&find::link(step, row.link)?, STATUS | rule))?;
+                tell_status(step, (no, &row), item)
+            });
+            if let Err(refusal) = told {
                 tracing::info!(delegation = no.0, code = refusal.code, "a partner is not told of a status");
             }
         }
@@ -192,7 +248,11 @@ fn set_status(
     Ok(())
 }
 
-fn tell_status(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow) -> Result<(), Refusal> {
+fn tell_status(
+    step: &mut Step<'_>,
+    (no, row): (DelegationNo, &DelegationRow),
+    item: Option<ItemId>,
+) -> Result<(), Refusal> {
     let link = find::link(step, row.link)?;
     let terms = find::terms(step, &link)?;
     if !terms.allows(FieldName::Status) {
@@ -200,7 +260,7 @@ fn tell_status(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow) -> Re
     }
     let own = find::own(step, row.ticket, &link, &terms)?;
     let body = Body::Status { facts: status::Facts { own, state: None }, text: None };
-    say(step, Saying::event(row.link, (no, row.id), body)).map(drop)
+    say(step, Saying { item, ..Saying::event(row.link, (no, row.id), body) }).map(drop)
 }
 
 /// Confirms a delegation that is resolved, by a rule or because its time has come.
@@ -210,15 +270,16 @@ fn confirm_now(step: &mut Step<'_>, no: DelegationNo, auto: Option<bool>) -> Res
     let terms = find::terms(step, &link)?;
     let own = find::own(step, row.ticket, &link, &terms)?;
     let body = Body::Confirm { facts: confirm::Facts { own: Some(own), auto }, text: None };
-    say(step, Saying::event(row.link, (no, row.id), body)).map(drop)
+    let item = caused(step, no, &row, (&link, CONFIRM))?;
+    say(step, Saying { item, ..Saying::event(row.link, (no, row.id), body) }).map(drop)
 }
 
 /// Resolves the delegation through which the ticket came.
 fn resolve_above(
     step: &mut Step<'_>,
-    below: &DelegationRow,
+    (set_off, below): (DelegationNo, &DelegationRow),
     solution: Option<Prose>,
-    by: &Person,
+    (rule, by): (u32, &Person),
 ) -> Result<(), Refusal> {
     let Some(origin) = find::ticket(step, below.ticket)?.origin else { return Ok(()) };
     let row = find::delegation(step, origin)?;
@@ -230,7 +291,8 @@ fn resolve_above(
     let own = find::own(step, row.ticket, &link, &terms)?;
     let text = resolve::Text { by: disclosure::person(by, &terms).filter(|_| false), solution };
     let body = Body::Resolve { facts: resolve::Facts { own, code: None }, text };
-    say(step, Saying::event(row.link, (origin, row.id), body)).map(drop)
+    let item = caused(step, set_off, below, (&link, RESOLVE | rule))?;
+    say(step, Saying { item, ..Saying::event(row.link, (origin, row.id), body) }).map(drop)
 }
 
 fn failed(step: &mut Step<'_>, ticket: TicketNumber, why: &Refusal, by: &Person) -> Result<(), Refusal> {
@@ -274,20 +336,26 @@ pub(super) fn confirm_due(
             return Ok(Some(next.map_or(earliest, |next: Timestamp| next.min(earliest))));
         }
         let row = find::delegation(step, delegation)?;
+        let state = row.case.view(find::stream(step, no)?.in_length).state;
+        // Somebody of this desk has answered already, and that is on its way.
+        if state != State::Resolved {
+            continue;
+        }
         let counted = History::load(step, delegation, &row)?.resolved().unwrap_or(Timestamp(since));
         let moment = counted.plus(after);
         if step.now < moment {
             next = Some(next.map_or(moment, |next| next.min(moment)));
             continue;
         }
-        let state = row.case.view(find::stream(step, no)?.in_length).state;
-        // Somebody of this desk has answered already, and that is on its way.
-        if state != State::Resolved {
-            continue;
-        }
-        if let Err(refusal) = confirm_now(step, delegation, Some(true)) {
+        if let Err(refusal) = step.attempt(|step| confirm_now(step, delegation, Some(true))) {
             tracing::warn!(link = %no, code = refusal.code, "a delegation does not confirm itself");
-            return Ok(Some(step.now.plus(60_000)));
+            let again = step.now.plus(60_000);
+            next = Some(next.map_or(again, |next: Timestamp| next.min(again)));
+            if refusal.fault == Fault::Passing {
+                // Nothing can be said on the whole link now.
+                return Ok(next);
+            }
+            continue;
         }
         left -= 1;
         if left == 0 {
