@@ -5,15 +5,15 @@ use deskwire_machine::delegation::{Role, State};
 use deskwire_machine::disclosure;
 use deskwire_proto::envelope::text_body;
 use deskwire_proto::message::common::{Person, ReasonText};
-use deskwire_proto::message::{Body, Kind, reopen};
+use deskwire_proto::message::{Body, Kind, offer, reopen};
 use deskwire_proto::terms::{Late, Terms};
 use deskwire_proto::text::Prose;
 use deskwire_store::local::DelegationNo;
-use deskwire_store::record::Record;
+use deskwire_store::record::{Record, ThreadRecord};
 use deskwire_store::row::{Audience, DelegationRow};
 use deskwire_store::table::{DELEGATION_IDS, Rows};
 
-use super::find;
+use super::{consume, delegate, find};
 use super::say::{Saying, say};
 use crate::{Fault, Refusal, Step};
 
@@ -36,9 +36,7 @@ pub(super) fn before(
     match terms.late.unwrap_or(Late::Refuse) {
         Late::Refuse => Err(too_late(state)),
         Late::Reopen if state == State::Confirmed => {
-            let label = step.identity.ticket_label(row.ticket);
-            let ticket = find::ticket(step, row.ticket)?;
-            let own = disclosure::own(label, &ticket.status, ticket.status_label.as_ref(), terms);
+            let own = find::own(step, row.ticket, &find::link(step, row.link)?, terms)?;
             let text =
                 ReasonText { by: disclosure::person(by, terms), reason: fixed("There is more to say.") };
             let body = Body::Reopen { facts: reopen::Facts { own: Some(own), code: None }, text };
@@ -47,7 +45,7 @@ pub(super) fn before(
         }
         // The others cannot be opened again; it is taken as late.
         Late::Reopen => Ok((no, row.clone())),
-        Late::FollowUp => follow_up(step, row),
+        Late::FollowUp => follow_up(step, row, terms),
     }
 }
 
@@ -97,25 +95,28 @@ fn state(step: &Step<'_>, row: &DelegationRow) -> Result<State, Refusal> {
     Ok(row.case.view(find::stream(step, row.link)?.in_length).state)
 }
 
-/// Offers the same work once more: exactly what the partner was offered, as far as it was not erased.
-fn follow_up(step: &mut Step<'_>, row: &DelegationRow) -> Result<(DelegationNo, DelegationRow), Refusal> {
+/// Offers the same work once more, under the terms of today: no more than the partner was offered, as far as it was not
+/// erased and may still travel.
+fn follow_up(
+    step: &mut Step<'_>,
+    row: &DelegationRow,
+    terms: &Terms,
+) -> Result<(DelegationNo, DelegationRow), Refusal> {
     if let Some(open) = newer(step, row)? {
         return Ok(open);
     }
-    let entry = step.entry(row.offer)?;
-    let Record::ItemMade(made) = Record::read(&entry)? else {
-        return Err(find::broken("an offer of ours that is another record"));
-    };
-    let text = entry.text.bytes().and_then(text_body);
-    let body = text.and_then(|text| Body::decode(Kind::Offer, &made.facts, Some(text)).ok());
-    let Some(body) = body else {
+    let link = find::link(step, row.link)?;
+    delegate::allowed(&link, terms)?;
+    let body = offered(step, row)?;
+    let (body, tag) = delegate::anew(step, row, (&link, terms), body)?;
+    if let Some(words) = consume::offends(&body, terms, link.side) {
         return Err(Refusal::new(
-            Fault::Conflict,
-            "offer-erased",
-            "What was offered has been erased, so no new delegation can follow it by itself.",
+            Fault::Forbidden,
+            "not-allowed-by-terms",
+            words,
             "Hand the ticket over anew with `deskwire ticket delegate`, and say it there.",
         ));
-    };
+    }
     let delegation = DelegationNo(step.counters()?.delegation);
     let id = step.delegation_id();
     if let Some(known) = step.rows().get(DELEGATION_IDS, &(row.link, id))? {
@@ -124,7 +125,30 @@ fn follow_up(step: &mut Step<'_>, row: &DelegationRow) -> Result<(DelegationNo, 
     let record = Record::Delegated { delegation, no: row.link, id, ticket: row.ticket, at: step.now };
     step.record(&record, None)?;
     say(step, Saying::event(row.link, (delegation, id), body))?;
+    if let Some(tag) = tag {
+        let tagged = ThreadRecord::Tagged { tag, ticket: row.ticket, at: step.now };
+        step.record(&Record::Thread(tagged), None)?;
+    }
     Ok((delegation, find::delegation(step, delegation)?))
+}
+
+/// What the partner was offered.
+fn offered(step: &Step<'_>, row: &DelegationRow) -> Result<(offer::Facts, offer::Text), Refusal> {
+    let entry = step.entry(row.offer)?;
+    let Record::ItemMade(made) = Record::read(&entry)? else {
+        return Err(find::broken("an offer of ours that is another record"));
+    };
+    let text = entry.text.bytes().and_then(text_body);
+    let body = text.and_then(|text| Body::decode(Kind::Offer, &made.facts, Some(text)).ok());
+    match body {
+        Some(Body::Offer { facts, text }) => Ok((facts, text)),
+        _ => Err(Refusal::new(
+            Fault::Conflict,
+            "offer-erased",
+            "What was offered has been erased, so no new delegation can follow it by itself.",
+            "Hand the ticket over anew with `deskwire ticket delegate`, and say it there.",
+        )),
+    }
 }
 
 /// The delegation of the same ticket to the same partner that follows this one already.

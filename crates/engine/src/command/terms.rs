@@ -105,6 +105,14 @@ impl Command for AcceptTerms {
                 format!("Look at them with `deskwire link terms show {}`, then accept.", link.name),
             ));
         }
+        if link.accord.accept_asked == Some(proposal.hash) {
+            return Err(Refusal::new(
+                Fault::Conflict,
+                "already-accepted",
+                format!("This desk has accepted version {} already.", proposal.version),
+                "It takes effect once it is sent; nothing has to be done.",
+            ));
+        }
         let terms = find::terms_at(step, proposal.entry)?;
         names_principals(step, self.link, &link, &terms)?;
         accept(step, self.link, proposal)?;
@@ -136,13 +144,16 @@ impl Command for TakeCalendars {
 /// Accepts without a person what may be accepted so.
 pub(super) fn heard(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Result<(), Refusal> {
     let Some(proposal) = link.accord.theirs.filter(|_| link.accord.takes_calendars) else { return Ok(()) };
+    if link.accord.accept_asked == Some(proposal.hash) || find::speakable(link).is_err() {
+        return Ok(());
+    }
     let now = find::terms(step, link)?;
     let then = find::terms_at(step, proposal.entry)?;
-    if !is_calendar_renewal(&now, &then) || find::speakable(link).is_err() {
+    if then.hash() != proposal.hash || !is_calendar_renewal(&now, &then) {
         return Ok(());
     }
     // Whatever stands in the way of saying it is for a person then.
-    if accept(step, no, proposal).is_ok() {
+    if step.attempt(|step| accept(step, no, proposal)).is_ok() {
         let words =
             format!("Version {} of the terms renews the calendar alone, and was accepted.", proposal.version);
         let event = find::event(step.now, "calendar-renewed", &words, Vec::new());
@@ -224,7 +235,8 @@ pub(super) fn possible(
     text: Option<&[u8]>,
 ) -> Result<Result<(), Refusal>, Refusal> {
     let Some(kind) = Kind::from_name(made.kind.as_str()) else { return Ok(Ok(())) };
-    let changed = link.accord.agreed.is_some_and(|agreed| agreed.since >= made.at);
+    // Whatever was said under which terms: the times of two desks say nothing of that.
+    let changed = link.accord.agreed.is_some();
     let of_terms = matches!(kind, Kind::TermsPropose | Kind::TermsAccept);
     let stopped = kind == Kind::Offer && (link.accord.our_stop.is_some() || link.accord.their_stop.is_some());
     if !changed && !of_terms && !stopped {
