@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use deskwire_machine::delegation::{Answer, Event, Gap, OpenEvent, Place, Role, Words};
+use deskwire_machine::delegation::{Answer, Event, EventKind, Gap, OpenEvent, Place, Role, Words};
 use deskwire_machine::saying::said;
 use deskwire_proto::delivery::Delivery;
 use deskwire_proto::envelope::{read_head, text_body};
@@ -14,8 +14,10 @@ use deskwire_proto::receipt::Receipt;
 use deskwire_proto::session::Cut;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{Counted, GivenUp, ItemMade, Received, Record, Refolded, SetAside};
-use deskwire_store::row::{ReceivedRow, Refused, SentRow, WaitingRow};
-use deskwire_store::table::{DELEGATION_EVENTS, RECEIPTS, RECEIVED, Rows, SENT};
+use deskwire_store::row::{DelegationEventRow, ReceivedRow, Refused, SentRow, WaitingRow};
+use deskwire_store::table::{
+    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, RECEIPTS, RECEIVED, Rows, SENT,
+};
 use deskwire_store::{Direction, EntryRef};
 
 use serde_bytes::ByteBuf;
@@ -77,6 +79,10 @@ pub(super) fn set_aside(step: &mut Step<'_>, away: Away) -> Result<Vec<Order>, R
         end: None,
         at: step.now,
     };
+    concerned.extend(ended(step, away.no, away.ours, away.range)?);
+    concerned.extend(away.given_up.map_or(Ok(Vec::new()), |first| {
+        ended(step, away.no, true, (first, stream.out_length))
+    })?);
     let mut first = away.range.0;
     while first <= away.range.1 {
         piece.range = (first, away.range.1.min(first.saturating_add(AT_ONCE - 1)));
@@ -135,11 +141,21 @@ pub(super) fn disown_more(step: &mut Step<'_>, no: LinkNo, partner: &str) -> Res
         }
         end = seq;
     }
+    disown(step, no, (first, end), partner)?;
+    Ok(end < last)
+}
+
+/// Takes the effect from messages that the partner has disowned.
+pub(super) fn disown(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    range: (u64, u64),
+    partner: &str,
+) -> Result<(), Refusal> {
     let words = format!("{partner} has disowned this: somebody else had its key. It has no effect.");
     let why = refused("disowned", &words);
-    let away = Away { no, ours: false, range: (first, end), given_up: None, end: None, why, left: None };
-    set_aside(step, away)?;
-    Ok(end < last)
+    let away = Away { no, ours: false, range, given_up: None, end: None, why, left: None };
+    set_aside(step, away).map(drop)
 }
 
 /// The delegation to whose fold a message of the partner belongs.
@@ -292,7 +308,31 @@ fn numbers(
         }
         Ok(ControlFlow::Continue(()))
     })?;
+    if let Some(end) = find::link(step, no)?.accord.close.ours {
+        found.insert(end.text, (end.seq, sent(step, no, end.seq)?));
+    }
     Ok(found)
+}
+
+/// The delegations that a side's end of the link has reached, if it stands in this part of its stream.
+fn ended(
+    step: &Step<'_>,
+    no: LinkNo,
+    ours: bool,
+    (first, last): (u64, u64),
+) -> Result<Vec<DelegationNo>, Refusal> {
+    let close = find::link(step, no)?.accord.close;
+    let end = if ours { close.ours } else { close.theirs };
+    let mut reached = Vec::new();
+    if end.is_none_or(|end| !(first..=last).contains(&end.seq)) {
+        return Ok(reached);
+    }
+    step.rows().scan(DELEGATION_IDS, &no, None, Direction::Forward, &mut |_, delegation| {
+        let row = step.rows().get(DELEGATIONS, &delegation)?;
+        reached.extend(row.filter(|row| if ours { row.ended.0 } else { row.ended.1 }).map(|_| delegation));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(reached)
 }
 
 /// What is known of one delegation's past.
@@ -330,7 +370,7 @@ impl Past<'_> {
             gap: self.anew.gap,
         };
         for ((_, entry), shown) in step.rows().list(DELEGATION_EVENTS, &delegation, usize::MAX)? {
-            match self.event(step, entry, shown.by, answers)? {
+            match self.event(step, entry, &shown, answers)? {
                 Found::Counts(open, words) => {
                     if let (Event::Update { version, .. }, Place::Numbered(_)) = (open.event, open.place) {
                         anew.version = anew.version.max(version);
@@ -350,26 +390,39 @@ impl Past<'_> {
         &self,
         step: &Step<'_>,
         entry: EntryRef,
-        by: Role,
+        shown: &DelegationEventRow,
         answers: &mut Answers,
     ) -> Result<Found, Refusal> {
-        if by == self.ours { self.own(step, entry, answers) } else { self.partners(step, entry) }
+        // The end of a link is an event of each of its delegations, and says so in none of them.
+        let ends = (shown.kind == EventKind::LinkClose).then_some(Event::LinkClose);
+        if shown.by == self.ours {
+            self.own(step, entry, ends, answers)
+        } else {
+            self.partners(step, entry, ends)
+        }
     }
 
-    fn partners(&self, step: &Step<'_>, entry: EntryRef) -> Result<Found, Refusal> {
+    fn partners(&self, step: &Step<'_>, entry: EntryRef, ends: Option<Event>) -> Result<Found, Refusal> {
         let message = message(step, entry)?;
         let (author, place) = (self.ours.other(), Place::Numbered(message.seq));
         let row = step.rows().get(RECEIVED, &(self.anew.no, message.seq))?;
         if row.is_none_or(|row| row.entry != entry || row.aside.is_some()) {
             return Ok(Found::Aside(author, place));
         }
-        let Some(said) = message.event else { return Ok(Found::Elsewhere) };
-        let (event, answer) = (said.0, Answer::Applied);
+        let said = message.event.map(|said| (said.0, said.1)).or(ends.map(|end| (end, None)));
+        let Some((event, words)) = said else { return Ok(Found::Elsewhere) };
+        let answer = Answer::Applied;
         let open = OpenEvent { author, place, seen: message.seen, event, answer, receipt_length: None };
-        Ok(Found::Counts(open, said.1))
+        Ok(Found::Counts(open, words))
     }
 
-    fn own(&self, step: &Step<'_>, entry: EntryRef, answers: &mut Answers) -> Result<Found, Refusal> {
+    fn own(
+        &self,
+        step: &Step<'_>,
+        entry: EntryRef,
+        ends: Option<Event>,
+        answers: &mut Answers,
+    ) -> Result<Found, Refusal> {
         let made = item(step, entry)?;
         let author = self.ours;
         if let Some((_, order)) = self.anew.again.get(&entry) {
@@ -385,9 +438,11 @@ impl Past<'_> {
             return Ok(Found::Aside(author, place));
         }
         let (signed, seen) = numbered(step, sent)?;
-        let Some((event, words)) = own_event(step, entry, made, &signed)? else {
-            return Ok(Found::Elsewhere);
+        let said = match ends {
+            Some(end) => Some((end, None)),
+            None => own_event(step, entry, made, &signed)?,
         };
+        let Some((event, words)) = said else { return Ok(Found::Elsewhere) };
         let (answer, receipt_length) = answers.of(step, *seq)?;
         Ok(Found::Counts(OpenEvent { author, place, seen, event, answer, receipt_length }, words))
     }

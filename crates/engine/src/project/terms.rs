@@ -71,7 +71,18 @@ pub(super) fn waits(
         Some(Kind::LinkSuspend) => link::with(rows, no, |row| row.accord.stop_asked = place.map(|_| true)),
         Some(Kind::LinkResume) => link::with(rows, no, |row| row.accord.stop_asked = place.map(|_| false)),
         Some(Kind::LinkClose) => link::with(rows, no, |row| row.accord.close.asked = place),
+        Some(Kind::TermsAccept) if place.is_none() => {
+            link::with(rows, no, |row| row.accord.accept_asked = None)
+        }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// An item of ours that accepts terms waits for its number.
+pub(super) fn accepts(rows: &mut Overlay, no: LinkNo, kind: &str, facts: &[u8]) -> Result<()> {
+    match word(kind, facts) {
+        Some(Word::Accept { hash, .. }) => link::with(rows, no, |row| row.accord.accept_asked = Some(hash)),
+        Some(Word::Propose { .. } | Word::Suspend { .. } | Word::Resume | Word::Close) | None => Ok(()),
     }
 }
 
@@ -89,6 +100,9 @@ pub(super) fn numbered(
     let at_time = when.unwrap_or(head.time);
     let row = WordRow { word, seen, signed: at, text, at: at_time, refused: false };
     rows.put(WORDS, &(no, (OURS, seq)), &row)?;
+    if let Word::Accept { hash, .. } = word {
+        link::with(rows, no, |row| row.accord.accept_asked = row.accord.accept_asked.filter(|asked| *asked != hash))?;
+    }
     refold(rows, no)
 }
 

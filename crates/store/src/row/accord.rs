@@ -34,6 +34,9 @@ pub struct Accord {
     pub rules: Option<EntryRef>,
     /// Whether a proposal that only renews the calendar is accepted without a person.
     pub takes_calendars: bool,
+    /// The hash of the terms that an item of ours accepts which waits for its number.
+    #[serde(default)]
+    pub accept_asked: Option<Hash>,
 }
 
 impl Accord {
