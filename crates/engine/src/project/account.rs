@@ -143,7 +143,7 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
     }
     for given_up in &aside.given_up {
         for (place, row) in within(rows, aside.no, true, (given_up.seq, given_up.seq))? {
-            forget(rows, place, &row);
+            forget(rows, place, &row)?;
         }
     }
     Ok(())
@@ -152,7 +152,7 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
 /// A branch is left behind the message with this number.
 pub(super) fn left(rows: &mut Overlay, no: LinkNo, ours: bool, cut: u64) -> Result<()> {
     for (place, row) in within(rows, no, ours, (cut.saturating_add(1), u64::MAX))? {
-        forget(rows, place, &row);
+        forget(rows, place, &row)?;
     }
     Ok(())
 }
@@ -163,10 +163,13 @@ pub(super) fn shows(rows: &Overlay, no: LinkNo, seq: u64, delegation: Delegation
     Ok(if work { ThreadKind::Work(delegation) } else { ThreadKind::Comment })
 }
 
-fn forget(rows: &mut Overlay, place: Place, row: &AccountRow) {
-    let (no, (_, (ours, _))) = place;
+fn forget(rows: &mut Overlay, place: Place, row: &AccountRow) -> Result<()> {
+    let (no, (_, (ours, seq))) = place;
     rows.delete(ACCOUNT, &place);
-    rows.delete(WORK_ITEMS, &(no, (ours, row.item)));
+    if rows.get(WORK_ITEMS, &(no, (ours, row.item)))?.is_some_and(|known| known.seq == seq) {
+        rows.delete(WORK_ITEMS, &(no, (ours, row.item)));
+    }
+    Ok(())
 }
 
 /// The rows of one stream with these numbers.

@@ -35,8 +35,12 @@ pub(super) fn added(
     if !net.fits() || !net.tax(&facts.tax).fits() {
         return Err(no(OutcomeCode::MalformedFacts, "The amount has more than twelve digits."));
     }
-    if step.rows().get(WORK_ITEMS, &(context.no, (false, message.head.item)))?.is_some() {
-        return Err(OutcomeCode::DuplicateItem.into());
+    if let Some(known) = step.rows().get(WORK_ITEMS, &(context.no, (false, message.head.item)))? {
+        // Somebody else may have said it with the partner's key; the partner says it again then.
+        let line = step.rows().get(ACCOUNT, &(context.no, (false, (false, known.seq))))?;
+        if line.is_none_or(|line| !line.aside) {
+            return Err(OutcomeCode::DuplicateItem.into());
+        }
     }
     Ok(of(delegation, row.ticket))
 }
