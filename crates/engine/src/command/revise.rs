@@ -222,8 +222,16 @@ pub(super) fn version(
 ) -> Result<Version, Refusal> {
     let goes = |row: &ThreadRow| row.shared.iter().any(|shared| shared.delegation == delegation);
     let edits = revisions(step.rows(), key)?;
-    let earlier = edits.iter().filter(|(_, row, what)| matches!(what, Revision::Edited(_)) && goes(row));
-    Version::new(2 + earlier.count() as u64).map_err(|error| Refusal::invalid("version", error))
+    let mut version = 1;
+    for (_, row, what) in &edits {
+        // One that came back after a restore has the version under which it had left; others count on from there.
+        if let Revision::Edited(known) = what
+            && goes(row)
+        {
+            version = (version + 1).max(*known);
+        }
+    }
+    Version::new(version + 1).map_err(|error| Refusal::invalid("version", error))
 }
 
 /// The words of an own comment as they stand.
