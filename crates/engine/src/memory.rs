@@ -36,6 +36,8 @@ pub struct Memory {
     pub(crate) fetching: HashMap<LinkNo, (Nonce, u64)>,
     /// Links on which the partner has given a receipt since this start, so that our session is its current one.
     pub(crate) confirmed: HashSet<LinkNo>,
+    /// How many of our messages each partner held when it welcomed us last.
+    pub(crate) held: HashMap<LinkNo, u64>,
     /// Links whose partner has our descriptor of this start.
     pub(crate) greeted: HashSet<LinkNo>,
     /// Terms by the record that holds them, which never changes.
@@ -68,6 +70,7 @@ impl Memory {
             complete: HashSet::new(),
             fetching: HashMap::new(),
             confirmed: HashSet::new(),
+            held: HashMap::new(),
             greeted: HashSet::new(),
             terms: HashMap::new(),
             ticked: None,

@@ -4,7 +4,8 @@ use deskwire_proto::code::{Code, OutcomeCode};
 use deskwire_proto::document::Signed;
 use deskwire_proto::receipt::Receipt;
 use deskwire_store::local::LinkNo;
-use deskwire_store::record::Record;
+use deskwire_store::record::{MendRecord, Record};
+use deskwire_store::table::{LOST, Rows};
 
 use super::{closing, evidence, find, session};
 use crate::port::Effect;
@@ -47,6 +48,7 @@ impl Command for TakeReceipt {
         step.memory.heard(self.link, step.now);
         step.memory.confirmed.insert(self.link);
         evidence::compare(step, self.link, stream.acked, body, self.receipt.raw())?;
+        files_again(step, self.link, body.upto)?;
         if body.upto <= stream.acked {
             return Ok(());
         }
@@ -65,6 +67,17 @@ impl Command for TakeReceipt {
         step.after(Effect::Advanced(self.link));
         closing::after(step, self.link, &link)
     }
+}
+
+/// A partner that was restored holds our messages again: what it has lost of files can be brought once more.
+fn files_again(step: &mut Step<'_>, no: LinkNo, upto: u64) -> Result<(), Refusal> {
+    let first = step.rows().list(LOST, &no, 1)?;
+    if first.first().is_some_and(|((_, seq), _)| *seq <= upto) {
+        step.record(&Record::Mend(MendRecord::FilesAgain { no, upto }), None)?;
+        step.wake(no);
+        step.after(Effect::Advanced(no));
+    }
+    Ok(())
 }
 
 fn may_shorten(step: &mut Step<'_>, no: LinkNo) -> bool {

@@ -76,7 +76,8 @@ impl Command for NextBatch {
             recover::place_due(step, self.link)?;
             stream = find::stream(step, self.link)?;
         }
-        let first = stream.sendable(self.after.unwrap_or(stream.acked));
+        let held = step.memory.held.get(&self.link).copied().unwrap_or(u64::MAX);
+        let first = stream.sendable_to(self.after.unwrap_or(stream.acked), held);
         let mut room = Room { deliveries: Vec::new(), bytes: BATCH_BYTES - BATCH_HEAD };
         again(step, self.link, first, &stream, &mut room)?;
         // As long as this desk gets back what it lost, it numbers nothing. proto-spec, section 5.7.
@@ -146,8 +147,9 @@ fn again(
     stream: &StreamRow,
     room: &mut Room,
 ) -> Result<(), Refusal> {
+    let held = step.memory.held.get(&no).copied().unwrap_or(u64::MAX);
     for seq in first..=stream.out_length {
-        if stream.aside(seq).is_some() {
+        if seq <= held && stream.aside(seq).is_some() {
             break;
         }
         let row =

@@ -1,14 +1,17 @@
 //! Hello and welcome, on both sides. proto-spec, section 5.3.
 
+use std::ops::ControlFlow;
+
 use deskwire_proto::code::Code;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::id::{Hash, Nonce, SessionId};
 use deskwire_proto::session::{Hello, Welcome};
 use deskwire_store::local::LinkNo;
-use deskwire_store::record::Record;
+use deskwire_store::record::{MendRecord, Record};
 use deskwire_store::row::{LinkRow, LinkState, StreamRow};
-use deskwire_store::table::{HELLOS, RECEIVED, Rows, SENT};
+use deskwire_store::Direction;
+use deskwire_store::table::{ANNOUNCED, BROUGHT, HELLOS, RECEIVED, Rows, SENT};
 use serde_bytes::ByteBuf;
 
 use super::change::{self, Meaning};
@@ -130,6 +133,7 @@ impl Command for TakeWelcome {
             }
             recover::place_due(step, no)?;
         }
+        files_lost(step, no, welcome.length, &stream)?;
         step.record(&Record::Welcomed { no, welcome: raw.into(), at }, None)?;
         let session = SessionId::of(&welcome.hello, &welcome.nonce);
         step.memory.heard(no, at);
@@ -138,12 +142,31 @@ impl Command for TakeWelcome {
             memory.complete.insert(no);
             memory.greeted.insert(no);
             memory.sessions.insert(no, session);
+            memory.held.insert(no, welcome.length);
             if let Some(said) = memory.hellos.get_mut(&no) {
                 said.welcomed = true;
             }
         });
         Ok(Ok(Opened { session, held: welcome.length }))
     }
+}
+
+/// A partner that holds less than its receipts say was restored, and has lost the files that came behind that.
+fn files_lost(step: &mut Step<'_>, no: LinkNo, behind: u64, stream: &StreamRow) -> Result<(), Refusal> {
+    if behind >= stream.acked {
+        return Ok(());
+    }
+    for table in [BROUGHT, ANNOUNCED] {
+        let mut lost = false;
+        step.rows().scan(table, &no, Some(&(no, behind + 1)), Direction::Forward, &mut |_, _| {
+            lost = true;
+            Ok(ControlFlow::Break(()))
+        })?;
+        if lost {
+            return step.record(&Record::Mend(MendRecord::FilesLost { no, behind }), None).map(drop);
+        }
+    }
+    Ok(())
 }
 
 /// Our own signed message with this number; nothing for 0.

@@ -3,7 +3,7 @@
 use deskwire_machine::delegation::Words;
 use serde::{Deserialize, Serialize};
 
-use crate::local::DelegationNo;
+use crate::local::{DelegationNo, LinkNo};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,5 +16,19 @@ pub enum MendRecord {
         seq: u64,
         /// What they say.
         words: Words,
+    },
+    /// The partner of a link was restored: the files that our messages behind this number announced are gone there.
+    FilesLost {
+        /// Of which link.
+        no: LinkNo,
+        /// How many of our messages it holds.
+        behind: u64,
+    },
+    /// It holds our messages up to this number again: their files can be brought once more.
+    FilesAgain {
+        /// Of which link.
+        no: LinkNo,
+        /// How many of our messages it holds.
+        upto: u64,
     },
 }

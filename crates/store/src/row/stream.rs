@@ -147,10 +147,19 @@ impl StreamRow {
         }
     }
 
-    /// Up to which of the partner's messages its older keys stand.
+    /// Up to which of the partner's messages its older keys stand. A desk that was restored gets back what it held once,
+    /// also what the partner has disowned since.
     #[must_use]
     pub fn older_keys_upto(&self) -> u64 {
-        self.in_change.and_then(|change| change.place).map_or(0, |place| place.0)
+        let Some(place) = self.in_change.and_then(|change| change.place) else { return 0 };
+        place.0.max(self.recovery.as_ref().map_or(0, |recovery| recovery.told))
+    }
+
+    /// Whether the partner has disowned a message of its own that is next in its stream.
+    #[must_use]
+    pub fn is_disowned(&self, seq: u64, key: u64) -> bool {
+        let behind = |change: KeyChange| change.place.is_some_and(|place| seq > place.0);
+        key != self.in_newest && self.in_change.is_some_and(behind)
     }
 
     /// Whether a message of the partner with this number may be signed with the key at this place among its keys.
@@ -172,12 +181,19 @@ impl StreamRow {
         range.map(|(_, last)| *last)
     }
 
-    /// The first message of ours behind `seq` that can be sent: what was set aside never is again.
+    /// The first message of ours behind `seq` that can be sent: what was set aside is not sent again.
     #[must_use]
     pub fn sendable(&self, seq: u64) -> u64 {
+        self.sendable_to(seq, u64::MAX)
+    }
+
+    /// As [`StreamRow::sendable`], to a partner that holds so many: what it lost with a restore it needs again, also where
+    /// that has no effect.
+    #[must_use]
+    pub fn sendable_to(&self, seq: u64, held: u64) -> u64 {
         let mut first = seq + 1;
-        while let Some(last) = self.aside(first) {
-            first = last + 1;
+        while let Some(last) = self.aside(first).filter(|_| first <= held) {
+            first = last.min(held) + 1;
         }
         first
     }
