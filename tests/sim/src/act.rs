@@ -172,7 +172,7 @@ impl World {
     }
 
     fn new_token(&mut self, desk: usize, act: Act, key: Option<Hash>) -> usize {
-        self.model.tokens.push(Token { desk, act, key, fate: TokenFate::Unknown });
+        self.model.tokens.push(Token { desk, act, key, fate: TokenFate::Unknown, lost: false });
         self.model.tokens.len() - 1
     }
 
@@ -294,7 +294,8 @@ impl World {
                     return self
                         .violate(format!("call {number} was done, and refused when repeated: {refusal}"));
                 }
-                TokenFate::Refused
+                // What it names may be another thing since a restore.
+                if self.model.tokens[number].lost { TokenFate::Forgiven } else { TokenFate::Refused }
             }
         };
         self.model.tokens[number].fate = fate;

@@ -16,7 +16,9 @@ use deskwire_store::table::{
 use deskwire_store::{Direction, Replayed, View};
 
 use crate::desk::Desk;
+use crate::late::is_late;
 use crate::model::{Token, TokenFate, token_in};
+use crate::pull::Polls;
 use crate::world::World;
 
 /// What the journal of a desk says, read from its beginning.
@@ -307,9 +309,10 @@ impl World {
                         row.state, stream.waiting, stream.acked, stream.out_length
                     ));
                 }
-                // What its partner lost with a restore can come from nowhere.
-                let gone = self.model.was_restored(link, self.partner(desk, link));
-                if !gone && rows.list(FETCHING, &no, 1).is_ok_and(|files| !files.is_empty()) {
+                if !self.has_spoken(desk, link) {
+                    waits.push(format!("desk{desk} is restored and has not spoken on link {link}"));
+                }
+                if rows.list(FETCHING, &no, 1).is_ok_and(|files| !files.is_empty()) {
                     waits.push(format!("desk{desk}, link {link}: files are still to be fetched"));
                 }
             }
@@ -318,6 +321,19 @@ impl World {
         let asked = self.model.tokens.iter().position(unanswered);
         waits.extend(asked.map(|number| format!("call {number} has no answer")));
         waits.join("; ")
+    }
+
+    /// Whether a desk that was restored has met its partner since it started: it finds out then what it has lost.
+    fn has_spoken(&self, desk: usize, link: usize) -> bool {
+        if !self.model.was_restored(link, desk) {
+            return true;
+        }
+        let one = &self.desks[desk];
+        if self.desks[self.partner(desk, link)].reachable {
+            one.couriers.get(&link).is_some_and(|courier| courier.session.is_some())
+        } else {
+            one.polls.get(&link).is_some_and(Polls::are_several)
+        }
     }
 
     /// A link that stands still because a desk was restored or ran twice: as it has to be, until it is repaired.
@@ -461,9 +477,12 @@ impl World {
             if !same {
                 return Err(format!("link {link}: what was told of message {seq} is not what is held"));
             }
-            // Honest desks are refused for a file that is too large, and for a comment that crossed the end of its
-            // delegation.
-            let honest = |code: &String| code == "file-too-large" || code == "not-allowed-by-terms";
+            // Honest desks are refused for a file that is too large, and for what crossed the end of its delegation.
+            let honest = |code: &String| match code.as_str() {
+                "file-too-large" => true,
+                "not-allowed-by-terms" => is_late(reader, no, *seq),
+                _ => false,
+            };
             if outcome.as_ref().is_some_and(|code| !honest(code)) && !self.model.is_odd(link) {
                 return Err(format!("link {link}: message {seq} was refused: {outcome:?}"));
             }

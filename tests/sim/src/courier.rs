@@ -41,7 +41,7 @@ pub(crate) struct Courier {
     /// The pause that has begun: until when of the schedule, and when it is over.
     begun: Option<(Timestamp, u64)>,
     timer: u64,
-    session: Option<Opened>,
+    pub(crate) session: Option<Opened>,
     resyncs: u32,
     losses: u32,
     knock: Option<u64>,

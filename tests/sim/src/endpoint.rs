@@ -14,6 +14,7 @@ use deskwire_proto::id::Hash;
 use deskwire_proto::limits::{AHEAD_WAIT, BATCH_BYTES};
 use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::Hello;
+use deskwire_store::local::FileNo;
 use deskwire_store::row::{Author, FileState, LinkState};
 use deskwire_store::table::{BLOB_FILES, FETCHING, FILES, GRANTS, Rows};
 
@@ -239,7 +240,13 @@ impl World {
         });
         let blob = row.blob;
         self.request(desk, link, (Path::Blob, blob.as_bytes().to_vec()), move |world, answer| {
-            let Ok(bytes) = answer else { return };
+            let bytes = match answer {
+                Ok(bytes) => bytes,
+                Err(trouble) if trouble.wire == Some(Code::BlobUnknown) => {
+                    return world.give_up(desk, link, file);
+                }
+                Err(_) => return,
+            };
             if Hash::of(&bytes) != blob {
                 return;
             }
@@ -253,6 +260,18 @@ impl World {
                     world.fetch(desk, link);
                 }
             });
+        });
+    }
+
+    /// The partner does not have the file, or does not let it be had: its row says so, and the next one is fetched.
+    fn give_up(&mut self, desk: usize, link: usize, file: FileNo) {
+        self.report.count("files given up");
+        let (code, words) = (Code::BlobUnknown.as_str().to_owned(), "Not there.".to_owned());
+        self.call(desk, BlobFailed { file, code, words }, move |world, done| {
+            if done.is_ok() {
+                world.desks[desk].fetching.remove(&link);
+                world.fetch(desk, link);
+            }
         });
     }
 

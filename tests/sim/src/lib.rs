@@ -9,6 +9,7 @@ mod courier;
 pub mod desk;
 mod endpoint;
 mod fault;
+mod late;
 mod linking;
 pub mod model;
 mod mutant;

@@ -26,6 +26,8 @@ pub struct Token {
     pub key: Option<Hash>,
     /// What the caller knows.
     pub fate: TokenFate,
+    /// Whether its desk went on from an older backup since.
+    pub lost: bool,
 }
 
 /// What a caller knows of its call.
@@ -162,7 +164,12 @@ impl Model {
 
     fn forgive(&mut self, who: usize, held: &BTreeSet<usize>) {
         for (number, token) in self.tokens.iter_mut().enumerate().filter(|(_, token)| token.desk == who) {
-            if matches!(token.fate, TokenFate::Done(..)) && !held.contains(&number) {
+            if held.contains(&number) {
+                continue;
+            }
+            // What it caused may have reached the partner, and comes back from there.
+            token.lost = true;
+            if matches!(token.fate, TokenFate::Done(..)) {
                 token.fate = TokenFate::Forgiven;
             }
         }

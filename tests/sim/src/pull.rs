@@ -70,6 +70,13 @@ pub(crate) struct Polls {
     held: Option<Poll>,
 }
 
+impl Polls {
+    /// Whether the partner has come often enough to know what this desk has lost.
+    pub(crate) const fn are_several(&self) -> bool {
+        self.newest > 2
+    }
+}
+
 struct Poll {
     arrived: Arrived,
     number: u64,

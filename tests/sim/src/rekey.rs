@@ -80,8 +80,13 @@ impl World {
                 self.desks[desk].renew(rotations, reachable);
                 for link in self.links_of(desk) {
                     let partner = self.partner(desk, link);
-                    let held = self.desks[partner].stream(self.number(partner, link));
-                    // One that is down may hold anything that was sent.
+                    let no = self.number(partner, link);
+                    let held = self.desks[partner].stream(no).or_else(|| {
+                        // One that is down holds what its disk says.
+                        let mut copy = self.desks[partner].copy();
+                        copy.start(self.now).ok()?;
+                        copy.stream(no)
+                    });
                     if let Some(stream) = held {
                         self.model.rekeyed(desk, link, stream.in_length);
                     }

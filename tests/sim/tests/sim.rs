@@ -91,11 +91,13 @@ fn every_other_mistake_made_on_purpose_is_found() {
 fn mistakes(first: usize) -> String {
     let mut told = String::new();
     for (mutant, name) in Mutant::all().skip(first).step_by(2) {
-        let found = (1..=60).find_map(|seed| {
-            let config = Config { seed, mutant: Some(mutant), ..Config::default() };
+        // What few histories meet is looked for in longer ones too.
+        let all = (1..=60).map(|seed| (1, seed)).chain((1..=60).map(|seed| (3, seed)));
+        let found = all.into_iter().find_map(|(length, seed)| {
+            let config = Config { seed, length, mutant: Some(mutant), ..Config::default() };
             run(&config).err().map(|failure| (seed, failure.what))
         });
-        let (seed, what) = found.unwrap_or_else(|| panic!("{name} is not found by sixty histories"));
+        let (seed, what) = found.unwrap_or_else(|| panic!("{name} is not found by any history"));
         told.push_str(&format!("{name}: found by seed {seed}: {what}\n"));
     }
     told
