@@ -17,7 +17,7 @@ use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{FoldEvent, Local};
 use deskwire_store::row::{DelegationRow, LinkRow, Refused, StreamRow};
-use deskwire_store::table::{DELEGATION_IDS, RETURNED_ITEMS, Rows};
+use deskwire_store::table::{DELEGATION_IDS, RECEIVED, RETURNED_ITEMS, Rows};
 
 use super::find;
 use crate::{Refusal, Step, quota, refused};
@@ -213,7 +213,14 @@ pub(super) fn seen(stream: &StreamRow, message: &Verified) -> Result<(), Outcome
 /// an item twice by mistake. proto-spec, section 4.6.
 fn said_before(step: &Step<'_>, context: &Context<'_>, message: &Verified) -> Result<(), Stop> {
     match step.rows().get(RETURNED_ITEMS, &(context.no, message.head.item))? {
-        Some(seq) if seq < message.head.seq => Err(OutcomeCode::DuplicateItem.into()),
+        Some(seq) if seq < message.head.seq => {
+            // What somebody else had said with the partner's key, and the partner has disowned, it says again.
+            let before = step.rows().get(RECEIVED, &(context.no, seq))?;
+            if before.is_some_and(|row| row.aside.is_some()) {
+                return Ok(());
+            }
+            Err(OutcomeCode::DuplicateItem.into())
+        }
         Some(_) | None => Ok(()),
     }
 }
