@@ -612,3 +612,22 @@ fn many_lines_are_one_statement_and_many_delegations_one_report() {
     );
     eprintln!("statement over {lines} lines: {:?}", begin.elapsed());
 }
+
+/// A thief sends what waits under the old key; the owner disowns it and says it again, and the money is not lost.
+#[test]
+fn a_line_that_a_thief_said_can_be_said_again_by_its_owner() {
+    let (mut shop, mut acme) = working();
+    let item = add(&mut acme, "2", "50").unwrap();
+    let mut thief = Desk::new("Acme", 2).restore(&acme.copy());
+    thief.now = acme.now;
+    crate::keys::carry(&mut thief, &mut shop);
+    let mut acme = crate::keys::rotate(acme, 2);
+    crate::keys::quiet(&mut acme, &mut shop);
+    let rows = shop.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
+    let refused: Vec<_> = rows.iter().filter_map(|(_, row)| row.refused.as_ref()).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    let known = shop.rows().get(deskwire_store::table::WORK_ITEMS, &(LINK, (false, item))).unwrap().unwrap();
+    let place = (LINK, (false, (false, known.seq)));
+    let line = shop.rows().get(deskwire_store::table::ACCOUNT, &place).unwrap().unwrap();
+    assert!(!line.aside, "the line counts");
+}

@@ -52,7 +52,7 @@ fn face(desk: &Desk) -> Face {
 }
 
 /// The desk stops, its key is changed, and it starts again.
-fn rotate(mut desk: Desk, seed: u8) -> Desk {
+pub(crate) fn rotate(mut desk: Desk, seed: u8) -> Desk {
     let done = u8::try_from(desk.identity.keys().keys().len() - 1).unwrap();
     let next = key(seed, done);
     let commitment = next.public().commitment();
@@ -127,7 +127,7 @@ fn take_receipt(from: &mut Desk, to: &Desk, receipt: &[u8]) -> Result<(), Refusa
     from.run(TakeReceipt { link: LINK, receipt })
 }
 
-fn carry(from: &mut Desk, to: &mut Desk) {
+pub(crate) fn carry(from: &mut Desk, to: &mut Desk) {
     let opened = open(from, to);
     while let Some(batch) = next(from, opened, None) {
         let Delivered::Receipt(receipt) = deliver(from, to, &batch).unwrap() else { panic!("a receipt") };
@@ -136,7 +136,7 @@ fn carry(from: &mut Desk, to: &mut Desk) {
 }
 
 /// Carries both ways until both are quiet.
-fn quiet(one: &mut Desk, other: &mut Desk) {
+pub(crate) fn quiet(one: &mut Desk, other: &mut Desk) {
     loop {
         let before = (one.stream().out_length, other.stream().out_length);
         carry(one, other);

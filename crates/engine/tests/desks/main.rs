@@ -22,6 +22,7 @@ mod recovery;
 mod recovery_faults;
 mod refusals;
 mod repair;
+mod steady;
 mod story;
 mod retain;
 mod terms;

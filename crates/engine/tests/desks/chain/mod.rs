@@ -5,6 +5,7 @@ mod case;
 mod onward;
 mod revise;
 mod rules;
+mod steady;
 
 use std::sync::Arc;
 
