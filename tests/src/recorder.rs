@@ -51,6 +51,12 @@ impl Recorder {
         self.tape.lock().unwrap().clone()
     }
 
+    /// Everything since the last time, by the places of the conversations. What comes later on them has the same places.
+    #[must_use]
+    pub fn take(&self) -> Vec<Conversation> {
+        self.tape.lock().unwrap().iter_mut().map(std::mem::take).collect()
+    }
+
     /// How many bytes the desk behind it has sent so far.
     #[must_use]
     pub fn answered(&self) -> usize {
@@ -124,18 +130,19 @@ pub fn marks(bytes: &[u8]) -> BTreeSet<u32> {
 /// The text that is planted for a mark; it fits every field, also those that take a code.
 #[must_use]
 pub fn mark(number: u32) -> String {
-    format!("xwmarker-{number:06}")
+    format!("xwmarker-{number:0DIGITS$}")
 }
 
 const PREFIX: &[u8] = b"xwmarker-";
-const MARK: usize = PREFIX.len() + 6;
+const DIGITS: usize = 8;
+const MARK: usize = PREFIX.len() + DIGITS;
 
 fn plain(bytes: &[u8]) -> Vec<u32> {
     let number = |place: usize| {
         let digits = bytes.get(place + PREFIX.len()..place + MARK)?;
         std::str::from_utf8(digits).ok()?.parse().ok()
     };
-    places(bytes, PREFIX).filter_map(number).collect()
+    places(bytes, PREFIX).into_iter().filter_map(number).collect()
 }
 
 /// Marks that stand at this offset within a group of base64: there the letters in the middle are always the same.
@@ -155,28 +162,25 @@ fn is_base64(letter: u8) -> bool {
     letter.is_ascii_alphanumeric() || letter == b'+' || letter == b'/'
 }
 
-fn places(haystack: &[u8], needle: &[u8]) -> impl Iterator<Item = usize> {
-    let fits = move |place: &usize| haystack[*place] == needle[0] && haystack[*place..].starts_with(needle);
-    (0..haystack.len()).filter(fits)
+fn places(haystack: &[u8], needle: &[u8]) -> Vec<usize> {
+    memchr::memmem::find_iter(haystack, needle).collect()
 }
 
 /// The bytes without what stands between two pieces of a chunked body: a line with a hexadecimal number.
 fn without_chunk_sizes(bytes: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
-    while let Some(first) = rest.first() {
-        let size = rest.strip_prefix(b"\r\n").and_then(|line| {
-            let digits = line.iter().take_while(|digit| digit.is_ascii_hexdigit()).count();
-            ((1..=8).contains(&digits) && line[digits..].starts_with(b"\r\n")).then_some(digits + 4)
-        });
-        match size {
-            Some(size) => rest = &rest[size..],
-            None => {
-                whole.push(*first);
-                rest = &rest[1..];
-            }
+    while let Some(end) = memchr::memmem::find(rest, b"\r\n") {
+        whole.extend_from_slice(&rest[..end]);
+        let line = &rest[end + 2..];
+        let digits = line.iter().take(9).take_while(|digit| digit.is_ascii_hexdigit()).count();
+        let size = (1..=8).contains(&digits) && line[digits..].starts_with(b"\r\n");
+        if !size {
+            whole.extend_from_slice(b"\r\n");
         }
+        rest = if size { &line[digits + 2..] } else { line };
     }
+    whole.extend_from_slice(rest);
     whole
 }
 

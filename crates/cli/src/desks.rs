@@ -13,9 +13,11 @@ use std::{
 use deskwire_client::local::LocalDesk;
 use tokio::signal::unix::{SignalKind, signal};
 
-pub(crate) use linking::{Introduced, approve, introduce, verify};
+pub(crate) use linking::{Introduced, agree, approve, introduce, verify};
 pub(crate) use scratch::Scratch;
-pub(crate) use waiting::{comment_arrives, delegation_becomes, nothing_waits, offer_arrives};
+pub(crate) use waiting::{
+    LIMIT, comment_arrives, delegation_becomes, file_arrives, nothing_waits, offer_arrives,
+};
 
 use crate::failure::{self, Failure};
 
@@ -66,6 +68,19 @@ pub(crate) async fn start(
     let (program, folder) = (program()?, root.join(folder));
     LocalDesk::init(&program, &folder, &["--name", name, "--listen", &listen.to_string()]).await?;
     LocalDesk::start(&program, &folder, &[]).await
+}
+
+/// Makes a desk below `root` that nobody can reach, as behind a router, and starts it.
+pub(crate) async fn start_hidden(root: &Path, folder: &str, name: &str) -> Result<LocalDesk, Failure> {
+    let (program, folder) = (program()?, root.join(folder));
+    LocalDesk::init(&program, &folder, &["--name", name, "--no-endpoint"]).await?;
+    // Its partners are on this machine, which no desk dials unless it is told to.
+    Ok(LocalDesk::start(&program, &folder, &["--peer-allow-ranges", "127.0.0.0/8"]).await?)
+}
+
+/// Starts a desk again that has ended.
+pub(crate) async fn start_again(desk: &LocalDesk) -> Result<LocalDesk, Failure> {
+    Ok(LocalDesk::start(&program()?, desk.folder(), &[]).await?)
 }
 
 /// Ports of loopback that nobody listens on now. Desks get fixed ones, so that their partners find them again after a

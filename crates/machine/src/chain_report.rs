@@ -73,6 +73,10 @@ fn subtree(below: &Below<'_>) -> (Vec<Hop>, u64) {
     }
     let told = report.hops.iter().map(|hop| hop.held).sum::<u64>();
     let mut hops: Vec<Hop> = report.hops.iter().cloned().collect();
+    // A state is a word of the protocol; anything else could name somebody.
+    for hop in hops.iter_mut().filter(|hop| !is_state(&hop.state)) {
+        hop.state = own.state.clone();
+    }
     if let Some(first) = hops.first_mut() {
         // Of its own delegation this desk knows state, breaches and rating itself, and newer; what has passed since the
         // report is the nearest desk's until it reports again.
@@ -110,6 +114,10 @@ fn merge_surplus(hops: &mut Vec<Hop>) {
 fn breaches(clock: &Clock<'_>) -> u64 {
     let count = clock.breaches.iter().filter(|breach| breach.by == Role::Contractor).count();
     u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn is_state(code: &Code) -> bool {
+    State::ALL.iter().any(|state| state.name() == code.as_str())
 }
 
 fn code(state: State) -> Code {

@@ -91,11 +91,10 @@ impl Onward<'_> {
         }
     }
 
-    /// As much of the person as the terms let travel; the name of a person would name the desk.
+    /// As much of the person as the terms let travel, where the desk is named: both members are free text, and either
+    /// could name it.
     fn by(&self, named: bool, by: Option<&Person>) -> Option<Person> {
-        let by = by?;
-        let name = by.name.clone().filter(|_| named);
-        disclosure::person(&Person { name, function: by.function.clone() }, self.terms)
+        by.filter(|_| named).and_then(|by| disclosure::person(by, self.terms))
     }
 
     fn text(&self, text: &comment_add::Text) -> comment_add::Text {

@@ -5,25 +5,24 @@ mod chain;
 mod keep;
 mod mend;
 mod privacy;
-mod terms;
-
 mod relay;
+mod terms;
+mod text;
 
 use deskwire_machine::delegation::{Event, Gap, OpenEvent, Place, Role, Said, Words};
 use deskwire_proto::cbor;
 use deskwire_proto::id::{DelegationId, DeskId, Hash, InstanceId, ItemId, LinkId, Nonce, SessionId};
-use deskwire_proto::message::common::{Contact, Equipment, Object, Person, Priority};
+use deskwire_proto::message::common::Priority;
 use deskwire_proto::session::Cut;
 use deskwire_proto::terms::{Side, Terms};
-use deskwire_proto::text::{Code, FileName, KindName, Label, Line, Prose, Url};
+use deskwire_proto::text::{Code, KindName, Label, Line, Url};
 use deskwire_proto::time::Timestamp;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{Audience, FileState, KeyChange, LinkEventRow, Pause, Refused, WaitingRow};
-use crate::{Entry, EntryRef, Error, Result, Text};
+use crate::{Entry, EntryRef, Error, Result};
 
 pub use agreement::AgreementRecord;
 pub use chain::ChainRecord;
@@ -31,8 +30,8 @@ pub use keep::KeepRecord;
 pub use mend::MendRecord;
 pub use privacy::{PrivacyRecord, Rest, Subject};
 pub use relay::{Later, ThreadRecord};
-
 pub use terms::{EndedCase, Reached, TermsRecord};
+pub use text::{ActorText, CommentText, FileText, TicketText, decode_text, encode_text};
 
 /// The version of the records; the first byte of the facts of each.
 pub const RECORD_VERSION: u8 = 1;
@@ -505,54 +504,6 @@ pub struct Local {
     pub later: Option<Later>,
 }
 
-/// What a ticket says, and who made it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct TicketText {
-    /// As CommonMark.
-    pub description: Option<Prose>,
-    /// Who asked.
-    pub requester: Option<Contact>,
-    /// Whose ticket it is.
-    pub company: Option<Label>,
-    /// Where.
-    pub object: Option<Object>,
-    /// What.
-    pub equipment: Option<Equipment>,
-    /// Under which agreement.
-    pub agreement: Option<Label>,
-    /// Own fields.
-    pub custom: Vec<(Code, Line)>,
-    /// Who made it.
-    pub by: Person,
-}
-
-/// Who acted.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ActorText {
-    /// The acting person.
-    pub by: Person,
-}
-
-/// What a comment says, and who wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommentText {
-    /// As CommonMark.
-    pub body: Prose,
-    /// Who wrote it.
-    pub by: Person,
-}
-
-/// What a file is called, and who attached it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileText {
-    /// The name of the file.
-    pub name: FileName,
-    /// Its media type.
-    pub media: Option<Label>,
-    /// Who attached it.
-    pub by: Person,
-}
-
 impl Record {
     /// The entry of the journal that holds this record and its text.
     ///
@@ -582,27 +533,5 @@ impl Record {
             ))),
             None => Err(Error::BadRow("an empty journal record".into())),
         }
-    }
-}
-
-/// Encodes the text of a local record.
-///
-/// # Errors
-/// [`Error::BadRow`] if it has no stored form.
-pub fn encode_text<T: Serialize>(text: &T) -> Result<Vec<u8>> {
-    cbor::encode_plain(text).map_err(|error| Error::BadRow(error.to_string()))
-}
-
-/// Decodes the text of a local record; `None` once it has been erased.
-///
-/// # Errors
-/// [`Error::BadRow`] for a text of another shape.
-pub fn decode_text<T: DeserializeOwned>(entry: &Entry) -> Result<Option<T>> {
-    match &entry.text {
-        Text::Kept(text) => {
-            let text = cbor::decode_plain(text);
-            text.map(Some).map_err(|error| Error::BadRow(format!("the text of a record: {error}")))
-        }
-        Text::None | Text::Erased(_) => Ok(None),
     }
 }

@@ -1,4 +1,7 @@
-//! The story of the product, told with the command line as its users have it: three desks, two links, one dead register.
+//! The story of the product, told with the command line as its users have it: four desks, one of them behind a router, one
+//! dead register, one night without power, one bill.
+
+mod telling;
 
 use std::fs;
 
@@ -9,14 +12,25 @@ use deskwire_tests::{
 };
 use serde_json::Value;
 
-/// Without this nobody could do the main job: hand a ticket down a chain and get the answer back.
+use telling::{
+    accept, agree, approve_onward, book, comment_is_there, comments, delegate, everything, file_is_here,
+    link_by_command, partner_says, read_back, settle, state_is, terms_by_command, text,
+};
+
+/// What Shop says while Acme has no power.
+const NIGHT: [&str; 3] = ["Night: one", "Night: two", "Night: three"];
+
+/// Without this nobody could do the main job: hand a ticket down a chain, and get answer, bill and proof back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_goes_down_the_chain_and_its_answer_comes_back() {
     let world = World::new("a_ticket_goes_down");
-    let (shop, acme, kassa) =
-        tokio::join!(Desk::new(&world, "Shop"), Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
-    link_by_command(&acme, &shop).await;
-    link_by_command(&kassa, &acme).await;
+    let (shop, mut acme, kassa, petrov) = tokio::join!(
+        Desk::new(&world, "Shop"),
+        Desk::new(&world, "Acme"),
+        Desk::new(&world, "Kassa"),
+        Desk::hidden(&world, "Petrov")
+    );
+    introduce(&shop, &acme, &kassa, &petrov).await;
 
     // Shop's ticket goes to Acme, with an internal remark that stays.
     let new =
@@ -27,166 +41,219 @@ async fn a_ticket_goes_down_the_chain_and_its_answer_comes_back() {
     let at_acme = accept(&acme, &first).await;
     agree(&shop, &first, "accepted", &at_shop, &at_acme).await;
 
-    // Acme sees that it is the vendor's fault, and hands it on.
+    // Acme sees that it is the vendor's fault, and hands it on; by Acme's rule Shop reads so.
     acme.json(&["ticket", "comment", &at_acme, "Their third one this year"]).await;
     let second = delegate(&acme, &at_acme, "kassa").await;
     let at_kassa = accept(&kassa, &second).await;
     agree(&acme, &second, "accepted", &at_acme, &at_kassa).await;
-
-    // Statuses both ways.
+    partner_says(&shop, &first, "accepted", "accepted by partner").await;
     let status = ["delegation", "status", &second, "--state", "in-progress", "--label", "on the bench"];
     kassa.json(&status).await;
     partner_says(&acme, &second, "in-progress", "on the bench").await;
-    acme.json(&["delegation", "status", &second, "--status", "waiting", "--label", "waits for Kassa"]).await;
-    partner_says(&kassa, &second, "in-progress", "waits for Kassa").await;
 
-    // Comments both ways, and a file.
-    acme.json(&["ticket", "comment", &at_acme, "It is the model of 2019", "--to", "kassa"]).await;
-    kassa.json(&["ticket", "comment", &at_kassa, "Which firmware?", "--to", "acme"]).await;
-    comment_is_there(&kassa, &at_kassa, "It is the model of 2019").await;
-    comment_is_there(&acme, &at_acme, "Which firmware?").await;
-    let log = world.path("register.log");
-    let content: Vec<u8> =
-        (0..3_000_000_u32).map(|place| (place.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    fs::write(&log, &content).unwrap();
-    acme.json(&["ticket", "attach", &at_acme, log.to_str().unwrap(), "--to", "kassa"]).await;
-    let copy = world.path("copy.log");
-    let file = file_is_here(&kassa, &at_kassa, "register.log").await;
-    kassa.json(&["file", "get", &file, "-o", copy.to_str().unwrap()]).await;
-    assert_eq!(fs::read(&copy).unwrap(), content, "the file has changed on its way");
+    // Kassa hands the visit to Petrov. He cannot hand it to Acme, from where it came.
+    let visit = delegate(&kassa, &at_kassa, "petrov").await;
+    let at_petrov = accept(&petrov, &visit).await;
+    agree(&kassa, &visit, "accepted", &at_kassa, &at_petrov).await;
+    let circle = text(&petrov.json(&["ticket", "delegate", &at_petrov, "acme", "--yes"]).await, "id");
+    state_is(&petrov, &circle, "declined").await;
 
-    // Solved, upward.
-    kassa.json(&["delegation", "resolve", &second, "--solution", "Replaced the power supply"]).await;
-    state_is(&acme, &second, "resolved").await;
+    let tickets = [&at_shop, &at_acme, &at_kassa, &at_petrov].map(String::as_str);
+    talk(&world, [&shop, &acme, &kassa, &petrov], tickets).await;
+    acme.kill().await;
+    night([&shop, &kassa, &petrov], tickets).await;
+    acme.start().await;
+    morning([&shop, &acme, &kassa, &petrov], tickets).await;
+
+    // Solved and billed, upward; Acme's part of it by its rules.
+    book(&petrov, &kassa, &visit, &["travel", "34", "km", "0.42", "There and back"]).await;
+    book(&petrov, &kassa, &visit, &["material", "1", "piece", "80", "Power supply, street price"]).await;
+    petrov.json(&["delegation", "resolve", &visit, "--solution", "Replaced the power supply"]).await;
+    state_is(&kassa, &visit, "resolved").await;
+    kassa.json(&["work", "approve", &visit, "--all"]).await;
+    kassa.json(&["delegation", "confirm", &visit]).await;
+    state_is(&petrov, &visit, "confirmed").await;
+    book(&kassa, &acme, &second, &["fixed", "1", "piece", "190", "Repair, flat rate"]).await;
+    kassa.json(&["delegation", "resolve", &second, "--solution", "The vendor replaced a part"]).await;
+    partner_says(&shop, &first, "accepted", "solved by partner").await;
+    acme.json(&["work", "approve", &second, "--all"]).await;
     acme.json(&["delegation", "confirm", &second]).await;
-    state_is(&kassa, &second, "confirmed").await;
-    acme.json(&["delegation", "resolve", &first, "--solution", "The vendor replaced a part"]).await;
+    acme.json(&["delegation", "rate", &second, "4", "Fast"]).await;
     state_is(&shop, &first, "resolved").await;
     shop.json(&["delegation", "confirm", &first]).await;
     state_is(&acme, &first, "confirmed").await;
 
-    tokio::join!(quiet(PATIENCE, &shop, &acme), quiet(PATIENCE, &acme, &kassa));
-    read_back(&shop, &at_shop, &["The manager is furious", "The vendor replaced a part"]).await;
-    read_back(
-        &acme,
-        &at_acme,
-        &["Their third one this year", "Which firmware?", "Replaced the power supply"],
-    )
-    .await;
-    read_back(&kassa, &at_kassa, &["It is the model of 2019", "Cash register 3 is dead"]).await;
+    settle(&petrov, &kassa).await;
+    settle(&kassa, &acme).await;
+    for (principal, id) in [(&shop, &first), (&acme, &second), (&kassa, &visit)] {
+        until("The answer of the partner's desk", async || {
+            let said = principal.run(&["delegation", "agreement", id, "--json"]).await;
+            let seen: Value = serde_json::from_str(&said.out).unwrap();
+            assert_ne!(seen["same"], false, "{seen}");
+            if seen["same"].is_null() && seen["heard"].is_null() {
+                principal.run(&["delegation", "agreement", id, "--ask"]).await;
+            }
+            Ok((seen["same"] == true).then_some(()))
+        })
+        .await;
+    }
+    prove(&world, &kassa).await;
+
+    tokio::join!(
+        quiet(PATIENCE, &shop, &acme),
+        quiet(PATIENCE, &acme, &kassa),
+        quiet(PATIENCE, &kassa, &petrov)
+    );
+    who_knows_what([&shop, &acme, &kassa, &petrov], tickets).await;
+}
+
+/// Links, terms with loop tags, relays, and Acme's rules.
+async fn introduce(shop: &Desk, acme: &Desk, kassa: &Desk, petrov: &Desk) {
+    tokio::join!(
+        async {
+            link_by_command(acme, shop).await;
+            link_by_command(kassa, acme).await;
+        },
+        async {
+            link_by_command(kassa, petrov).await;
+            link_by_command(acme, petrov).await;
+        }
+    );
+    for (proposer, accepter) in [(acme, shop), (kassa, acme), (kassa, petrov), (acme, petrov)] {
+        terms_by_command(proposer, accepter, &["loop-tags=yes", "currency=EUR", "person=function"]).await;
+    }
+    for (desk, link, mode) in [
+        (acme, "kassa", "automatic"),
+        (acme, "shop", "click"),
+        (kassa, "petrov", "automatic"),
+        (kassa, "acme", "automatic"),
+    ] {
+        desk.json(&["relay", "set", link, mode]).await;
+    }
+    let rule = ["rule", "add", "kassa", "--role", "principal"];
+    let accepted = ["--when", "accepted", "--status", "with-partner", "--label", "accepted by partner"];
+    let solved = ["--when", "resolved", "--status", "solved", "--label", "solved by partner"];
+    for rest in [&accepted[..], &solved, &["--when", "confirmed", "--resolve"]] {
+        acme.json(&[&rule, rest].concat()).await;
+    }
+    let shown = acme.run(&["rule", "list", "kassa"]).await;
+    assert!(shown.out.contains("resolve the case above"), "{shown:?}");
+}
+
+/// Comments through the whole chain, each once; a file for one partner alone, and one for all.
+async fn talk(
+    world: &World,
+    [shop, acme, kassa, petrov]: [&Desk; 4],
+    [at_shop, at_acme, at_kassa, at_petrov]: [&str; 4],
+) {
+    acme.json(&["ticket", "comment", at_acme, "It is the model of 2019", "--to", "kassa"]).await;
+    kassa.json(&["ticket", "comment", at_kassa, "Which firmware?", "--to", "acme"]).await;
+    comment_is_there(kassa, at_kassa, "It is the model of 2019").await;
+    comment_is_there(acme, at_acme, "Which firmware?").await;
+    shop.json(&["ticket", "comment", at_shop, "Ring twice", "--to", "thread"]).await;
+    comment_is_there(petrov, at_petrov, "Ring twice").await;
+    petrov.json(&["ticket", "comment", at_petrov, "I am at the door", "--to", "thread"]).await;
+    comment_is_there(acme, at_acme, "I am at the door").await;
+    approve_onward(acme, at_acme, 1).await;
+    comment_is_there(shop, at_shop, "I am at the door").await;
+
+    let content: Vec<u8> =
+        (0..3_000_000_u32).map(|place| (place.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    for (name, from, ticket, to, readers) in [
+        ("register.log", acme, at_acme, "kassa", vec![(kassa, at_kassa)]),
+        ("photo.jpg", petrov, at_petrov, "thread", vec![(kassa, at_kassa), (acme, at_acme)]),
+    ] {
+        let path = world.path(name);
+        fs::write(&path, &content).unwrap();
+        from.json(&["ticket", "attach", ticket, path.to_str().unwrap(), "--to", to]).await;
+        for (reader, ticket) in readers {
+            let copy = world.path(&format!("copy-{}-{name}", reader.name));
+            let file = file_is_here(reader, ticket, name).await;
+            reader.json(&["file", "get", &file, "-o", copy.to_str().unwrap()]).await;
+            assert!(fs::read(&copy).unwrap() == content, "{name} has changed on its way");
+        }
+    }
+    approve_onward(acme, at_acme, 1).await;
+    file_is_here(shop, at_shop, "photo.jpg").await;
+}
+
+/// Acme has no power; the others go on.
+async fn night([shop, kassa, petrov]: [&Desk; 3], [at_shop, _, at_kassa, at_petrov]: [&str; 4]) {
+    for body in NIGHT {
+        shop.json(&["ticket", "comment", at_shop, body, "--to", "thread"]).await;
+    }
+    kassa.json(&["ticket", "comment", at_kassa, "Night: of Kassa", "--to", "thread"]).await;
+    comment_is_there(petrov, at_petrov, "Night: of Kassa").await;
+}
+
+/// Everything is there, once, in the order of each author.
+async fn morning(
+    [shop, acme, kassa, petrov]: [&Desk; 4],
+    [at_shop, at_acme, at_kassa, at_petrov]: [&str; 4],
+) {
+    comment_is_there(acme, at_acme, "Night: of Kassa").await;
+    approve_onward(acme, at_acme, 1).await;
+    comment_is_there(shop, at_shop, "Night: of Kassa").await;
+    for (desk, ticket) in [(acme, at_acme), (kassa, at_kassa), (petrov, at_petrov)] {
+        comment_is_there(desk, ticket, NIGHT[2]).await;
+    }
+    for (desk, ticket) in [(shop, at_shop), (acme, at_acme), (kassa, at_kassa), (petrov, at_petrov)] {
+        let all = comments(desk, ticket).await;
+        let of_shop: Vec<_> = all.iter().filter(|body| NIGHT.contains(&body.as_str())).collect();
+        assert_eq!(of_shop, NIGHT.iter().collect::<Vec<_>>(), "at {}", desk.name);
+        assert_eq!(all.iter().filter(|body| *body == "Night: of Kassa").count(), 1, "at {}", desk.name);
+    }
+}
+
+/// The whole history of a link, verified from a file by somebody who has no desk; and no longer after one bit changed.
+async fn prove(world: &World, kassa: &Desk) {
+    let (path, nowhere) = (world.path("acme.proof"), world.path("nowhere"));
+    kassa.json(&["export", "--link", "acme", "-o", path.to_str().unwrap()]).await;
+    let verify = async |path: &std::path::Path| {
+        let args = ["verify", "--file", path.to_str().unwrap(), "--json"];
+        deskwire_tests::cli::run(&nowhere, &args).await
+    };
+    let good = verify(&path).await;
+    assert_eq!(good.code, 0, "{good:?}");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let changed = world.path("changed.proof");
+    fs::write(&changed, bytes).unwrap();
+    assert_eq!(verify(&changed).await.code, 1, "a changed bit is not found");
+}
+
+async fn who_knows_what(desks: [&Desk; 4], [at_shop, at_acme, at_kassa, at_petrov]: [&str; 4]) {
+    let [shop, acme, kassa, petrov] = desks;
+    read_back(shop, at_shop, &["The manager is furious", "solved by partner"]).await;
+    read_back(acme, at_acme, &["Their third one this year", "Which firmware?", "The vendor replaced a part"])
+        .await;
+    read_back(kassa, at_kassa, &["It is the model of 2019", "Replaced the power supply"]).await;
+    read_back(petrov, at_petrov, &["Cash register 3 is dead", "Ring twice"]).await;
+    let of_acme = "Their third one this year";
     for (desk, foreign) in [
-        (&shop, vec!["Their third one this year", "Which firmware?", "register.log", "Kassa"]),
-        (&acme, vec!["The manager is furious"]),
-        (&kassa, vec!["The manager is furious", "Their third one this year", "Shop"]),
+        (
+            shop,
+            vec![
+                of_acme,
+                "Which firmware?",
+                "register.log",
+                "Kassa",
+                "Petrov",
+                at_kassa,
+                at_petrov,
+                "flat rate",
+            ],
+        ),
+        (acme, vec!["The manager is furious", "street price", "Replaced the power supply"]),
+        (kassa, vec!["The manager is furious", of_acme, "Shop", at_shop]),
+        (petrov, vec!["The manager is furious", of_acme, "Shop", at_shop, "Which firmware?", "flat rate"]),
     ] {
         let all = everything(desk).await;
         for words in foreign {
             assert!(!all.contains(words), "{} knows “{words}”", desk.name);
         }
-    }
-    for desk in [&shop, &acme, &kassa] {
         let report = desk.json(&["verify"]).await;
         assert_eq!(report["ok"], true, "{}: {report}", desk.name);
     }
-}
-
-/// Invitation, the six words compared, and approval, as two operators do it.
-async fn link_by_command(inviter: &Desk, accepter: &Desk) {
-    let text = inviter.run(&["link", "invite"]).await;
-    assert_eq!(text.code, 0, "{text:?}");
-    let accepted = accepter.json(&["link", "accept", text.out.trim()]).await;
-    assert_eq!(accepted["state"], "waiting-partner", "{accepted}");
-    let (here, there) = (inviter.name.to_lowercase(), accepter.name.to_lowercase());
-    let words = text_list(&accepted["words"]["ru"]);
-    inviter.json(&["link", "verify", &there, "--words", &words]).await;
-    accepter.json(&["link", "verify", &here, "--words", &words]).await;
-    let approved = inviter.json(&["link", "approve", &there]).await;
-    assert_eq!((&approved["state"], &approved["verified"]), (&"active".into(), &true.into()), "{approved}");
-    until("The approval", async || {
-        let link = accepter.json(&["link", "show", &here]).await;
-        Ok((link["state"] == "active" && link["verified"] == true).then_some(()))
-    })
-    .await;
-}
-
-/// What will leave is shown first; then it is handed over.
-async fn delegate(desk: &Desk, ticket: &str, link: &str) -> String {
-    let preview = desk.json(&["ticket", "delegate", ticket, link, "--preview"]).await;
-    let sent = preview["will_send"].as_array().unwrap();
-    let title = sent.iter().find(|field| field["field"] == "title").unwrap();
-    assert_eq!(title["value"], "Cash register 3 is dead");
-    text(&desk.json(&["ticket", "delegate", ticket, link, "--yes"]).await, "id")
-}
-
-async fn accept(desk: &Desk, delegation: &str) -> String {
-    state_is(desk, delegation, "offered").await;
-    text(&desk.json(&["delegation", "accept", delegation]).await["own"], "ticket")
-}
-
-/// Both numbers and the state are visible at the principal.
-async fn agree(principal: &Desk, delegation: &str, state: &str, own: &str, partner: &str) {
-    state_is(principal, delegation, state).await;
-    let seen = principal.json(&["delegation", "show", delegation]).await;
-    assert_eq!(
-        (&seen["own"]["ticket"], &seen["partner"]["ticket"]),
-        (&own.into(), &partner.into()),
-        "{seen}"
-    );
-}
-
-async fn state_is(desk: &Desk, delegation: &str, state: &str) {
-    until(&format!("{state} at {}", desk.name), async || {
-        let said = desk.run(&["delegation", "show", delegation, "--json"]).await;
-        let seen: Value = serde_json::from_str(&said.out).unwrap();
-        Ok((seen["state"] == state).then_some(()))
-    })
-    .await;
-}
-
-async fn partner_says(desk: &Desk, delegation: &str, state: &str, label: &str) {
-    until(&format!("“{label}” at {}", desk.name), async || {
-        let seen = desk.json(&["delegation", "show", delegation]).await;
-        Ok((seen["state"] == state && seen["partner"]["label"] == label).then_some(()))
-    })
-    .await;
-}
-
-async fn comment_is_there(desk: &Desk, ticket: &str, body: &str) {
-    until(&format!("“{body}” at {}", desk.name), async || {
-        let seen = desk.json(&["ticket", "show", ticket]).await;
-        let thread = seen["thread"].as_array().unwrap();
-        Ok(thread.iter().any(|entry| entry["body"] == body).then_some(()))
-    })
-    .await;
-}
-
-async fn file_is_here(desk: &Desk, ticket: &str, name: &str) -> String {
-    until(&format!("{name} at {}", desk.name), async || {
-        let seen = desk.json(&["ticket", "show", ticket]).await;
-        let here = |entry: &&Value| entry["name"] == name && entry["state"] == "here";
-        Ok(seen["thread"].as_array().unwrap().iter().find(here).map(|file| text(file, "id")))
-    })
-    .await
-}
-
-async fn read_back(desk: &Desk, ticket: &str, words: &[&str]) {
-    let shown = desk.run(&["ticket", "show", ticket]).await;
-    let all = everything(desk).await;
-    assert_eq!(shown.code, 0, "{shown:?}");
-    for words in words {
-        assert!(all.contains(words), "{} has lost “{words}”", desk.name);
-    }
-}
-
-/// All that a desk answers about its tickets, delegations and links, as one text.
-async fn everything(desk: &Desk) -> String {
-    deskwire_tests::answers::of(desk).await.to_string()
-}
-
-fn text(document: &Value, member: &str) -> String {
-    document[member].as_str().unwrap_or_else(|| panic!("{member} of {document}")).to_owned()
-}
-
-fn text_list(words: &Value) -> String {
-    words.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }

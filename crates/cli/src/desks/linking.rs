@@ -1,9 +1,10 @@
 //! How two desks of this machine become linked: by invitation, as people do it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use deskwire_api_types::{
-    AcceptInvitation, InviteRequest, Link, LinkState, LinkVerification, TermsOffer, Words,
+    AcceptInvitation, AcceptTerms, InviteRequest, Link, LinkState, LinkVerification, ProposeTerms,
+    TermsOffer, Words,
 };
 use deskwire_client::{Client, local::wait_for};
 
@@ -23,13 +24,14 @@ pub(crate) struct Introduced {
     pub(crate) words: [Words; 2],
 }
 
-/// One desk invites and the other accepts; both then show words.
+/// One desk invites, approving in advance or not, and the other accepts; both then show words.
 pub(crate) async fn introduce(
     inviter: &Client,
     accepter: &Client,
     terms: TermsOffer,
+    approved: bool,
 ) -> Result<Introduced, Failure> {
-    let request = InviteRequest { terms: Some(terms), ..Default::default() };
+    let request = InviteRequest { terms: Some(terms), approved, ..Default::default() };
     let text = inviter.invite(&request).await?.text.ok_or_else(|| odd("The new invitation has no text."))?;
     let accepted = accepter.accept_invitation(&AcceptInvitation { invitation: text, name: None }).await?.name;
     let other = accepter.desk().await?.id_hex;
@@ -73,6 +75,28 @@ pub(crate) async fn verify(inviter: &Client, accepter: &Client, link: &Introduce
     inviter.verify_link(&link.at_inviter, &heard(theirs)).await?;
     accepter.verify_link(&link.at_accepter, &heard(ours)).await?;
     Ok(())
+}
+
+/// One side proposes changes of the terms and the other accepts them; they hold on both when this returns.
+pub(crate) async fn agree(
+    proposer: (&Client, &str),
+    accepter: (&Client, &str),
+    changes: BTreeMap<String, serde_json::Value>,
+) -> Result<u64, Failure> {
+    let request = ProposeTerms { base: None, set: changes };
+    proposer.0.propose_terms(proposer.1, &request).await?;
+    let proposal =
+        wait_for("The proposal", LIMIT, async || Ok(accepter.0.link_terms(accepter.1).await?.theirs));
+    let proposal = proposal.await?;
+    let request = AcceptTerms { version: Some(proposal.version), hash: Some(proposal.hash) };
+    accepter.0.accept_terms(accepter.1, &request).await?;
+    for (client, link) in [proposer, accepter] {
+        wait_for("The new terms", LIMIT, async || {
+            Ok((client.link_terms(link).await?.version == proposal.version).then_some(()))
+        })
+        .await?;
+    }
+    Ok(proposal.version)
 }
 
 fn odd(words: &str) -> Failure {

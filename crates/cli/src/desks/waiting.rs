@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use deskwire_api_types::{Comment, Delegation, DelegationQuery, DelegationState, Role, ThreadEntry};
+use deskwire_api_types::{
+    Comment, Delegation, DelegationQuery, DelegationState, FileInfo, FileState, Role, ThreadEntry,
+};
 use deskwire_client::{Client, local::wait_for};
 
 use crate::failure::Failure;
 
 /// How long something small may take from one desk of this machine to another.
-const LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const LIMIT: Duration = Duration::from_secs(15);
+/// How long a file may take.
+const FILE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The offer of this delegation, as soon as the contractor has it.
 pub(crate) async fn offer_arrives(contractor: &Client, id: &str) -> Result<Delegation, Failure> {
@@ -40,6 +44,18 @@ pub(crate) async fn comment_arrives(client: &Client, ticket: &str, body: &str) -
         let thread = client.ticket(ticket).await?.thread;
         Ok(thread.into_iter().find_map(|entry| match entry {
             ThreadEntry::Comment(comment) if comment.body.as_deref() == Some(body) => Some(comment),
+            ThreadEntry::Comment(_) | ThreadEntry::File(_) | ThreadEntry::Event(_) => None,
+        }))
+    })
+    .await
+}
+
+/// The file of this name, as soon as all of it is there or it is known that it will not be.
+pub(crate) async fn file_arrives(client: &Client, ticket: &str, name: &str) -> Result<FileInfo, Failure> {
+    wait_for("The file", FILE_LIMIT, async || {
+        let thread = client.ticket(ticket).await?.thread;
+        Ok(thread.into_iter().find_map(|entry| match entry {
+            ThreadEntry::File(file) if file.name == name && file.state != FileState::Fetching => Some(file),
             ThreadEntry::Comment(_) | ThreadEntry::File(_) | ThreadEntry::Event(_) => None,
         }))
     })

@@ -6,7 +6,7 @@ use deskwire_store::local::DelegationNo;
 use tokio::runtime::Handle;
 
 /// How many are looked at before something else has its turn.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 4;
 
 /// Compares what has come since the last time.
 pub(super) fn compare(engine: &Engine, runtime: &Handle) {

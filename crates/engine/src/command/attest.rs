@@ -4,7 +4,7 @@
 use deskwire_store::local::LinkNo;
 use serde::{Deserialize, Serialize};
 
-use super::deliver::receipt_upto;
+use super::deliver::signed_receipt;
 use super::find;
 use crate::{Command, Refusal, Step};
 
@@ -35,9 +35,10 @@ impl Command for Attest {
             return Ok(None);
         }
         let link = find::link(step, self.link)?;
-        let receipt = receipt_upto(step, self.link, &link, (self.known, u64::MAX))?;
-        let upto =
-            crate::project::stream::read_receipt(&receipt).map_or(stream.in_length, |receipt| receipt.upto);
+        // It is for a file, not for the partner: no row may learn from it what the partner knows.
+        let signed = signed_receipt(step, self.link, &link, (self.known, u64::MAX))?;
+        let upto = signed.body().upto;
+        let receipt = signed.into_parts().0;
         Ok(Some(Attested { receipt, upto }))
     }
 }

@@ -199,7 +199,14 @@ impl Desk {
 
     pub(crate) fn delegate(&mut self, ticket: TicketNumber) -> Result<DelegationNo, Refusal> {
         let by = person("Anna");
-        self.run(Delegate { ticket, link: LINK, choice: Choice::default(), files: Vec::new(), anyway: false, by })
+        self.run(Delegate {
+            ticket,
+            link: LINK,
+            choice: Choice::default(),
+            files: Vec::new(),
+            anyway: false,
+            by,
+        })
     }
 
     pub(crate) fn act(&mut self, delegation: u64, action: Action) -> Result<(), Refusal> {

@@ -26,7 +26,8 @@ use deskwire_proto::session::Hello;
 use deskwire_proto::text::{Label, Url};
 use deskwire_store::local::{DelegationNo, LinkNo};
 use deskwire_store::row::{Audience, Effect, LinkState, Pause};
-use deskwire_store::table::{DELEGATION_EVENTS, LINK_EVENTS, LINKS, OWN_KEYS, RECEIVED, Rows, SENT, THREADS, WAITING,
+use deskwire_store::table::{
+    DELEGATION_EVENTS, LINK_EVENTS, LINKS, OWN_KEYS, RECEIVED, Rows, SENT, THREADS, WAITING,
 };
 
 use crate::harness::{Desk, LINK, because, linked, person, prose, settle};
@@ -742,6 +743,39 @@ fn many_disowned_messages_lose_their_effect_bit_by_bit_and_nothing_new_is_taken_
     assert_eq!(heard(&acme).1, MANY);
     assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Accepted));
     assert_eq!(shop.stream().out_aside.len(), 1, "one range, however many pages brought it");
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// The author left out what it had disowned, and what came behind that was a gap for ever.
+#[test]
+fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effect() {
+    let (mut shop, mut acme) = working();
+    let copy = acme.copy();
+    let mine = shop.stream().out_length;
+    shop.comment(1, "Pay here.", Audience::Thread).unwrap();
+    shop.act(1, Action::Recall(because("Cancelled."))).unwrap();
+    settle(&mut shop, &mut acme);
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+    let mut shop = rotate(shop, 1);
+    shop.comment(1, "It was not us.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    acme.comment(1, "Good to know.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    let before = (acme.stream().in_head, heard(&acme), state(&acme, 1));
+    assert_eq!((before.1.1, before.2), (2, State::Accepted));
+
+    let mut acme = acme.restore(&copy);
+    for _ in 0..4 {
+        // Its own messages come back, then those of the partner.
+        open(&mut acme, &mut shop);
+        resend(&mut shop, &mut acme);
+    }
+    assert_eq!((acme.stream().in_head, heard(&acme), state(&acme, 1)), before);
+    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Resolved, State::Resolved));
     same_after_rebuild(shop);
     same_after_rebuild(acme);
 }

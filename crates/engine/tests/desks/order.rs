@@ -175,12 +175,8 @@ fn forged_as(
     let link = from.rows().get(LINKS, &LINK).unwrap().unwrap().link;
     let stream = Stream { link, from: from.identity.desk(), to: to.identity.desk() };
     let (facts, _) = body.encode();
-    let content = Composed {
-        kind: KindName::new(kind).unwrap(),
-        facts: facts.into(),
-        text: None,
-        delegation: None,
-    };
+    let content =
+        Composed { kind: KindName::new(kind).unwrap(), facts: facts.into(), text: None, delegation: None };
     let delivery = seal(&stream, place, ItemId::new([5; 16]), &content, from.identity.secret()).unwrap();
     accept(delivery, &stream, from.identity.keys().current()).unwrap()
 }

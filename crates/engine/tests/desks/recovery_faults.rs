@@ -3,7 +3,7 @@
 
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::deliver::Delivered;
-use deskwire_engine::command::file::AttachFile;
+use deskwire_engine::command::file::{AttachFile, Brought};
 use deskwire_engine::command::key::PlanKey;
 use deskwire_engine::command::recover::{AnswerRecover, TakePage, Taken};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
@@ -20,7 +20,7 @@ use deskwire_proto::recover::RecoverPage;
 use deskwire_proto::session::Welcome;
 use deskwire_proto::text::FileName;
 use deskwire_store::WriteError;
-use deskwire_store::local::TicketNumber;
+use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
 use deskwire_store::row::{Audience, LinkState, Pause};
 use deskwire_store::table::{ANNOUNCED, RETURNED_ITEMS, Rows};
 
@@ -217,10 +217,9 @@ fn what_lost_messages_had_seen_and_nobody_holds_any_more_is_told_to_the_operator
     same_after_rebuild(shop);
 }
 
-#[test]
-fn a_file_that_waited_in_the_old_copy_and_was_announced_since_is_still_brought() {
-    let (mut shop, mut acme) = offered();
-    let (blob, size) = shop.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
+/// Attaches a file to the first ticket.
+fn attach(desk: &mut Desk) {
+    let (blob, size) = desk.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
     let attach = AttachFile {
         ticket: TicketNumber(1),
         name: FileName::new("photo.jpg").unwrap(),
@@ -231,7 +230,48 @@ fn a_file_that_waited_in_the_old_copy_and_was_announced_since_is_still_brought()
         audience: Audience::Thread,
         by: person("Anna"),
     };
-    shop.run(attach).unwrap();
+    desk.run(attach).unwrap();
+}
+
+fn announced(desk: &Desk) -> Vec<((LinkNo, u64), FileNo)> {
+    desk.rows().list(ANNOUNCED, &LINK, usize::MAX).unwrap()
+}
+
+/// A desk without an endpoint brought it once and never again: its partner waited for the bytes for ever.
+#[test]
+fn a_file_that_was_brought_to_a_partner_restored_since_is_brought_once_more() {
+    let (mut shop, mut acme) = offered();
+    let copy = acme.copy();
+    attach(&mut shop);
+    settle(&mut shop, &mut acme);
+    let before = announced(&shop);
+    shop.run(Brought { link: LINK, seq: before[0].0.1 }).unwrap();
+    assert!(announced(&shop).is_empty());
+    let mut acme = acme.restore(&copy);
+    recover(&mut acme, &mut shop);
+    assert_eq!(announced(&shop), before);
+    same_after_rebuild(shop);
+}
+
+/// The bytes are gone with the restore. The partner, which does not come for them, has to be told.
+#[test]
+fn of_a_file_that_was_lost_with_a_restore_the_partner_is_told() {
+    let (mut shop, mut acme) = offered();
+    let copy = shop.copy();
+    attach(&mut shop);
+    settle(&mut shop, &mut acme);
+    let before = announced(&shop);
+    let mut shop = shop.restore(&copy);
+    recover(&mut shop, &mut acme);
+    let places = |files: &[((LinkNo, u64), FileNo)]| files.iter().map(|(key, _)| *key).collect::<Vec<_>>();
+    assert_eq!(places(&announced(&shop)), places(&before));
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn a_file_that_waited_in_the_old_copy_and_was_announced_since_is_still_brought() {
+    let (mut shop, mut acme) = offered();
+    attach(&mut shop);
     let copy = shop.copy();
     settle(&mut shop, &mut acme);
     let before = shop.rows().list(ANNOUNCED, &LINK, usize::MAX).unwrap();

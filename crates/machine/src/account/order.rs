@@ -2,6 +2,7 @@
 //! 6.34.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deskwire_proto::envelope::Head;
 use deskwire_proto::id::{DelegationId, Hash, ItemId};
@@ -187,18 +188,23 @@ fn before(accepter: &Word, inviter: &Word) -> Ordering {
 pub(super) fn signed(words: &[Word], upto: &Upto) -> Vec<Signed> {
     let mut ordered: Vec<&Word> = words.iter().filter(|word| upto.covers(word.by, word.seq)).collect();
     ordered.sort_by(|one, other| order(one, other));
-    let mut proposals: Vec<(&Word, &Said)> = Vec::new();
+    let mut proposals: BTreeMap<(Side, ItemId), Vec<&Word>> = BTreeMap::new();
+    let mut known = BTreeSet::new();
     let mut signed: Vec<Signed> = Vec::new();
     for word in ordered {
         match &word.said {
             Said::Line { .. } | Said::Verdict { .. } => {}
-            Said::Propose { .. } => proposals.push((word, &word.said)),
+            Said::Propose { item, .. } => proposals.entry((word.by, *item)).or_default().push(word),
             Said::Sign { statement, hash } => {
-                let found =
-                    proposals.iter().find_map(|(proposal, _)| takes(proposal, word, (statement, hash)));
+                let key = (word.by.other(), *statement);
+                if known.contains(&key) {
+                    continue;
+                }
+                let of_it = proposals.get(&key).into_iter().flatten();
+                let found = of_it.take(SAME_ITEM).find_map(|one| takes(one, word, (statement, hash)));
                 let Some(new) = found else { continue };
-                let again = signed.iter().any(|old| (old.proposer, old.item) == (new.proposer, new.item));
-                if !again && signed.iter().all(|old| old.within(&new.upto)) {
+                if signed.iter().all(|old| old.within(&new.upto)) {
+                    known.insert(key);
                     signed.push(new);
                 }
             }
@@ -206,6 +212,9 @@ pub(super) fn signed(words: &[Word], upto: &Upto) -> Vec<Signed> {
     }
     signed
 }
+
+/// Proposals under one item id that are looked at: an honest desk has one.
+const SAME_ITEM: usize = 4;
 
 /// The statement that a signature completes, if it signs this proposal.
 fn takes(proposal: &Word, word: &Word, (statement, signed): (&ItemId, &Hash)) -> Option<Signed> {

@@ -6,16 +6,12 @@ use deskwire_api_types::{
 };
 use deskwire_client::{Client, Error};
 
-use super::{
-    ledger::Who,
-    play::{Play, allowed},
-};
+use super::{ledger::Who, play::Play};
 
 impl Play<'_> {
     /// One of the actions that a side may do now.
     pub(super) async fn action(&mut self) -> Result<(), Error> {
-        let Some(count) = std::num::NonZeroU64::new(self.handed.len() as u64) else { return Ok(()) };
-        let at = self.random.below(count.get()) as usize;
+        let Some(at) = self.one_handed() else { return Ok(()) };
         let handed = self.handed[at].clone();
         let contractor = self.random.one_in(2);
         let (who, other) = if contractor {
@@ -28,14 +24,14 @@ impl Play<'_> {
             return Ok(());
         }
         let action = *self.random.pick(&known.actions);
-        let client = self.actor(who, &[other]);
+        let client = self.actor(who, &[other]).0;
         match action {
             Action::Accept => self.accept(at, &client).await,
             Action::Status => {
                 let case = if contractor { handed.taken } else { Some(handed.case) };
                 self.status(case, contractor, &client, &known).await
             }
-            Action::Update => self.update((who, other), &client, &known).await,
+            Action::Update => self.update(at, (who, other), &client, &known).await,
             _ => self.say((who, other), action, &client, &known).await,
         }
     }
@@ -68,7 +64,13 @@ impl Play<'_> {
     }
 
     /// Changes one field, which the terms let travel or not.
-    async fn update(&mut self, way: (Who, Who), client: &Client, known: &Delegation) -> Result<(), Error> {
+    async fn update(
+        &mut self,
+        at: usize,
+        way: (Who, Who),
+        client: &Client,
+        known: &Delegation,
+    ) -> Result<(), Error> {
         let (mark, text) = self.plant(way.0, "an update");
         let some = || Some(text.clone());
         let empty = OfferUpdate::default();
@@ -92,12 +94,19 @@ impl Play<'_> {
             }
         };
         client.update(&known.id, &body).await?;
-        let fits = field.is_none_or(|field| allowed(way.0, way.1).contains(&field));
+        let fits = field.is_none_or(|field| self.rules.travels(way.0, way.1, field));
         assert!(fits, "{field:?} was taken though the terms do not let it travel");
-        self.ledger.allow(mark, way.1);
-        if way.1 == 0 && field != Some(FieldName::Contact) {
-            // Acme may hand on what it was told; of a contact it was not allowed to.
-            (1..3).for_each(|who| self.ledger.allow(mark, who));
+        if field != Some(FieldName::Category) || !self.rules.mapped.contains(&way) {
+            self.ledger.allow(mark, way.1);
+        }
+        // The contractor may hand on what it was told; of a contact it was not allowed to.
+        let taken = self.handed[at].taken.map(|case| &mut self.cases[case].words);
+        for words in [Some(&mut self.handed[at].words), taken].into_iter().flatten() {
+            match field {
+                Some(FieldName::Contact) => {}
+                Some(field) => words.fields.push((field, mark, true)),
+                None => words.description.push(mark),
+            }
         }
         Ok(())
     }

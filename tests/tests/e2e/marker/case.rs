@@ -1,6 +1,6 @@
 //! What there is to act on: tickets, and what was handed over.
 
-use deskwire_api_types::FieldName;
+use deskwire_api_types::{Audience, FieldName};
 
 use super::ledger::{MarkNo, Who};
 
@@ -11,16 +11,14 @@ pub(super) struct Words {
     pub(super) title: Vec<MarkNo>,
     /// In the description, with what stands before it.
     pub(super) description: Vec<MarkNo>,
-    /// In the optional fields.
-    pub(super) fields: Vec<(FieldName, MarkNo)>,
-    /// Whether the contact may be handed on.
-    pub(super) onward: bool,
+    /// In the optional fields, and whether they may be handed on.
+    pub(super) fields: Vec<(FieldName, MarkNo, bool)>,
 }
 
 impl Words {
     /// All of them.
     pub(super) fn marks(&self) -> impl Iterator<Item = MarkNo> {
-        let fields = self.fields.iter().map(|(_, mark)| mark);
+        let fields = self.fields.iter().map(|(_, mark, _)| mark);
         self.title.iter().chain(&self.description).chain(fields).copied()
     }
 }
@@ -36,12 +34,31 @@ pub(super) struct Case {
     pub(super) words: Words,
     /// Whether a partner handed it over.
     pub(super) foreign: bool,
-    /// Its own files: id, and the marks of name, content and of the person who attached it.
-    pub(super) files: Vec<(String, [MarkNo; 3])>,
+    /// The case of the desk where the chain begins.
+    pub(super) root: usize,
+    /// Its own comments and files.
+    pub(super) said: Vec<Said>,
     /// The mark of its own status label.
     pub(super) label: Option<MarkNo>,
-    /// The partners that have it or gave it, with the delegations.
-    pub(super) shared: Vec<(Who, String)>,
+    /// The mark of its own status code.
+    pub(super) code: Option<MarkNo>,
+    /// The partners that have it or gave it, with the places of the delegations.
+    pub(super) shared: Vec<(Who, usize)>,
+}
+
+/// A comment or a file.
+#[derive(Clone)]
+pub(super) struct Said {
+    /// Its id.
+    pub(super) id: String,
+    /// Whether it is a file.
+    pub(super) file: bool,
+    /// The marks of its newest words; of a file those of its name and its content.
+    pub(super) marks: Vec<MarkNo>,
+    /// The marks of whoever said and edited it.
+    pub(super) people: Vec<MarkNo>,
+    /// For whom it was, until it was taken back.
+    pub(super) audiences: Vec<Audience>,
 }
 
 /// A delegation.
@@ -59,4 +76,11 @@ pub(super) struct Handed {
     pub(super) words: Words,
     /// The contractor's case, once it has accepted.
     pub(super) taken: Option<usize>,
+}
+
+impl Handed {
+    /// The other of the two desks, and its case.
+    pub(super) fn across(&self, from: Who) -> (Who, Option<usize>) {
+        if from == self.principal { (self.contractor, self.taken) } else { (self.principal, Some(self.case)) }
+    }
 }

@@ -57,7 +57,7 @@ impl Pair {
     /// Links two desks that run, and hands a ticket over.
     pub(super) async fn between(sender: LocalDesk, receiver: LocalDesk) -> Result<Self, Failure> {
         let (from, to) = (sender.client(), receiver.client());
-        let link = desks::introduce(from, to, TermsOffer::default()).await?;
+        let link = desks::introduce(from, to, TermsOffer::default(), false).await?;
         desks::approve(from, to, &link).await?;
         desks::verify(from, to, &link).await?;
         let (ticket, delegation) = hand_over(from, to, &link.at_inviter).await?;

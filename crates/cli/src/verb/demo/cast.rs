@@ -1,4 +1,4 @@
-//! The three desks of the story, as processes.
+//! The four desks of the story, as processes.
 
 use std::{net::SocketAddr, path::Path, time::Instant};
 
@@ -29,29 +29,32 @@ pub(super) struct Player {
     pub(super) desk: LocalDesk,
 }
 
-/// All three.
+/// All four.
 #[derive(Debug)]
 pub(super) struct Cast {
     pub(super) shop: Player,
     pub(super) acme: Player,
     pub(super) kassa: Player,
+    /// Behind a router: it goes to its partners.
+    pub(super) petrov: Player,
 }
 
 /// What the transcript calls them; folders in lower case.
-pub(super) const NAMES: [&str; 3] = ["Shop", "Acme", "Kassa"];
+pub(super) const NAMES: [&str; 4] = ["Shop", "Acme", "Kassa", "Petrov"];
 
 impl Cast {
-    /// Makes and starts the three desks below `root`, all at once.
+    /// Makes and starts the four desks below `root`, all at once.
     pub(super) async fn start(root: &Path, script: &Transcript) -> Result<Self, Failure> {
         let [shop, acme, kassa] = desks::free_ports()?;
-        script.title("Three desks, three processes");
+        script.title("Four desks, four processes");
         let begun = Instant::now();
-        let (shop, acme, kassa) = tokio::try_join!(
-            Player::start(root, "Shop", "Shop Retail", "Olga Smirnova", shop),
-            Player::start(root, "Acme", "Acme Service", "Igor Sokolov", acme),
-            Player::start(root, "Kassa", "Kassa Systems", "Lena Hoffmann", kassa),
+        let (shop, acme, kassa, petrov) = tokio::try_join!(
+            Player::start(root, "Shop", "Shop Retail", "Olga Smirnova", Some(shop)),
+            Player::start(root, "Acme", "Acme Service", "Igor Sokolov", Some(acme)),
+            Player::start(root, "Kassa", "Kassa Systems", "Lena Hoffmann", Some(kassa)),
+            Player::start(root, "Petrov", "Petrov Field Service", "Ivan Petrov", None),
         )?;
-        let cast = Self { shop, acme, kassa };
+        let cast = Self { shop, acme, kassa, petrov };
         for player in cast.players() {
             player.introduce(script);
         }
@@ -60,15 +63,15 @@ impl Cast {
         Ok(cast)
     }
 
-    pub(super) fn players(&self) -> [&Player; 3] {
-        [&self.shop, &self.acme, &self.kassa]
+    pub(super) fn players(&self) -> [&Player; 4] {
+        [&self.shop, &self.acme, &self.kassa, &self.petrov]
     }
 
-    fn into_desks(self) -> [LocalDesk; 3] {
-        [self.shop.desk, self.acme.desk, self.kassa.desk]
+    fn into_desks(self) -> [LocalDesk; 4] {
+        [self.shop.desk, self.acme.desk, self.kassa.desk, self.petrov.desk]
     }
 
-    /// Asks all three to end, and waits for it.
+    /// Asks all to end, and waits for it.
     pub(super) async fn stop(self) -> Done {
         desks::stop_all(self.into_desks()).await
     }
@@ -83,7 +86,7 @@ impl Cast {
     /// The last lines of those that have ended although nobody asked them to; of all when none has.
     pub(super) fn last_words(&mut self) -> String {
         const LINES: usize = 12;
-        let mut players = [&mut self.shop, &mut self.acme, &mut self.kassa];
+        let mut players = [&mut self.shop, &mut self.acme, &mut self.kassa, &mut self.petrov];
         let ended = players.each_mut().map(|player| player.desk.ended());
         let nobody = ended.iter().all(Option::is_none);
         let mut text = String::new();
@@ -108,17 +111,34 @@ impl Player {
         short: &'static str,
         name: &'static str,
         person: &'static str,
-        listen: SocketAddr,
+        listen: Option<SocketAddr>,
     ) -> Result<Self, Failure> {
-        let desk = desks::start(root, &short.to_lowercase(), name, listen).await?;
+        let folder = short.to_lowercase();
+        let desk = match listen {
+            Some(listen) => desks::start(root, &folder, name, listen).await?,
+            None => desks::start_hidden(root, &folder, name).await?,
+        };
         let client = desk.client().clone().acting_as(person);
         let info = client.desk().await?;
         Ok(Self { short, name, person, info, client, desk })
     }
 
-    /// Where it is reached, as its partners are told.
-    pub(super) fn endpoint(&self) -> &str {
-        self.info.endpoints.first().map_or("", String::as_str)
+    /// Kills the daemon, as a power cut does.
+    pub(super) async fn kill(&mut self) {
+        self.desk.kill().await;
+    }
+
+    /// Starts the daemon again.
+    pub(super) async fn wake(&mut self) -> Done {
+        self.desk = desks::start_again(&self.desk).await?;
+        self.client = self.desk.client().clone().acting_as(self.person);
+        self.info = self.client.desk().await?;
+        Ok(())
+    }
+
+    /// Where it is reached, as its partners are told; nothing when it goes to them.
+    pub(super) fn endpoint(&self) -> Option<&str> {
+        self.info.endpoints.first().map(String::as_str)
     }
 
     fn introduce(&self, script: &Transcript) {
@@ -126,7 +146,7 @@ impl Player {
             "{}: desk {}…, {}, process {}, up in {} ms",
             self.name,
             short(&self.info.id),
-            self.endpoint(),
+            self.endpoint().unwrap_or("behind a router, no open port"),
             self.desk.pid(),
             self.desk.took().as_millis()
         );

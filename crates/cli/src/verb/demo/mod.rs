@@ -1,4 +1,4 @@
-//! `deskwire demo`: three real daemons do the main job, and what each of them holds is checked.
+//! `deskwire demo`: four real daemons do the main job, and what each of them holds is checked.
 
 mod cast;
 mod check;
@@ -21,12 +21,13 @@ use cast::Cast;
 use report::Report;
 use transcript::Transcript;
 
-/// Show three desks doing the main job, and check what each of them holds.
+/// Show four desks doing the main job, and check what each of them holds.
 ///
-/// Shop, Acme and Kassa are processes of their own on this machine, each with its folder, keys, store and TLS listener.
-/// They are linked by invitation; Shop hands a ticket to Acme, Acme hands the repair to Kassa; statuses, comments and a
-/// file go to and fro, and the answer comes back up. Then every desk is asked, and its files are searched, for what it
-/// must and must not hold. In the end everything is removed, also when it is broken off.
+/// Shop, Acme, Kassa and Petrov are processes of their own on this machine, each with its folder, keys and store; Petrov
+/// has no open port, as behind a router. They are linked by invitation; Shop hands a ticket to Acme, Acme hands the repair
+/// to Kassa, Kassa the visit to Petrov; comments, a photo and a large file go as far as they may; Acme's daemon is killed
+/// for a night; the answer, the bill and the proof come back up. Then every desk is asked, and its files are searched, for
+/// what it must and must not hold. In the end everything is removed, also when it is broken off.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -62,7 +63,7 @@ async fn perform(out: Output, scratch: &mut Scratch, keep: bool) -> Result<Repor
     let script = Transcript::new(out);
     let root = scratch.path().to_owned();
     let mut cast = desks::unless_interrupted(Cast::start(&root, &script)).await?;
-    let shown = desks::unless_interrupted(show(&cast, &root, &script)).await;
+    let shown = desks::unless_interrupted(show(&mut cast, &root, &script)).await;
     let (mut report, places) = match shown {
         Ok(shown) => shown,
         Err(failure) => {
@@ -90,7 +91,11 @@ async fn perform(out: Output, scratch: &mut Scratch, keep: bool) -> Result<Repor
 }
 
 /// Tells the story and asks the desks what they hold.
-async fn show(cast: &Cast, root: &Path, script: &Transcript) -> Result<(Report, readback::Places), Failure> {
+async fn show(
+    cast: &mut Cast,
+    root: &Path,
+    script: &Transcript,
+) -> Result<(Report, readback::Places), Failure> {
     let told = story::tell(cast, root, script).await?;
     let places = readback::Places::of(cast, &told);
     let (checks, flows) = readback::check(cast, &told).await?;

@@ -14,7 +14,7 @@ use crate::{
 /// The document of `deskwire demo --json`.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Report {
-    /// The three desks.
+    /// The four desks.
     desks: Vec<Player>,
     /// Links, ticket numbers, delegations and the file.
     story: Told,
@@ -128,9 +128,9 @@ mod tests {
             pid,
             started_in_ms: 30,
         };
-        let tickets = ["SHOP-1", "ACME-1", "KASSA-1"].map(str::to_owned);
+        let tickets = ["SHOP-1", "ACME-1", "KASSA-1", "PETROV-1"].map(str::to_owned);
         Report {
-            desks: vec![player("shop", 7), player("acme", 8), player("kassa", 9)],
+            desks: vec![player("shop", 7), player("acme", 8), player("kassa", 9), player("petrov", 10)],
             story: Told { tickets, ..Told::default() },
             flows: vec![Flow {
                 from: "Shop".into(),
@@ -151,7 +151,8 @@ mod tests {
         assert!(!text.contains("kill"), "{text}");
         report.kept = Some("/demo".into());
         let text = report.render(Style::new(false));
-        for words in ["ticket show ACME-1 --data /demo/acme", "kill 7 8 9", "rm -r /demo", "/demo/kassa.log"]
+        for words in
+            ["ticket show ACME-1 --data /demo/acme", "kill 7 8 9 10", "rm -r /demo", "/demo/kassa.log"]
         {
             assert!(text.contains(words), "{text}");
         }

@@ -3,7 +3,7 @@
 mod compare;
 mod export;
 mod list;
-mod period;
+pub(crate) mod period;
 mod propose;
 mod show;
 mod sign;

@@ -13,7 +13,7 @@ use deskwire_store::row::{Audience, Author, DelegationRow, Revision, ThreadKind,
 use deskwire_store::table::{RECEIVED, REVISIONS, Rows, THREADS};
 use deskwire_store::{Direction, EntryRef};
 
-use super::{Consumed, Context, Stop, delegation_of};
+use super::{Consumed, Context, No, Stop, delegation_of};
 use crate::{Refusal, Step};
 
 /// A comment.
@@ -110,10 +110,19 @@ fn local(delegation: DelegationNo, row: &DelegationRow, later: Option<Later>) ->
     Local { delegation: Some(delegation), ticket: Some(row.ticket), file: None, later }
 }
 
+/// How often one comment may be edited: each edit looks at those before it.
+pub(in crate::command) const EDITS_MAX: usize = 1_000;
+
 /// The newest version of a partner's comment; the comment itself is version 1.
-fn newest_version(step: &Step<'_>, ticket: TicketNumber, of: EntryRef) -> Result<u64, Refusal> {
+fn newest_version(step: &Step<'_>, ticket: TicketNumber, of: EntryRef) -> Result<u64, Stop> {
     let mut newest = 1;
-    for ((_, (_, at)), ()) in step.rows().list(REVISIONS, &(ticket, of), usize::MAX)? {
+    let edits = step.rows().list(REVISIONS, &(ticket, of), EDITS_MAX)?;
+    step.memory.looked.fetch_add(edits.len(), Ordering::Relaxed);
+    if edits.len() == EDITS_MAX {
+        let words = format!("A comment may be edited {EDITS_MAX} times. Write another one.");
+        return Err(Stop::Message(No(OutcomeCode::Quota, words)));
+    }
+    for ((_, (_, at)), ()) in edits {
         let row = step.rows().get(THREADS, &(ticket, at))?.filter(|row| row.aside.is_none());
         if let Some(ThreadKind::Revised(revised)) = row.map(|row| row.kind)
             && let Revision::Edited(version) = revised.what

@@ -15,9 +15,9 @@ use crate::{
 
 /// Where the desks lie and what must not lie there; known before they end, searched after.
 pub(crate) struct Places {
-    folders: [PathBuf; 3],
-    logs: [PathBuf; 3],
-    hidden: [Vec<Hidden>; 3],
+    folders: [PathBuf; 4],
+    logs: [PathBuf; 4],
+    hidden: [Vec<Hidden>; 4],
 }
 
 impl Places {
@@ -48,7 +48,7 @@ pub(crate) fn check(places: &Places, checks: &mut Checks) -> Result<(), Failure>
         checks.holds(name, what, leaked.is_empty() && found.files > 0, || leaked.join("\n"));
         let owned = all.iter().zip(&hits).skip(hidden.len());
         let overlooked: Vec<_> =
-            owned.filter(|(_, hits)| hits.is_empty()).map(|(owned, _)| owned.what).collect();
+            owned.filter(|(_, hits)| hits.is_empty()).map(|(owned, _)| owned.what.as_str()).collect();
         let what = "the same search does find here what is at home here";
         checks.holds(name, what, overlooked.is_empty(), || format!("it overlooks {overlooked:?}"));
         log(name, &places.logs[desk], checks)?;
@@ -75,22 +75,7 @@ fn find_all(root: &Path, all: &[&Hidden]) -> Result<(Found, Vec<Vec<String>>), F
 
 /// No text of a ticket in the log.
 fn log(name: &str, path: &Path, checks: &mut Checks) -> Result<(), Failure> {
-    let mut wanted = vec![
-        props::SHOP_NOTE,
-        props::ACME_NOTE,
-        props::KASSA_NOTE,
-        props::WHICH_LAMP,
-        props::RED_LAMP,
-        props::SEND_LOG,
-        props::LOG_ATTACHED,
-        props::LEAVE_ON,
-        props::FIRMWARE,
-        props::THANKS,
-        props::KASSA_SOLUTION,
-        props::ACME_SOLUTION,
-        "Cash register 3 is dead",
-    ];
-    wanted.extend(props::REQUESTER);
+    let wanted = props::texts();
     let wanted: Vec<_> = wanted.into_iter().map(|text| text.as_bytes().to_vec()).collect();
     let found = find(path, &wanted)?;
     let told = found.places.iter().zip(&wanted).filter(|(places, _)| !places.is_empty());

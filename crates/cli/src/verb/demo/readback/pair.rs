@@ -55,6 +55,23 @@ impl<'a> Pair<'a> {
         self.streams(checks);
     }
 
+    /// For a delegation that was declined: both sides say so, and why.
+    pub(super) fn check_declined(&self, checks: &mut Checks) {
+        let both = self.name();
+        let ended = Some((DelegationState::Declined, DelegationState::Declined, false));
+        let sides = self.held.map(|held| {
+            let side = held.delegation(self.id)?;
+            Some((side.state, side.settled_state, side.provisional))
+        });
+        checks.equal(
+            &both,
+            "the work that would go round in a circle is declined on both sides",
+            &[ended; 2],
+            &sides,
+        );
+        self.streams(checks);
+    }
+
     /// What went over the link, in both directions.
     pub(super) fn flows(&self) -> Vec<Flow> {
         let [principal, contractor] = self.players.map(|player| player.short.to_owned());

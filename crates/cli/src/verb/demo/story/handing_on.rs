@@ -28,7 +28,7 @@ pub(super) async fn play(cast: &Cast, script: &Transcript, told: &mut Told) -> R
 }
 
 async fn accept(cast: &Cast, script: &Transcript, told: &mut Told) -> Result<(), Failure> {
-    let Cast { acme, kassa, .. } = cast;
+    let Cast { shop, acme, kassa, .. } = cast;
     desks::offer_arrives(&kassa.client, &told.lower).await?;
     let taken = AcceptOffer {
         status: Some("queued".into()),
@@ -44,11 +44,17 @@ async fn accept(cast: &Cast, script: &Transcript, told: &mut Told) -> Result<(),
     .await?;
     script
         .did(acme.short, &format!("sees on {}: accepted by Kassa, {}", seen.own.ticket, partner_side(&seen)));
+    let seen = desks::delegation_becomes(&shop.client, &told.upper, "What Acme's rule tells", |delegation| {
+        delegation.partner.status.as_deref() == Some("with-partner")
+    })
+    .await?;
+    script.sent(acme.short, "by rule: its ticket is “accepted by partner”", &["Shop"]);
+    script.did(shop.short, &format!("sees on {}: {}", seen.own.ticket, partner_side(&seen)));
     Ok(())
 }
 
 async fn statuses(cast: &Cast, script: &Transcript, told: &Told) -> Result<(), Failure> {
-    let Cast { shop, acme, kassa } = cast;
+    let Cast { shop, acme, kassa, .. } = cast;
     let working = StatusChange {
         state: Some(WorkState::InProgress),
         status: Some("diagnosing".into()),

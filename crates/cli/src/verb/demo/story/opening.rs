@@ -28,7 +28,7 @@ pub(super) async fn play(cast: &Cast, script: &Transcript, told: &mut Told) -> R
     accept(cast, script, told).await?;
     statuses(cast, script, told).await?;
 
-    let [at_shop, at_acme, _] = &told.tickets;
+    let [at_shop, at_acme, ..] = &told.tickets;
     say(acme, at_acme, props::WHICH_LAMP, Audience::Thread, &[(shop, at_shop)], script).await?;
     say(shop, at_shop, props::RED_LAMP, Audience::Thread, &[(acme, at_acme)], script).await?;
     note(acme, at_acme, props::ACME_NOTE, script).await
