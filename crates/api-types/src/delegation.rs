@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Contact, CountedTime, DelegationClock, Due, DueFilter, Equipment, Person, Priority, ServiceObject, Time};
+use crate::{
+    Contact, CountedTime, DelegationClock, Due, DueFilter, Equipment, Person, Priority, ServiceObject, Time,
+};
 
 mod act;
 

@@ -42,8 +42,8 @@ pub use accord::{
 pub use agreement::{Agreement, Seen, SeenEntry, SeenLine};
 pub use audience::{Audience, BadAudience};
 pub use clock::{
-    Breach, Calendar, CalendarQuery, ChainHop, ClockSplit, CountedTime, DelegationClock, Due, DueFilter, DueKind,
-    DueState, Hours, LinkReserve, SetCalendar,
+    Breach, Calendar, CalendarQuery, ChainHop, ClockSplit, CountedTime, DelegationClock, Due, DueFilter,
+    DueKind, DueState, Hours, LinkReserve, SetCalendar,
 };
 pub use comment::{Comment, CommentRequest, Delivery, DeliveryState};
 pub use contact::{Contact, Equipment, Person, ServiceObject};

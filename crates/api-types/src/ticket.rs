@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Audience, Comment, Contact, Delegation, Delivery, Due, DueFilter, Equipment, FileInfo, Handed, Person, ServiceObject, Time};
+use crate::{
+    Audience, Comment, Contact, Delegation, Delivery, Due, DueFilter, Equipment, FileInfo, Handed, Person,
+    ServiceObject, Time,
+};
 
 /// One ticket of this desk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

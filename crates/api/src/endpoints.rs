@@ -14,8 +14,8 @@ use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
 use crate::{
-    accord, act, agreement, calendar, comment, delegation, desk, export, file, invitation, key, link, log, metrics, queue, relay, report, revise,
-    statement, ticket, upload, verify, work,
+    accord, act, agreement, calendar, comment, delegation, desk, export, file, invitation, key, link, log,
+    metrics, queue, relay, report, revise, statement, ticket, upload, verify, work,
 };
 
 macro_rules! endpoints {

@@ -1,6 +1,8 @@
 //! The desk itself, its health, and the check of what it stores.
 
-use deskwire_api_types::{Calendar, CalendarQuery, Desk, Health, LinkReserve, Readiness, SetCalendar, VerifyReport, VerifyRequest};
+use deskwire_api_types::{
+    Calendar, CalendarQuery, Desk, Health, LinkReserve, Readiness, SetCalendar, VerifyReport, VerifyRequest,
+};
 
 use crate::{Client, Error, query::Path};
 

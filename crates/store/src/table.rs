@@ -11,8 +11,10 @@ use serde::de::DeserializeOwned;
 use crate::compact;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
-    AgreementRow,
-    AccountRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow, ErasureRow, ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow, LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, RequestRow, ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
+    AccountRow, AgreementRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow,
+    ErasureRow, ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow,
+    LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, RequestRow,
+    ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
@@ -158,8 +160,7 @@ tables! {
 
 /// The tables whose rows are written in the order of their keys and seldom changed later: a backend may keep several of
 /// them together.
-pub const PACKED: &[u8] =
-    &[THREADS.prefix, RECEIPTS.prefix, WAITING.prefix, SENT.prefix, RECEIVED.prefix];
+pub const PACKED: &[u8] = &[THREADS.prefix, RECEIPTS.prefix, WAITING.prefix, SENT.prefix, RECEIVED.prefix];
 
 /// The tables of which a few rows are read with nearly every message.
 pub const READ_OFTEN: &[u8] = &[

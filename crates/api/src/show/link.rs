@@ -2,7 +2,9 @@
 
 use deskwire_api_types as api;
 use deskwire_engine::Partner;
-use deskwire_engine::query::{Branches, Expected, Invitation, InvitationState, Link, LinkTrouble, SaidOnLink};
+use deskwire_engine::query::{
+    Branches, Expected, Invitation, InvitationState, Link, LinkTrouble, SaidOnLink,
+};
 use deskwire_proto::terms::{self, Terms};
 use deskwire_proto::words::{Language, VerificationWords};
 use deskwire_store::row::{LinkEventRow, LinkState};

@@ -7,7 +7,8 @@ use super::{Fields, Style, Table, when};
 
 /// The terms of a link, in force and proposed.
 pub(crate) fn terms(terms: &LinkTerms, style: Style) -> String {
-    let mut fields = Fields::default().put("version", terms.version.to_string()).maybe("since", terms.since.map(when));
+    let mut fields =
+        Fields::default().put("version", terms.version.to_string()).maybe("since", terms.since.map(when));
     for (member, value) in &terms.terms {
         fields = fields.put(member, shown(member, value));
     }

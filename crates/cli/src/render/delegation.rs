@@ -9,7 +9,8 @@ use super::{Fields, Style, Table, indent, person, short, when};
 
 /// A page of delegations.
 pub(crate) fn list(list: &DelegationList, style: Style) -> String {
-    let mut table = Table::new(&["ID", "", "PARTNER", "STATE", "TURN", "DUE", "OURS", "THEIRS", "TITLE"], style);
+    let mut table =
+        Table::new(&["ID", "", "PARTNER", "STATE", "TURN", "DUE", "OURS", "THEIRS", "TITLE"], style);
     for delegation in &list.delegations {
         table.row([
             style.bold(short(&delegation.id)),
@@ -211,7 +212,8 @@ fn event(event: &TimelineEvent, delegation: &Delegation, style: Style) -> String
         Effect::Refused | Effect::Unsupported | Effect::Parked => style.red(word),
     };
     let counted = event.counted.as_ref().filter(|counted| counted.at != event.time);
-    let counted = counted.map(|counted| style.yellow(&format!("(counts {})", when(counted.at)))).unwrap_or_default();
+    let counted =
+        counted.map(|counted| style.yellow(&format!("(counts {})", when(counted.at)))).unwrap_or_default();
     let line = format!("  {}  {}  {who}  {effect} {counted}", when(event.time), style.bold(&event.kind));
     let mut text = format!("{}\n", line.trim_end());
     if let Some(reason) = &event.reason {

@@ -15,9 +15,7 @@ use deskwire_proto::session::Cut;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{Counted, GivenUp, ItemMade, Received, Record, Refolded, SetAside};
 use deskwire_store::row::{DelegationEventRow, ReceivedRow, Refused, SentRow, WaitingRow};
-use deskwire_store::table::{
-    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, RECEIPTS, RECEIVED, Rows, SENT,
-};
+use deskwire_store::table::{DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, RECEIPTS, RECEIVED, Rows, SENT};
 use deskwire_store::{Direction, EntryRef};
 
 use serde_bytes::ByteBuf;
@@ -80,9 +78,10 @@ pub(super) fn set_aside(step: &mut Step<'_>, away: Away) -> Result<Vec<Order>, R
         at: step.now,
     };
     concerned.extend(ended(step, away.no, away.ours, away.range)?);
-    concerned.extend(away.given_up.map_or(Ok(Vec::new()), |first| {
-        ended(step, away.no, true, (first, stream.out_length))
-    })?);
+    concerned.extend(
+        away.given_up
+            .map_or(Ok(Vec::new()), |first| ended(step, away.no, true, (first, stream.out_length)))?,
+    );
     let mut first = away.range.0;
     while first <= away.range.1 {
         piece.range = (first, away.range.1.min(first.saturating_add(AT_ONCE - 1)));

@@ -61,7 +61,11 @@ pub(super) fn tell(step: &mut Step<'_>, above: DelegationNo) -> Result<Option<Ti
         Ok(_) => Ok(None),
         Err(refusal) if refusal.fault == Fault::Ours => Err(refusal),
         Err(refusal) => {
-            tracing::info!(delegation = above.0, code = refusal.code, "a principal is not told how its case stands");
+            tracing::info!(
+                delegation = above.0,
+                code = refusal.code,
+                "a principal is not told how its case stands"
+            );
             Ok(Some(now.plus(PAUSE)))
         }
     }

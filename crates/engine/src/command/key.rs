@@ -137,7 +137,9 @@ pub(super) fn lost(before: &DescriptorBody, now: &DescriptorBody) -> Vec<String>
         ("messages", before.limits.message, now.limits.message),
     ];
     let lower = limits.iter().filter(|(_, before, now)| now < before);
-    lost.extend(lower.map(|(what, before, now)| format!("{what} of at most {now} bytes instead of {before}")));
+    lost.extend(
+        lower.map(|(what, before, now)| format!("{what} of at most {now} bytes instead of {before}")),
+    );
     lost
 }
 

@@ -13,8 +13,8 @@ use deskwire_store::record::{Record, ThreadRecord};
 use deskwire_store::row::{Audience, DelegationRow};
 use deskwire_store::table::{DELEGATION_IDS, Rows};
 
-use super::{consume, delegate, find};
 use super::say::{Saying, say};
+use super::{consume, delegate, find};
 use crate::{Fault, Refusal, Step};
 
 /// Before something of ours is added to a delegation: where it belongs. The delegation itself; opened again; or a new one

@@ -20,7 +20,9 @@ use deskwire_store::record::{Later, Local, Received, Record, ThreadRecord};
 use deskwire_store::row::{
     Author, DelegationRow, FileState, LinkRow, Refused, RelayRow, Revision, ThreadKind, ThreadRow,
 };
-use deskwire_store::table::{DERIVING, FILES, LOOP_TAGS, RECEIVED, RECOVERED_ITEMS, RELAYS, Rows, SENT, THREADS};
+use deskwire_store::table::{
+    DERIVING, FILES, LOOP_TAGS, RECEIVED, RECOVERED_ITEMS, RELAYS, Rows, SENT, THREADS,
+};
 use deskwire_store::{Entry, EntryRef};
 use serde_bytes::ByteBuf;
 

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use deskwire_machine::delegation::{EventKind, Role, State};
 use deskwire_machine::mapping::Mapping;
-use deskwire_machine::{disclosure, relay};
 use deskwire_machine::rules::{RULES_MAX, Rule, Then, due as speaking};
+use deskwire_machine::{disclosure, relay};
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::message::{Body, confirm, resolve, status};
@@ -210,7 +210,8 @@ fn obey(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow, rule: &Rule)
         failed(step, row.ticket, &refusal, &by)?;
     }
     if let Some(solution) = resolve
-        && let Err(refusal) = step.attempt(|step| resolve_above(step, (no, row), solution.clone(), (rule.no, &by)))
+        && let Err(refusal) =
+            step.attempt(|step| resolve_above(step, (no, row), solution.clone(), (rule.no, &by)))
     {
         failed(step, row.ticket, &refusal, &by)?;
     }

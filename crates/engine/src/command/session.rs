@@ -7,10 +7,10 @@ use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::id::{Hash, Nonce, SessionId};
 use deskwire_proto::session::{Hello, Welcome};
+use deskwire_store::Direction;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{MendRecord, Record};
 use deskwire_store::row::{LinkRow, LinkState, StreamRow};
-use deskwire_store::Direction;
 use deskwire_store::table::{ANNOUNCED, BROUGHT, HELLOS, RECEIVED, Rows, SENT};
 use serde_bytes::ByteBuf;
 

@@ -9,8 +9,8 @@ use deskwire_store::{BlobId, Direction, Result};
 
 use super::erase::is_erased;
 use super::{Custody, HORIZON};
-use crate::project::relay::is_retracted;
 use crate::command::keep::{KEPT_FOR, Sweep};
+use crate::project::relay::is_retracted;
 
 /// Most rows that are given up at once.
 const AT_ONCE: usize = 2_000;

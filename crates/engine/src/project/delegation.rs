@@ -28,7 +28,18 @@ pub(super) fn handed_over(
     begin(
         rows,
         delegation,
-        &DelegationRow { link, id, ticket, offer: at, created, version: 1, case, resolved: None, ended: (false, false), watched: false },
+        &DelegationRow {
+            link,
+            id,
+            ticket,
+            offer: at,
+            created,
+            version: 1,
+            case,
+            resolved: None,
+            ended: (false, false),
+            watched: false,
+        },
     )?;
     super::clock::handed_on(rows, delegation, ticket)
 }
@@ -291,11 +302,7 @@ pub(super) fn store(
     changes.events.iter().try_for_each(|change| fate(rows, (delegation, row), change))
 }
 
-fn fate(
-    rows: &mut Overlay,
-    (delegation, row): (DelegationNo, &DelegationRow),
-    now: &Change,
-) -> Result<()> {
+fn fate(rows: &mut Overlay, (delegation, row): (DelegationNo, &DelegationRow), now: &Change) -> Result<()> {
     let place = (delegation, place_key(now.author, now.place));
     let Some(at) = rows.get(EVENT_PLACES, &place)? else { return Ok(()) };
     let event = change(rows, DELEGATION_EVENTS, &(delegation, at), |event| {

@@ -5,8 +5,8 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, Order};
 use deskwire_store::record::EndedCase;
 use deskwire_store::row::{
-    Audience, Author, CloseRow, ClosedRow, DelegationEventRow, DelegationRow, DueRow, Effect, Shared, ThreadKind,
-    ThreadRow,
+    Audience, Author, CloseRow, ClosedRow, DelegationEventRow, DelegationRow, DueRow, Effect, Shared,
+    ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
     DELEGATION_EVENTS, DELEGATIONS, DUE, EVENT_PLACES, LINKS, RESOLVED, Rows, RowsMut, SENT, THREADS,

@@ -1,8 +1,8 @@
 //! What mends something that a restore, or the want of room, has left open.
 
 use deskwire_store::Result;
-use deskwire_store::record::MendRecord;
 use deskwire_store::local::{FileNo, LinkNo};
+use deskwire_store::record::MendRecord;
 use deskwire_store::table::{ANNOUNCED, BROUGHT, DELEGATIONS, LOST, Rows, RowsMut, Table};
 
 use super::change;

@@ -70,7 +70,8 @@ pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<
     for item in facts.items.iter() {
         rows.put(ERASED_ITEMS, &(made.no, *item), &Some(made.item))?;
     }
-    let row = RequestRow { entry: Some(at), order: Some(made.order), items, at: made.at, done, refused: None };
+    let row =
+        RequestRow { entry: Some(at), order: Some(made.order), items, at: made.at, done, refused: None };
     rows.put(ERASE_REQUESTS, &key, &row)?;
     rows.put(OPEN_ERASURES, &at, &())
 }
@@ -108,7 +109,14 @@ pub(super) fn received(rows: &mut Overlay, at: EntryRef, message: &Received, hea
             let key = (no, facts.request);
             let known = rows.get(ERASE_REQUESTS, &key)?;
             let (items, at) = (facts.items.len() as u64, message.at);
-            let mut row = known.unwrap_or(RequestRow { entry: None, order: None, items, at, done: None, refused: None });
+            let mut row = known.unwrap_or(RequestRow {
+                entry: None,
+                order: None,
+                items,
+                at,
+                done: None,
+                refused: None,
+            });
             row.done = row.done.or(Some(at));
             rows.put(ERASE_REQUESTS, &key, &row)?;
             Ok(true)

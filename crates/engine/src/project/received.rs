@@ -156,7 +156,8 @@ fn offer(
         created: message.at,
         version: 1,
         case: Case::new(Role::Contractor),
-        resolved: None, ended: (false, false),
+        resolved: None,
+        ended: (false, false),
         watched: false,
     };
     delegation::begin(rows, delegation, &row)

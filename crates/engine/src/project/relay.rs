@@ -6,11 +6,12 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{Later, Received, ThreadRecord};
 use deskwire_store::row::{
-    Audience, Author, DerivingRow, FileRow, FileState, RelayRow, Revised, Revision, Shared, ThreadKind, ThreadRow,
+    Audience, Author, DerivingRow, FileRow, FileState, RelayRow, Revised, Revision, Shared, ThreadKind,
+    ThreadRow,
 };
 use deskwire_store::table::{
-    BLOB_FILES, DERIVING, FETCHING, FILES, GRANTS, LOOP_TAGS, RECEIVED, RELAYS, REVISIONS, Rows, RowsMut, SENT, THREADS,
-    TICKETS,
+    BLOB_FILES, DERIVING, FETCHING, FILES, GRANTS, LOOP_TAGS, RECEIVED, RELAYS, REVISIONS, Rows, RowsMut,
+    SENT, THREADS, TICKETS,
 };
 use deskwire_store::{EntryRef, Result};
 

@@ -101,7 +101,9 @@ pub(super) fn numbered(
     let row = WordRow { word, seen, signed: at, text, at: at_time, refused: false };
     rows.put(WORDS, &(no, (OURS, seq)), &row)?;
     if let Word::Accept { hash, .. } = word {
-        link::with(rows, no, |row| row.accord.accept_asked = row.accord.accept_asked.filter(|asked| *asked != hash))?;
+        link::with(rows, no, |row| {
+            row.accord.accept_asked = row.accord.accept_asked.filter(|asked| *asked != hash)
+        })?;
     }
     refold(rows, no)
 }
@@ -234,12 +236,10 @@ pub(super) fn decided(rows: &mut Overlay, at: EntryRef, record: &TermsRecord) ->
             for case in cases {
                 super::ending::end(rows, *no, *case, *when)?;
             }
-            link::with(rows, *no, |row| {
-                match upto {
-                    Some(Reached::Upto(id)) => row.accord.close.folded = Some(*id),
-                    Some(Reached::All) => row.accord.close.done = true,
-                    None => {}
-                }
+            link::with(rows, *no, |row| match upto {
+                Some(Reached::Upto(id)) => row.accord.close.folded = Some(*id),
+                Some(Reached::All) => row.accord.close.done = true,
+                None => {}
             })
         }
         TermsRecord::Mapped { no, .. } => link::with(rows, *no, |row| row.accord.mapping = Some(at)),

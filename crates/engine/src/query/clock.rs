@@ -16,7 +16,9 @@ use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::{ChainRecord, Record};
 use deskwire_store::row::{DelegationRow, Hours, ThreadRow, TicketRow};
-use deskwire_store::table::{CLOCKS, DELEGATIONS, HOURS, RECEIVED, REPORTS, RESERVES, Rows, TICKET_DELEGATIONS};
+use deskwire_store::table::{
+    CLOCKS, DELEGATIONS, HOURS, RECEIVED, REPORTS, RESERVES, Rows, TICKET_DELEGATIONS,
+};
 
 pub(crate) use self::history::{History, Part, Source};
 use super::lookup::{Lookup, broken};

@@ -14,9 +14,9 @@ use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::row::{DelegationRow, Effect, StreamRow};
 use deskwire_store::table::{DELEGATION_EVENTS, DELEGATIONS, Rows, THREADS};
 
-use super::clock::{self, DelegationClock, DueFilter, ShownDue};
 use super::accord;
 use super::clock::History;
+use super::clock::{self, DelegationClock, DueFilter, ShownDue};
 use super::delivery::{self, DeliveryState};
 use super::lookup::Lookup;
 use super::message::{Message, written};
@@ -219,7 +219,11 @@ fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<D
 }
 
 /// When a resolution confirms itself by the terms of the link.
-fn confirms(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<Option<Timestamp>, Refusal> {
+fn confirms(
+    lookup: &Lookup<'_>,
+    no: DelegationNo,
+    row: &DelegationRow,
+) -> Result<Option<Timestamp>, Refusal> {
     let after = lookup.partner(row.link)?.terms.auto_confirm;
     let Some((since, after)) = row.resolved.zip(after) else { return Ok(None) };
     let counted = History::load(lookup.reader, no, row)?.resolved();

@@ -3,10 +3,10 @@
 //! Nothing here changes anything. Whoever asks gets plain structures in the words of the protocol; how they are shown
 //! is the business of the API.
 
-mod account;
-mod contribution;
-pub(crate) mod clock;
 mod accord;
+mod account;
+pub(crate) mod clock;
+mod contribution;
 mod delegation;
 mod delivery;
 mod digest;
@@ -22,22 +22,22 @@ mod privacy;
 pub(crate) mod queue;
 mod repair;
 mod report;
-mod stored;
 mod statement;
+mod stored;
 mod thread;
 mod ticket;
 mod timeline;
 mod verify;
 
-pub use account::{Detail, Verdict, Work, WorkLine, WorkSum, work};
-pub use contribution::{
-    Comment, Relay, Relayed, Retraction, Version, comment, comment_at, find_comment, relays,
+pub use accord::{
+    Finding, LinkTerms, Proposal, SaidOnLink, check, ends, link_terms, mapping, rules, suspensions,
 };
+pub use account::{Detail, Verdict, Work, WorkLine, WorkSum, work};
 pub use clock::{
     DelegationClock, DueFilter, DueState, ShownDue, delegation_clock, hours, reserve, shown_due, ticket_due,
 };
-pub use accord::{
-    Finding, LinkTerms, Proposal, SaidOnLink, check, ends, link_terms, mapping, rules, suspensions,
+pub use contribution::{
+    Comment, Relay, Relayed, Retraction, Version, comment, comment_at, find_comment, relays,
 };
 pub use delegation::{Delegation, DelegationFilter, Undelivered, delegation, delegations, find_delegation};
 pub use delivery::{Delivery, DeliveryState};
@@ -52,13 +52,15 @@ pub use link::{
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
 pub use offer::{Offer, PendingChange};
 pub use privacy::{
-    Asked, Erasure, ErasureState, Found, Person, Shown, Work as ErasureWork, erasure, erasure_work, erasures, find_case, find_person,
+    Asked, Erasure, ErasureState, Found, Person, Shown, Work as ErasureWork, erasure, erasure_work, erasures,
+    find_case, find_person,
 };
 pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_preview, queue};
 pub use repair::{Branches, branches};
 pub use report::{PartnerFigures, partner_figures};
 pub use statement::{
-    SignedMessage, StatementDetail, StatementInfo, StatementState, open_account, signed_statements, statement, statements,
+    SignedMessage, StatementDetail, StatementInfo, StatementState, open_account, signed_statements,
+    statement, statements,
 };
 pub use thread::{Happened, Origin, SeenBy, ThreadEntry, What};
 pub use ticket::{Page, Ticket, TicketDetail, TicketFilter, find_ticket, ticket, ticket_detail, tickets};

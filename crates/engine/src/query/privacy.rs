@@ -311,6 +311,7 @@ fn shown(reader: &Reader, at: EntryRef, row: ErasureRow) -> Result<Erasure, Refu
 }
 
 fn name(reader: &Reader, no: LinkNo) -> Result<Label, Refusal> {
-    let row = reader.rows().get(LINKS, &no)?.ok_or_else(|| broken("an erasure of a link that is not there"))?;
+    let row =
+        reader.rows().get(LINKS, &no)?.ok_or_else(|| broken("an erasure of a link that is not there"))?;
     Ok(row.name)
 }

@@ -135,7 +135,9 @@ pub(super) fn entries(lookup: &Lookup<'_>, ticket: &Ticket) -> Result<Vec<Thread
             ThreadKind::Revised(_) => {}
             ThreadKind::Event(no) => entries.push(ThreadEntry::Happened(event(lookup, at, no, &row)?)),
             ThreadKind::Status => entries.push(ThreadEntry::Happened(status(lookup, at, &row)?)),
-            ThreadKind::Due(no) => entries.push(ThreadEntry::Happened(clock::happened(lookup, at, no, &row)?)),
+            ThreadKind::Due(no) => {
+                entries.push(ThreadEntry::Happened(clock::happened(lookup, at, no, &row)?))
+            }
             ThreadKind::Work(no) => {
                 entries.push(ThreadEntry::Happened(account::happened(lookup, at, no, &row)?));
             }

@@ -18,8 +18,8 @@ mod ticket;
 pub use accord::{
     Accord, AgreedRow, CloseRow, ClosedRow, DueRow, ProposalRow, ResolvedKey, StopRow, VersionRow, WordRow,
 };
-pub use agreement::{AgreementRow, HeardDigest};
 pub use account::{AccountRow, FigureRow, WorkItemRow};
+pub use agreement::{AgreementRow, HeardDigest};
 pub use clock::{ClockRow, ReportRow, Told};
 pub use delegation::{DelegationEventRow, DelegationRow, Effect};
 pub use file::{FileRow, FileState};
@@ -28,8 +28,8 @@ pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, L
 pub use open::{ALL_LINKS, OpenRow};
 pub use privacy::{ErasureRow, RequestRow};
 pub use stream::{
-    HelloRow, InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow, StreamRow,
-    WaitingRow,
+    HelloRow, InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow,
+    StreamRow, WaitingRow,
 };
 pub use ticket::{Audience, Author, RelayRow, Revised, Revision, Shared, ThreadKind, ThreadRow, TicketRow};
 

@@ -30,7 +30,8 @@ Examples:
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
-        let query = TicketQuery { status: self.status, due: self.due, limit: self.limit, before: self.before };
+        let query =
+            TicketQuery { status: self.status, due: self.due, limit: self.limit, before: self.before };
         let tickets = context.talk(async |client| client.tickets(&query).await)?;
         context.out.document(&tickets, |style| render::ticket_list(&tickets, style))
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use deskwire_machine::delegation::EventKind;
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::Kind;
@@ -16,7 +17,6 @@ use deskwire_store::table::{
     TICKET_DELEGATIONS, TICKETS, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Text};
-use deskwire_machine::delegation::EventKind;
 
 use super::{Found, Person, Shown};
 use crate::command::erase::of_ticket;
@@ -91,7 +91,9 @@ fn candidates(reader: &Reader, ticket: TicketNumber) -> Result<BTreeSet<EntryRef
     }
     for ((_, delegation), ()) in rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
         found.extend(rows.get(DELEGATIONS, &delegation)?.map(|row| row.offer));
-        found.extend(rows.list(DELEGATION_EVENTS, &delegation, usize::MAX)?.into_iter().map(|((_, at), _)| at));
+        found.extend(
+            rows.list(DELEGATION_EVENTS, &delegation, usize::MAX)?.into_iter().map(|((_, at), _)| at),
+        );
     }
     Ok(found)
 }
@@ -203,7 +205,8 @@ impl<'a> Search<'a> {
                 }
             }
             Record::ItemMade(made) => {
-                let row = made.delegation.map(|(no, _)| self.reader.rows().get(DELEGATIONS, &no)).transpose()?;
+                let row =
+                    made.delegation.map(|(no, _)| self.reader.rows().get(DELEGATIONS, &no)).transpose()?;
                 let ticket = row.flatten().map(|row| row.ticket);
                 if !none {
                     let shown = (ticket, made.kind.as_str(), Some(made.no), made.at);
@@ -221,7 +224,9 @@ impl<'a> Search<'a> {
                     self.thread(ticket, made.thread.map_or(at, |(_, of)| of))?;
                 }
             }
-            Record::CommentMade { ticket, at: when, .. } => self.local((ticket, at), kept, "comment", when)?,
+            Record::CommentMade { ticket, at: when, .. } => {
+                self.local((ticket, at), kept, "comment", when)?
+            }
             Record::Thread(
                 ThreadRecord::Edited { ticket, at: when, .. }
                 | ThreadRecord::Retracted { ticket, at: when, .. }
@@ -231,7 +236,9 @@ impl<'a> Search<'a> {
                 self.found.files.insert(made.file);
                 self.local((made.ticket, at), kept, "file", made.at)?;
             }
-            Record::TicketStatus { ticket, at: when, .. } => self.local((ticket, at), kept, "status", when)?,
+            Record::TicketStatus { ticket, at: when, .. } => {
+                self.local((ticket, at), kept, "status", when)?
+            }
             Record::TicketMade(made) => {
                 // Its title is no text of the record, and goes with the ticket.
                 let kept = kept || made.title.as_str() != "-";
@@ -251,7 +258,12 @@ impl<'a> Search<'a> {
         self.found.items.entry(no).or_default().insert(item);
     }
 
-    fn text(&mut self, at: EntryRef, kept: bool, shown: (Option<TicketNumber>, &str, Option<LinkNo>, Timestamp)) {
+    fn text(
+        &mut self,
+        at: EntryRef,
+        kept: bool,
+        shown: (Option<TicketNumber>, &str, Option<LinkNo>, Timestamp),
+    ) {
         if kept {
             self.found.entries.insert(at);
             self.show(shown);
