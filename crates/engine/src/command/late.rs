@@ -3,6 +3,7 @@
 
 use deskwire_machine::delegation::{Role, State};
 use deskwire_machine::disclosure;
+use deskwire_machine::relay::Verdict;
 use deskwire_proto::envelope::text_body;
 use deskwire_proto::message::common::{Person, ReasonText};
 use deskwire_proto::message::{Body, Kind, offer, reopen};
@@ -74,6 +75,20 @@ pub(super) fn reached(
         Some(refusal) => Err(refusal),
         None => Ok(kept),
     }
+}
+
+/// What may go onward to the partner of this delegation, of what its link lets go: where it is over, nothing goes by
+/// itself, so that nobody's thanks open a case again; and nothing at all where the terms take nothing late.
+pub(super) fn onward(step: &mut Step<'_>, row: &DelegationRow, verdict: Verdict) -> Result<Verdict, Refusal> {
+    if row.case.role() == Role::Contractor || !state(step, row)?.is_terminal() {
+        return Ok(verdict);
+    }
+    let link = find::link(step, row.link)?;
+    let terms = find::terms(step, &link)?;
+    Ok(match (terms.late.unwrap_or(Late::Refuse), verdict) {
+        (Late::Refuse, _) | (_, Verdict::Stays) => Verdict::Stays,
+        (Late::Reopen | Late::FollowUp, Verdict::Waits | Verdict::Goes) => Verdict::Waits,
+    })
 }
 
 fn too_late(state: State) -> Refusal {

@@ -27,9 +27,9 @@ use deskwire_store::{Entry, EntryRef};
 use serde_bytes::ByteBuf;
 
 use super::comment::reachable;
-use super::find;
 use super::revise::{numbered, revisions, standing_shares, take_back, version, withdraw};
 use super::say::{Saying, say};
+use super::{find, late};
 use crate::{Command, Fault, Reader, Refusal, Step};
 
 /// Sets what of other partners' contributions goes onward over a link.
@@ -221,7 +221,7 @@ fn added(step: &mut Step<'_>, no: LinkNo, key: (TicketNumber, EntryRef)) -> Resu
             continue;
         }
         let setting = find::link(step, row.link)?.relay;
-        match verdict(Audience::Thread, setting) {
+        match late::onward(step, &row, verdict(Audience::Thread, setting))? {
             Verdict::Stays => {}
             Verdict::Waits => wait(step, key, delegation, None)?,
             Verdict::Goes => go(step, key, delegation)?,

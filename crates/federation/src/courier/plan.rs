@@ -94,6 +94,8 @@ mod tests {
             trouble: None,
             created: NOW,
             accord: deskwire_store::row::Accord::default(),
+            relay: deskwire_machine::relay::Setting::default(),
+            opened: entry,
         }
     }
 

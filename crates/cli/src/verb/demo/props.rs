@@ -59,6 +59,9 @@ pub(super) const NOTE_TO_KASSA: &str = "Looks like your fiscal module; it starte
 /// What Kassa puts before the description for Petrov.
 pub(super) const NOTE_TO_PETROV: &str = "Our dispatcher is on extension 5517.";
 
+/// What Petrov tells Acme when he tries to get rid of the case.
+pub(super) const CIRCLE: &str = "Could you take this one over? I have three more today.";
+
 /// What Petrov books: what it is, how many, of what, at which price.
 pub(super) const PETROV_LINES: [[&str; 4]; 2] = [
     ["Drive to the store and back", "34", "km", "0.42"],

@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 
+use deskwire_engine::Refusal;
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::attest::{Attest, Attested};
 use deskwire_engine::command::erase::{EndSegment, ErasureDone};
@@ -12,7 +13,6 @@ use deskwire_engine::query::{
     self, ErasureState, ErasureWork, Export, Found, Person, erasure_work, erasures, export, find_case,
     find_person, own_digest, verify,
 };
-use deskwire_engine::Refusal;
 use deskwire_machine::proof::Verifier;
 use deskwire_machine::relay::Mode;
 use deskwire_proto::id::ItemId;
@@ -64,7 +64,13 @@ fn personal() -> Chain {
     chain
 }
 
-fn order(chain: &mut Chain, desk: usize, subject: Subject, found: Found, open: bool) -> Result<EntryRef, Refusal> {
+fn order(
+    chain: &mut Chain,
+    desk: usize,
+    subject: Subject,
+    found: Found,
+    open: bool,
+) -> Result<EntryRef, Refusal> {
     chain.desks[desk].run(Order { subject, basis: code("request-of-person"), found, open })
 }
 
@@ -107,7 +113,8 @@ fn look_everywhere(chain: &mut Chain) {
 fn traces(desk: &Desk) -> Vec<String> {
     let holds = |bytes: &[u8]| bytes.windows(MARKER.len()).any(|window| window == MARKER.as_bytes());
     let disk = desk.store.disk();
-    let mut found: Vec<_> = disk.names().into_iter().filter(|name| holds(&disk.content(name).unwrap())).collect();
+    let mut found: Vec<_> =
+        disk.names().into_iter().filter(|name| holds(&disk.content(name).unwrap())).collect();
     found.extend(all(desk).into_iter().filter(|(_, row)| holds(row)).map(|(key, _)| format!("row {key:?}")));
     found
 }
@@ -133,7 +140,10 @@ fn facts(chain: &mut Chain) -> Vec<String> {
             facts.push(format!("{desk} {no:?} {:?}", own_digest(&reader, no).unwrap()));
         }
         for (no, _) in reader.rows().list(LINKS, &(), 9).unwrap() {
-            facts.push(format!("{desk} {no:?} {:?}", query::statements(&reader, &reader.partner(no).unwrap().unwrap()).unwrap()));
+            facts.push(format!(
+                "{desk} {no:?} {:?}",
+                query::statements(&reader, &reader.partner(no).unwrap().unwrap()).unwrap()
+            ));
         }
     }
     facts

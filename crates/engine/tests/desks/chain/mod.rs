@@ -2,6 +2,7 @@
 
 mod again;
 mod case;
+mod erase;
 mod onward;
 mod revise;
 mod rules;

@@ -1,11 +1,12 @@
 //! Relaying: what goes onward, once, never back, and what is said of its author.
 
+use deskwire_engine::command::act::Action;
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::file::BlobHere;
 use deskwire_engine::command::relay::{Approve, SetRelay, Skip, Waiting, preview};
 use deskwire_engine::query::{self, DeliveryState};
 use deskwire_machine::relay::{Mode, Setting};
-use deskwire_proto::terms::{PersonRule, Redelegate, Terms};
+use deskwire_proto::terms::{Late, PersonRule, Redelegate, Terms};
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::row::Audience;
 use deskwire_store::table::{GRANTS, Rows};
@@ -84,6 +85,24 @@ fn after_a_click_it_goes_as_the_preview_said_and_what_is_skipped_stays() {
     chain.desks[1].run(Approve(waiting[1])).unwrap();
     chain.settle();
     assert_eq!(chain.bodies(0).len(), 2);
+}
+
+#[test]
+fn thanks_open_no_case_further_down_by_themselves() {
+    for (late, waiting) in [(None, 0), (Some(Late::Reopen), 1), (Some(Late::FollowUp), 1)] {
+        let mut chain = Chain::case(3, &Terms { late, ..Terms::default() });
+        chain.relay_all(false);
+        chain.act(2, 1, Action::Resolve { solution: None, code: None }).unwrap();
+        chain.settle();
+        chain.act(1, 2, Action::Confirm).unwrap();
+        chain.settle();
+        chain.say(0, "MARKER it works, thank you", THREAD);
+        chain.settle();
+        assert_eq!(chain.bodies(1), [Some("MARKER it works, thank you".to_owned())]);
+        assert!(!chain.reached(2, "MARKER"), "{late:?}");
+        assert_eq!(waits(&chain, 1).len(), waiting, "{late:?}");
+        assert_eq!(chain.tickets(2), 1, "{late:?}");
+    }
 }
 
 #[test]

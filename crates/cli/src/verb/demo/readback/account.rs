@@ -41,7 +41,7 @@ fn by_itself([_, acme, kassa, _]: &[Holding; 4], told: &Told, checks: &mut Check
     checks.equal("Acme", what, &("solved", Some("solved by partner")), &status);
     let (stars, words) = props::RATING;
     let rated = kassa.delegation(&told.lower).and_then(|delegation| {
-        let event = delegation.timeline.iter().find(|event| event.kind == "rating")?;
+        let event = delegation.timeline.iter().find(|event| event.kind == "delegation.rate")?;
         Some(event.reason.clone().unwrap_or_default())
     });
     let what = format!("it reads how it was rated, {stars} of 5");

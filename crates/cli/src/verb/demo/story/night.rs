@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use deskwire_api_types::Audience;
+use deskwire_api_types::{Audience, CommentRequest};
 
 use super::{Cast, Player, Told, Transcript, let_onward, say};
 use crate::{desks, failure::Failure, verb::demo::props};
@@ -43,7 +43,9 @@ async fn evening(cast: &Cast, script: &Transcript, told: &Told) -> Result<(), Fa
     let Cast { shop, kassa, petrov, .. } = cast;
     let [at_shop, _, at_kassa, at_petrov] = &told.tickets;
     for body in props::SHOP_AT_NIGHT {
-        say(shop, at_shop, body, Audience::Thread, &[], script).await?;
+        let request = CommentRequest { body: body.to_owned(), audience: Audience::Thread };
+        shop.client.comment(at_shop, &request).await?;
+        script.sent(shop.short, &format!("Olga: “{body}”"), &["Acme, when it is back"]);
     }
     for body in props::KASSA_AT_NIGHT {
         say(kassa, at_kassa, body, Audience::Thread, &[(petrov, at_petrov)], script).await?;

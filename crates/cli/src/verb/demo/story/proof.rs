@@ -57,7 +57,7 @@ pub(super) async fn play(
         "one bit of it is changed: “{}”",
         found.after_a_flip.first().map_or("nothing is found", |words| words)
     );
-    script.did("A thief", &words);
+    script.did("Forger", &words);
     Ok(found)
 }
 

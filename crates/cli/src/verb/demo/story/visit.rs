@@ -48,6 +48,7 @@ async fn circle(cast: &Cast, script: &Transcript, told: &mut Told) -> Done {
     let request = DelegateRequest {
         link: told.links.petrov_acme.clone(),
         fields: Some(Vec::new()),
+        description: Some(props::CIRCLE.into()),
         ..Default::default()
     };
     let delegation = petrov.client.delegate(&number, &request).await?;

@@ -40,6 +40,14 @@ impl Args {
         let hash = known.theirs.as_ref().map(|proposal| proposal.hash.clone());
         let request = AcceptTerms { version: self.version, hash };
         let terms = context.talk(async |client| client.accept_terms(&self.link, &request).await)?;
-        context.out.document(&terms, |style| render::link_terms(&terms, style))
+        let accepted = known.theirs.map_or(0, |proposal| proposal.version);
+        context.out.document(&terms, |style| match terms.version < accepted {
+            true => format!(
+                "Accepted. Version {accepted} holds as soon as this is on its way to the partner: see `deskwire link terms \
+                 show {}`.\n",
+                terms.link
+            ),
+            false => render::link_terms(&terms, style),
+        })
     }
 }
