@@ -16,7 +16,6 @@ use deskwire_engine::Engine;
 use deskwire_engine::command::erase::{EndSegment, ErasureDone, of_ticket};
 use deskwire_engine::command::keep::{FetchAgain, TellFindings};
 use deskwire_engine::custody::{Custody, Erasure, Finding, GivenBack};
-use deskwire_engine::query::{ErasureWork, erasure_work};
 use deskwire_store::local::FileNo;
 use deskwire_store::row::{Author, LinkState};
 use deskwire_store::table::{FILES, LINKS, Rows};
@@ -127,9 +126,7 @@ impl Keeper {
             self.tell(self.custody.corrected());
             self.snapshot();
             self.restore_reserve();
-            self.carry_erasures();
             self.erase();
-            self.carry_erasures();
             if Instant::now() >= look_at {
                 self.expire();
                 looked.clear();
@@ -248,27 +245,6 @@ impl Keeper {
             longest = longest.max(days.unwrap_or(0).saturating_mul(DAY));
         }
         Ok(longest)
-    }
-
-    /// Takes erasures along a chain a step further: what partners ask for is looked for, what could not be said before is
-    /// said, what is done everywhere is acknowledged.
-    fn carry_erasures(&self) {
-        let carried = (|| -> Result<(), Box<dyn std::error::Error>> {
-            for work in erasure_work(&self.engine.reader())? {
-                if self.waits(Duration::ZERO) {
-                    return Ok(());
-                }
-                match work {
-                    ErasureWork::Adopt(adopt) => self.runtime.block_on(self.engine.call(adopt))?,
-                    ErasureWork::Carry(carry) => self.runtime.block_on(self.engine.call(*carry))?,
-                    ErasureWork::Finish(finish) => self.runtime.block_on(self.engine.call(finish))?,
-                }
-            }
-            Ok(())
-        })();
-        if let Err(error) = carried {
-            tracing::warn!(%error, "an erasure could not be taken further; it is tried again");
-        }
     }
 
     /// Carries out the erasures that were ordered.

@@ -249,7 +249,7 @@ mod tests {
         for text in [unnamed, allowed] {
             assert_eq!(text.relayed, Some(true));
             assert_eq!((text.origin, text.proof), (None, None));
-            assert_eq!(text.by.unwrap().name, None);
+            assert_eq!(text.by, None);
         }
     }
 

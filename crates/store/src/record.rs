@@ -4,7 +4,6 @@ mod agreement;
 mod chain;
 mod keep;
 mod mend;
-mod privacy;
 mod relay;
 mod terms;
 mod text;
@@ -28,7 +27,6 @@ pub use agreement::AgreementRecord;
 pub use chain::ChainRecord;
 pub use keep::KeepRecord;
 pub use mend::MendRecord;
-pub use privacy::{PrivacyRecord, Rest, Subject};
 pub use relay::{Later, ThreadRecord};
 pub use terms::{EndedCase, Reached, TermsRecord};
 pub use text::{ActorText, CommentText, FileText, TicketText, decode_text, encode_text};
@@ -225,8 +223,6 @@ pub enum Record {
     Mend(MendRecord),
     /// Whether both desks see the same of a delegation.
     Agreement(AgreementRecord),
-    /// Erasures along a chain.
-    Privacy(PrivacyRecord),
 }
 
 /// How a message of ours that came back takes effect.

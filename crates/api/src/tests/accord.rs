@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::desks::{linked, talk};
+use super::desks::{carry, linked, talk};
 
 #[tokio::test]
 async fn terms_are_proposed_shown_with_their_differences_and_accepted() {
@@ -72,7 +72,7 @@ async fn a_link_is_suspended_and_closed_with_reasons_that_both_read() {
     assert!(kassa.get("/v1/links/acme-service").await.get("suspended").is_none());
     let closing = acme.post("/v1/links/kassa/close", json!({"reason": "The contract has ended"})).await;
     assert_eq!((&closing["state"], &closing["closing"]), (&json!("active"), &json!(true)));
-    talk(&acme, &kassa).await;
+    carry(&acme, &kassa).await;
     let seen = kassa.get("/v1/links/acme-service").await;
     assert_eq!(seen["ends"].as_array().unwrap().last().unwrap()["reason"], "The contract has ended");
 }

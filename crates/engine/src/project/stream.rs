@@ -122,7 +122,6 @@ pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<
         }
         (None, None) => {
             super::agreement::said(rows, made)?;
-            super::privacy::item(rows, at, made)?;
             account::shown(rows, at, made)?
         }
         (thread, _) => thread,
@@ -252,7 +251,6 @@ pub(super) fn answered(
         mark(rows, &sent.thread, (no, sent.order), why)?;
         super::terms::refused(rows, no, seq)?;
         account::refused(rows, no, seq)?;
-        super::privacy::refused(rows, no, sent, why)?;
     }
     match sent.event {
         Some(delegation) => delegation::own_answered(rows, delegation, no, seq, why, length),

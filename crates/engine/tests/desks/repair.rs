@@ -109,23 +109,6 @@ fn the_authors_branch_can_be_chosen_and_the_readers_has_no_effect_any_more() {
     same_after_rebuild(acme);
 }
 
-/// What it said before the author's branch had come was refused: it had seen more of the branch that was left.
-#[test]
-fn what_the_reader_says_before_the_other_branch_is_there_counts() {
-    let (mut shop, mut acme) = forked();
-    acme.act(1, Action::Status(None)).unwrap();
-    pump(&mut acme, &mut shop);
-    assert_eq!(hello(&mut shop, &mut acme), Err(Code::Fork));
-    shop.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
-    acme.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
-    shop.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
-    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
-    pump(&mut acme, &mut shop);
-    let received = shop.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
-    let refused: Vec<_> = received.iter().filter(|(_, row)| row.refused.is_some()).collect();
-    assert!(refused.is_empty(), "{refused:?}");
-}
-
 #[test]
 fn the_readers_branch_can_be_chosen_and_the_author_takes_it_back() {
     let (mut shop, mut acme) = forked();

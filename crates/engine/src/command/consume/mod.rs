@@ -4,7 +4,6 @@ pub(super) mod account;
 mod chain;
 mod digest;
 mod link;
-mod privacy;
 pub(super) mod thread;
 
 use deskwire_machine::delegation;
@@ -189,10 +188,7 @@ fn decide(
         | Body::LinkClose { .. } => link::word(step, context, body),
         Body::ChainReport { .. } => chain::reported(step, context, message),
         Body::Digest { facts, .. } => digest::heard(step, context, message, facts),
-        // What is not known is treated as erased, so every well-formed request is taken. It is carried out beside the
-        // desk's work.
-        Body::Erase { .. } => Ok(Consumed::default()),
-        Body::EraseDone { facts, .. } => privacy::done(step, context, message, facts),
+        Body::Erase { .. } | Body::EraseDone { .. } => Err(OutcomeCode::UnsupportedKind.into()),
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod again;
 mod case;
-mod erase;
 mod onward;
 mod revise;
 mod rules;

@@ -12,7 +12,7 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  deskwire link map export kassa > kassa.toml";
+  deskwire link map export kassa";
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
