@@ -43,8 +43,6 @@ mistakes! {
     ChangeIgnored = "change-ignored",
     /// What was set aside keeps its effect.
     AsideIgnored = "aside-ignored",
-    /// What a partner that asks says it holds counts as if a receipt covered it.
-    PullWithoutReceipt = "pull-without-receipt",
 }
 
 #[cfg(feature = "sabotage")]

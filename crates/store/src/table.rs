@@ -12,9 +12,9 @@ use crate::compact;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
     AccountRow, AgreementRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow,
-    ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow,
-    LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow,
-    ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
+    ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow, LinkEventRow, LinkRow,
+    OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, ResolvedKey, SentRow, StreamRow,
+    ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 

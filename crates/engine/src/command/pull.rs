@@ -16,7 +16,6 @@ use super::find;
 use super::recover;
 use super::send::{Next, NextBatch};
 use super::session::SayHello;
-use crate::sabotage::{self, Sabotage};
 use crate::{Command, Refusal, Step};
 
 /// Lays out what a partner that asks is answered. The session may have been opened by a push or by a pull: there is one,
@@ -59,8 +58,7 @@ impl Command for AnswerPull {
             return self.hello(step).map(Pulled::Hello);
         };
         // What the partner holds and no receipt covers is sent again, for the receipt.
-        let forgotten = sabotage::makes(Sabotage::PullWithoutReceipt);
-        let covered = if forgotten { self.upto } else { self.upto.min(stream.acked) };
+        let covered = self.upto.min(stream.acked);
         // The first one opens the session at the partner, though there is nothing new.
         let confirmed = step.memory.confirmed.contains(&self.link);
         let after = Some(covered).filter(|covered| confirmed || *covered < stream.out_length);

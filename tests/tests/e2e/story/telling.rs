@@ -118,7 +118,7 @@ pub(super) async fn terms_by_command(proposer: &Desk, accepter: &Desk, changes: 
     let (here, there) = (proposer.name.to_lowercase(), accepter.name.to_lowercase());
     let changes: Vec<&str> = changes.iter().flat_map(|change| ["--set", change]).collect();
     let proposed = proposer.json(&[&["link", "terms", "propose", &there], &changes[..]].concat()).await;
-    let version = proposed["ours"]["version"].clone();
+    let version = Value::from(proposed["version"].as_u64().unwrap() + 1);
     until("The proposal", async || {
         let known = accepter.json(&["link", "terms", "show", &here]).await;
         Ok((known["theirs"]["version"] == version).then_some(()))

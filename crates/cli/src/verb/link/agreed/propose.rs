@@ -53,6 +53,14 @@ impl Args {
         }
         let request = ProposeTerms { base: self.base, set };
         let terms = context.talk(async |client| client.propose_terms(&self.link, &request).await)?;
-        context.out.document(&terms, |style| render::link_terms(&terms, style))
+        context.out.document(&terms, |style| match &terms.ours {
+            Some(_) => render::link_terms(&terms, style),
+            // It is shown as proposed once it has its number in the stream.
+            None => format!(
+                "Proposed, and on its way to the partner. Until it accepts, version {} holds: see `deskwire link terms \
+                 show {}`.\n",
+                terms.version, terms.link
+            ),
+        })
     }
 }
