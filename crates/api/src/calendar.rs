@@ -87,7 +87,7 @@ fn shown(reader: &Reader, months: u32) -> Result<api::Calendar, Refusal> {
         return Ok(api::Calendar { hours: None, intervals: Vec::new(), until: None, cut: false });
     };
     let made = calendar::intervals(&hours, reader.now(), months);
-    let made = made.map_err(|error| Refusal::invalid("hours", &error.to_string()))?;
+    let made = made.map_err(|error| Refusal::invalid("hours", error.to_string()))?;
     Ok(api::Calendar {
         hours: Some(told(&hours)),
         intervals: made.open.iter().map(|open| (show::time(open.0), show::time(open.1))).collect(),

@@ -75,12 +75,12 @@ pub(crate) async fn start_hidden(root: &Path, folder: &str, name: &str) -> Resul
     let (program, folder) = (program()?, root.join(folder));
     LocalDesk::init(&program, &folder, &["--name", name, "--no-endpoint"]).await?;
     // Its partners are on this machine, which no desk dials unless it is told to.
-    Ok(LocalDesk::start(&program, &folder, &["--peer-allow-ranges", "127.0.0.0/8"]).await?)
+    LocalDesk::start(&program, &folder, &["--peer-allow-ranges", "127.0.0.0/8"]).await
 }
 
 /// Starts a desk again that has ended.
 pub(crate) async fn start_again(desk: &LocalDesk) -> Result<LocalDesk, Failure> {
-    Ok(LocalDesk::start(&program()?, desk.folder(), &[]).await?)
+    LocalDesk::start(&program()?, desk.folder(), &[]).await
 }
 
 /// Ports of loopback that nobody listens on now. Desks get fixed ones, so that their partners find them again after a

@@ -37,7 +37,8 @@ impl World {
             .links_of(desk)
             .into_iter()
             .all(|link| self.known(desk, link).is_some_and(|partner| partner.is_reachable()));
-        if !reachable && !(known && self.may_hide(desk)) {
+        let may_hide = known && self.may_hide(desk);
+        if !(reachable || may_hide) {
             return;
         }
         self.report.count("changes of mode");

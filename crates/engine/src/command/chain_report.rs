@@ -52,7 +52,7 @@ pub(super) fn tell(step: &mut Step<'_>, above: DelegationNo) -> Result<Option<Ti
         Some((_, at)) if now < at.plus(PAUSE) => return Ok(Some(at.plus(PAUSE))),
         Some(_) | None => {}
     }
-    let body = Body::ChainReport { facts, text: NoText::default() };
+    let body = Body::ChainReport { facts, text: NoText };
     let said = step.attempt(|step| {
         say(step, Saying::event(row.link, (above, row.id), body))?;
         step.record(&Record::Chain(ChainRecord::Reported { delegation: above, hash, at: now }), None)

@@ -259,6 +259,9 @@ fn newest_text(step: &Step<'_>, ticket: TicketNumber, of: EntryRef) -> Result<Co
     })
 }
 
+/// The id of the item for a link.
+pub(super) type ItemIds<'a> = dyn Fn(&Step<'_>, LinkNo) -> Result<ItemId, Refusal> + 'a;
+
 /// Takes a contribution back from whoever has it through this desk. `ids` makes the id of the item for a link; without it
 /// they are new ones.
 pub(super) fn take_back(
@@ -266,7 +269,7 @@ pub(super) fn take_back(
     (ticket, of): (TicketNumber, EntryRef),
     row: &ThreadRow,
     at: EntryRef,
-    ids: Option<&dyn Fn(&Step<'_>, LinkNo) -> Result<ItemId, Refusal>>,
+    ids: Option<&ItemIds<'_>>,
 ) -> Result<Revised, Refusal> {
     let mut revised = Revised::default();
     for shared in standing_shares(row) {

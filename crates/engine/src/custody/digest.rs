@@ -65,10 +65,10 @@ impl<'a> Digest<'a> {
     pub(super) fn look(&mut self, at: EntryRef, record: Record) -> Result<()> {
         match record {
             Record::Welcomed { .. } | Record::Keep(KeepRecord::SegmentEnded { .. }) => self.drop(at),
-            Record::Answered { key, at: when, .. } => {
-                if self.rows.get(KEYED, &key)?.is_none_or(|row| row.at != when) {
-                    self.drop(at);
-                }
+            Record::Answered { key, at: when, .. }
+                if self.rows.get(KEYED, &key)?.is_none_or(|row| row.at != when) =>
+            {
+                self.drop(at);
             }
             Record::Swept { exchanges, hellos, .. } if self.nothing_before => {
                 if exchanges.is_empty() && hellos.is_empty() {
@@ -78,10 +78,10 @@ impl<'a> Digest<'a> {
                     self.replace(at, &left)?;
                 }
             }
-            Record::Keep(KeepRecord::HelloSeen { no, hello, .. }) => {
-                if self.rows.get(HELLOS, &(no, hello))?.is_none() {
-                    self.drop(at);
-                }
+            Record::Keep(KeepRecord::HelloSeen { no, hello, .. })
+                if self.rows.get(HELLOS, &(no, hello))?.is_none() =>
+            {
+                self.drop(at);
             }
             Record::AskFailed { desk, .. } => {
                 let before = self.asks.insert(desk, at);

@@ -179,9 +179,8 @@ pub(super) fn numbered(
         }
     })?;
     account::numbered(rows, (no, seq), &waiting, signed)?;
-    match waiting.event {
-        Some(delegation) => delegation::own_numbered(rows, delegation, order, (seq, seen))?,
-        None => {}
+    if let Some(delegation) = waiting.event {
+        delegation::own_numbered(rows, delegation, order, (seq, seen))?
     }
     Ok(waiting.delegation.is_none())
 }

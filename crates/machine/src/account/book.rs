@@ -101,11 +101,14 @@ impl Booked {
     }
 }
 
+/// Which line.
+type LineKey = (DelegationId, ItemId);
+
 /// Everything that was said to the account of a link. Words may be put in in any order.
 #[derive(Debug, Clone, Default)]
 pub struct Account {
-    lines: BTreeMap<(DelegationId, ItemId), Booked>,
-    verdicts: HashMap<(DelegationId, ItemId), Vec<(Side, u64, bool)>>,
+    lines: BTreeMap<LineKey, Booked>,
+    verdicts: HashMap<LineKey, Vec<(Side, u64, bool)>>,
     statements: Vec<Word>,
 }
 

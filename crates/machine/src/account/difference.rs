@@ -48,7 +48,8 @@ pub fn first_difference(ours: &Statement, theirs: &Statement) -> Option<Differen
             }
             std::cmp::Ordering::Equal => {}
         }
-        (left.next(), right.next());
+        left.next();
+        right.next();
     }
 }
 

@@ -25,10 +25,13 @@ pub struct Sum {
     pub tax_amount: Amount,
 }
 
+/// Rate, number of lines, net and tax.
+type Counted = (Percent, u64, Amount, Amount);
+
 /// The sums of lines by contractor, currency and tax rate, in this order; `20` and `20.0` are one rate.
 #[must_use]
 pub fn sums(lines: &[StatementLine]) -> Vec<Sum> {
-    let mut all: BTreeMap<(DeskId, &Currency, u64), (Percent, u64, Amount, Amount)> = BTreeMap::new();
+    let mut all: BTreeMap<(DeskId, &Currency, u64), Counted> = BTreeMap::new();
     for line in lines {
         let (rate, thousandths) = rate(&line.8);
         let sum = all.entry((line.2, &line.7, thousandths)).or_insert((rate, 0, Amount::ZERO, Amount::ZERO));

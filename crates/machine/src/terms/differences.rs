@@ -62,7 +62,7 @@ fn lines(terms: &Terms) -> Vec<(&'static str, String)> {
     let list = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
     vec![
         ("principals", list(principals.iter().map(|side| side_word(*side).to_owned()).collect())),
-        ("fields", list(fields.iter().map(|field| code(field)).collect())),
+        ("fields", list(fields.iter().map(code).collect())),
         ("custom", list(custom.iter().flat_map(|all| all.iter()).map(field).collect())),
         ("person", person_words(*person).to_owned()),
         ("redelegate", redelegate_words(*redelegate).to_owned()),

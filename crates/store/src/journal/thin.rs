@@ -75,7 +75,7 @@ impl SegmentFile {
     pub(crate) fn is_given_back(&self, offset: u64) -> bool {
         let Some(runs) = &self.runs else { return false };
         let before = runs.list.partition_point(|run| run.at <= offset);
-        !runs.list[..before].last().is_some_and(|run| offset < run.at + run.length)
+        runs.list[..before].last().is_none_or(|run| offset >= run.at + run.length)
     }
 
     /// The bytes that the file takes on the disk.

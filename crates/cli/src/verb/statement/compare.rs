@@ -37,7 +37,7 @@ impl Args {
         let theirs = read(&self.file)?;
         let ours = context.talk(async |client| {
             let id = self.target.find(&client).await?;
-            Ok(client.statement(&id).await?)
+            client.statement(&id).await
         })?;
         let compared = match difference(&ours, &theirs) {
             None => Compared { same: true, words: "Both desks come to the same statement.".to_owned() },
@@ -85,7 +85,8 @@ fn difference(ours: &StatementDetail, theirs: &StatementDetail) -> Option<String
                 std::cmp::Ordering::Equal => {}
             },
         }
-        (left.next(), right.next());
+        left.next();
+        right.next();
     }
     (ours.totals != theirs.totals || ours.computed_hash != theirs.computed_hash)
         .then(|| "The lines are the same, and the totals or the hash are not.".to_owned())

@@ -40,7 +40,7 @@ impl Args {
         let query = StatementExportQuery { format: Some(self.format), language: Some(self.language) };
         let bytes = context.talk(async |client| {
             let id = self.target.find(&client).await?;
-            Ok(client.export_statement(&id, &query).await?)
+            client.export_statement(&id, &query).await
         })?;
         match &self.output {
             None => context.out.raw(&bytes),

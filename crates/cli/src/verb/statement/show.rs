@@ -19,7 +19,7 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let detail = context.talk(async |client| {
             let id = self.target.find(&client).await?;
-            Ok(client.statement(&id).await?)
+            client.statement(&id).await
         })?;
         context.out.document(&detail, |style| render::statement(&detail, style))
     }

@@ -58,7 +58,7 @@ impl Args {
         };
         let list = context.talk(async |client| {
             let id = self.target.find(&client, None).await?;
-            Ok(client.add_work(&id, &body).await?)
+            client.add_work(&id, &body).await
         })?;
         context.out.document(&list, |style| render::work(&list, style))
     }

@@ -27,7 +27,7 @@ impl Args {
         let list = context.talk(async |client| {
             let id = self.target.find(&client, None).await?;
             let line = line::find(&client.work(&id).await?, &self.line)?;
-            Ok(client.dispute_work(&id, &DisputeWork { line, reason }).await?)
+            client.dispute_work(&id, &DisputeWork { line, reason }).await
         })?;
         context.out.document(&list, |style| render::work(&list, style))
     }

@@ -19,7 +19,7 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let list = context.talk(async |client| {
             let id = self.target.find(&client, None).await?;
-            Ok(client.work(&id).await?)
+            client.work(&id).await
         })?;
         context.out.document(&list, |style| render::work(&list, style))
     }

@@ -389,8 +389,8 @@ fn own_commits(source: &impl Source, row: &DelegationRow, events: &mut [Known]) 
     for known in events.iter_mut().filter(|known| known.author == ours) {
         let Place::Numbered(seq) = known.place else { continue };
         let Some((upto, at)) = covering(source, row.link, seq)? else { continue };
-        if !read.contains_key(&upto) {
-            read.insert(upto, commit_times(source, at)?);
+        if let std::collections::btree_map::Entry::Vacant(e) = read.entry(upto) {
+            e.insert(commit_times(source, at)?);
         }
         known.committed = read.get(&upto).and_then(|times| times.get(&seq)).copied();
     }

@@ -85,7 +85,7 @@ async fn signed(player: &Player, id: &str) -> Result<StatementDetail, Failure> {
         let detail = player.client.statement(id).await?;
         Ok((detail.statement.state == StatementState::Signed).then_some(detail))
     });
-    Ok(detail.await?)
+    detail.await
 }
 
 /// The month in which this moment lies.

@@ -36,13 +36,13 @@ pub(super) fn file(path: &Path) -> Result<BTreeMap<String, Value>, Failure> {
     } else {
         toml::from_str(&text).map_err(|error| error.to_string())
     };
-    let members = read.map_err(|error| failure::usage(&format!("{}: {error}", path.display())))?;
+    let members = read.map_err(|error| failure::usage(format!("{}: {error}", path.display())))?;
     members.into_iter().map(|(member, value)| Ok((member.clone(), spelt(&member, value)?))).collect()
 }
 
 /// A value of a file, with spans and sizes as people write them.
 fn spelt(member: &str, value: Value) -> Result<Value, Failure> {
-    let wrong = |words: String| failure::usage(&format!("{member}: {words}"));
+    let wrong = |words: String| failure::usage(format!("{member}: {words}"));
     match (member, value) {
         (member, Value::String(text))
             if SPANS.contains(&member) || matches!(member, "file" | "retention") =>

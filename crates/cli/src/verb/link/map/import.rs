@@ -33,7 +33,7 @@ impl Args {
         } else {
             toml::from_str(&text).map_err(|error| error.to_string())
         };
-        let mapping = read.map_err(|error| failure::usage(&format!("{shown}: {error}")))?;
+        let mapping = read.map_err(|error| failure::usage(format!("{shown}: {error}")))?;
         let mapping = context.talk(async |client| client.set_link_mapping(&self.link, &mapping).await)?;
         context.out.document(&mapping, |style| render::link_mapping(&mapping, style))
     }
