@@ -182,8 +182,8 @@ async fn night([shop, kassa, petrov]: [&Desk; 3], [at_shop, _, at_kassa, at_petr
     for body in NIGHT {
         shop.json(&["ticket", "comment", at_shop, body, "--to", "thread"]).await;
     }
-    kassa.json(&["ticket", "comment", at_kassa, "Night: of Kassa", "--to", "thread"]).await;
-    comment_is_there(petrov, at_petrov, "Night: of Kassa").await;
+    kassa.json(&["ticket", "comment", at_kassa, "Night: the part is good", "--to", "thread"]).await;
+    comment_is_there(petrov, at_petrov, "Night: the part is good").await;
 }
 
 /// Everything is there, once, in the order of each author.
@@ -191,9 +191,9 @@ async fn morning(
     [shop, acme, kassa, petrov]: [&Desk; 4],
     [at_shop, at_acme, at_kassa, at_petrov]: [&str; 4],
 ) {
-    comment_is_there(acme, at_acme, "Night: of Kassa").await;
+    comment_is_there(acme, at_acme, "Night: the part is good").await;
     approve_onward(acme, at_acme, 1).await;
-    comment_is_there(shop, at_shop, "Night: of Kassa").await;
+    comment_is_there(shop, at_shop, "Night: the part is good").await;
     for (desk, ticket) in [(acme, at_acme), (kassa, at_kassa), (petrov, at_petrov)] {
         comment_is_there(desk, ticket, NIGHT[2]).await;
     }
@@ -201,7 +201,12 @@ async fn morning(
         let all = comments(desk, ticket).await;
         let of_shop: Vec<_> = all.iter().filter(|body| NIGHT.contains(&body.as_str())).collect();
         assert_eq!(of_shop, NIGHT.iter().collect::<Vec<_>>(), "at {}", desk.name);
-        assert_eq!(all.iter().filter(|body| *body == "Night: of Kassa").count(), 1, "at {}", desk.name);
+        assert_eq!(
+            all.iter().filter(|body| *body == "Night: the part is good").count(),
+            1,
+            "at {}",
+            desk.name
+        );
     }
 }
 
