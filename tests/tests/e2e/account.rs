@@ -17,7 +17,7 @@ async fn two_desks_settle_a_month_with_the_command_line() {
     let (acme, kassa) = tokio::join!(Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
     links::link(&kassa, &acme, TermsOffer::default()).await;
     acme.json(&["ticket", "new", "Cash register 3 is dead"]).await;
-    let made = acme.json(&["ticket", "delegate", "ACME-1", "kassa"]).await;
+    let made = acme.json(&["ticket", "delegate", "ACME-1", "kassa", "--yes"]).await;
     let id = made["id"].as_str().unwrap().to_owned();
     until("The offer", async || {
         let list = kassa.json(&["delegation", "list"]).await;
