@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use telling::{
     accept, agree, approve_onward, book, comment_is_there, comments, delegate, everything, file_is_here,
-    link_by_command, partner_says, read_back, settle, state_is, terms_by_command, text,
+    link_by_command, partner_says, prove, read_back, settle, state_is, terms_by_command, text,
 };
 
 /// What Shop says while Acme has no power.
@@ -208,24 +208,6 @@ async fn morning(
             desk.name
         );
     }
-}
-
-/// The whole history of a link, verified from a file by somebody who has no desk; and no longer after one bit changed.
-async fn prove(world: &World, kassa: &Desk) {
-    let (path, nowhere) = (world.path("acme.proof"), world.path("nowhere"));
-    kassa.json(&["export", "--link", "acme", "-o", path.to_str().unwrap()]).await;
-    let verify = async |path: &std::path::Path| {
-        let args = ["verify", "--file", path.to_str().unwrap(), "--json"];
-        deskwire_tests::cli::run(&nowhere, &args).await
-    };
-    let good = verify(&path).await;
-    assert_eq!(good.code, 0, "{good:?}");
-    let mut bytes = fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    let changed = world.path("changed.proof");
-    fs::write(&changed, bytes).unwrap();
-    assert_eq!(verify(&changed).await.code, 1, "a changed bit is not found");
 }
 
 async fn who_knows_what(desks: [&Desk; 4], [at_shop, at_acme, at_kassa, at_petrov]: [&str; 4]) {

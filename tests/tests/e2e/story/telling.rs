@@ -1,6 +1,8 @@
 //! What the people of the story do with the command line, and how they see that it came about.
 
-use deskwire_tests::{desk::Desk, links::until};
+use std::fs;
+
+use deskwire_tests::{desk::Desk, links::until, world::World};
 use serde_json::Value;
 
 /// Invitation, the six words compared, and approval, as two operators do it.
@@ -195,4 +197,22 @@ pub(super) async fn comments(desk: &Desk, ticket: &str) -> Vec<String> {
     let seen = desk.json(&["ticket", "show", ticket]).await;
     let thread = seen["thread"].as_array().unwrap().iter();
     thread.filter_map(|entry| entry["body"].as_str().map(str::to_owned)).collect()
+}
+
+/// The whole history of a link, verified from a file by somebody who has no desk; and no longer after one bit changed.
+pub(super) async fn prove(world: &World, kassa: &Desk) {
+    let (path, nowhere) = (world.path("acme.proof"), world.path("nowhere"));
+    kassa.json(&["export", "--link", "acme", "-o", path.to_str().unwrap()]).await;
+    let verify = async |path: &std::path::Path| {
+        let args = ["verify", "--file", path.to_str().unwrap(), "--json"];
+        deskwire_tests::cli::run(&nowhere, &args).await
+    };
+    let good = verify(&path).await;
+    assert_eq!(good.code, 0, "{good:?}");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let changed = world.path("changed.proof");
+    fs::write(&changed, bytes).unwrap();
+    assert_eq!(verify(&changed).await.code, 1, "a changed bit is not found");
 }
