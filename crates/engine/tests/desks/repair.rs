@@ -9,7 +9,7 @@ use deskwire_machine::delegation::State;
 use deskwire_proto::code::Code;
 use deskwire_proto::document::Signed;
 use deskwire_store::row::{Audience, LinkState, Pause};
-use deskwire_store::table::{LEFT_RECEIVED, LEFT_SENT, LINKS, RECEIVED, Rows};
+use deskwire_store::table::{LEFT_RECEIVED, LEFT_SENT, LINKS, Rows};
 
 use crate::harness::{Desk, LINK, batch, because, deliver, linked, pump, session, settle};
 use crate::recovery::{fetch, same_after_rebuild, send_again, shown};
