@@ -6,7 +6,7 @@ use deskwire_proto::terms::{CustomField, FieldName, FieldType, Terms};
 use deskwire_proto::text::{Code, Label, Line};
 use serde::{Deserialize, Serialize};
 
-use crate::disclosure::{Source, fits};
+use crate::disclosure::{Changes, Source, fits};
 
 /// Words of this desk and of the link. A list that is empty maps nothing: its values go as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -155,20 +155,36 @@ impl Mapping {
         let (status, label, lost_status) = self.status(&source.status, source.status_label.as_ref());
         (source.status, source.status_label) = (status, label);
         gone.extend(lost_status);
-        if let Some(own) = source.category.take() {
+        gone.extend(self.fields(&mut source.category, &mut source.priority, &mut source.custom));
+        gone
+    }
+
+    /// Puts a change of an offer into the words of the link, as [`Mapping::apply`] does the offer.
+    pub fn apply_to_change(&self, changes: &mut Changes) -> Vec<Lost> {
+        self.fields(&mut changes.category, &mut changes.priority, &mut changes.custom)
+    }
+
+    fn fields(
+        &self,
+        category: &mut Option<Code>,
+        priority: &mut Option<Priority>,
+        custom: &mut Vec<(Code, Line)>,
+    ) -> Vec<Lost> {
+        let mut gone = Vec::new();
+        if let Some(own) = category.take() {
             match self.category(&own) {
-                Some(link) => source.category = Some(link),
+                Some(link) => *category = Some(link),
                 None => gone.push(lost("category", &own)),
             }
         }
-        if let Some(own) = source.priority.take() {
+        if let Some(own) = priority.take() {
             match self.priority(own) {
-                Some(link) => source.priority = Some(link),
+                Some(link) => *priority = Some(link),
                 None => gone.push(lost("priority", word(own))),
             }
         }
         if !self.custom.is_empty() {
-            source.custom = std::mem::take(&mut source.custom)
+            *custom = std::mem::take(custom)
                 .into_iter()
                 .filter_map(|(key, value)| {
                     let found = self.field(&key, &value);

@@ -1,6 +1,7 @@
 //! What a person does with a delegation.
 
 use deskwire_machine::disclosure::{self, Changes, Disclosed};
+use deskwire_machine::mapping::Mapping;
 use deskwire_proto::message::common::{Own, Person, ReasonText};
 use deskwire_proto::message::{
     Body, accept, answer, ask, change_decline, change_take, confirm, decline, rate, recall, reopen, resolve,
@@ -14,7 +15,7 @@ use deskwire_store::record::{ActorText, Record, encode_text};
 use deskwire_store::row::DelegationRow;
 
 use super::say::{Saying, say};
-use super::{find, queue};
+use super::{find, queue, rule};
 use crate::{Command, Fault, Refusal, Step};
 
 /// An action of a person on a delegation, with what the person says beside it. Whether the state and the role allow it
@@ -118,7 +119,8 @@ impl Command for Act {
         let link = find::link(step, row.link)?;
         let terms = find::terms(step, &link)?;
         let own = find::own(step, row.ticket, &link, &terms)?;
-        let acting = Acting { row: &row, own, terms: &terms, by: &self.by };
+        let mapping = rule::mapping(step, &link)?;
+        let acting = Acting { row: &row, own, terms: &terms, mapping, by: &self.by };
         let body = acting.body(self.action)?;
         say(step, Saying::event(row.link, (self.delegation, row.id), body)).map(drop)
     }
@@ -154,6 +156,7 @@ fn check_version(step: &Step<'_>, row: &DelegationRow, read: Option<u64>) -> Res
 struct Acting<'a> {
     row: &'a DelegationRow,
     own: Own,
+    mapping: Mapping,
     terms: &'a Terms,
     by: &'a Person,
 }
@@ -186,7 +189,7 @@ impl Acting<'_> {
             Action::Reopen(Reason { words, code }) => {
                 Body::Reopen { facts: reopen::Facts { own: Some(own), code }, text: self.reason(words) }
             }
-            Action::Update(changes) => self.update(&changes)?,
+            Action::Update(changes) => self.update(*changes)?,
             Action::ChangeTake(version) => {
                 Body::ChangeTake { facts: change_take::Facts { version: revision(version)? }, text }
             }
@@ -216,9 +219,17 @@ impl Acting<'_> {
     }
 
     /// An update of what the terms let travel; a field outside them is refused rather than left out unsaid.
-    fn update(&self, changes: &Changes) -> Result<Body, Refusal> {
+    fn update(&self, mut changes: Changes) -> Result<Body, Refusal> {
         let version = revision(self.row.case.next_version())?;
-        let Disclosed { facts, text, preview } = disclosure::update(changes, self.by, self.terms, version);
+        if let Some(lost) = self.mapping.apply_to_change(&mut changes).first() {
+            return Err(Refusal::new(
+                Fault::Conflict,
+                "no-counterpart",
+                format!("The field '{}' has no counterpart on this link.", lost.field),
+                "Give it one with `deskwire link map set`, or leave it out.",
+            ));
+        }
+        let Disclosed { facts, text, preview } = disclosure::update(&changes, self.by, self.terms, version);
         if let Some(kept) = preview.kept.first() {
             return Err(Refusal::new(
                 Fault::Forbidden,

@@ -1,6 +1,7 @@
 //! Terms that change while work goes on, suspensions, and what happens by itself.
 
-use deskwire_engine::Refusal;
+use std::sync::Arc;
+
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::closing::Suspend;
 use deskwire_engine::command::link::Resume;
@@ -8,8 +9,11 @@ use deskwire_engine::command::rule::{AddRule, RemoveRule, SetMapping};
 use deskwire_engine::command::terms::{AcceptTerms, ProposeTerms, TakeCalendars};
 use deskwire_engine::command::tick::Tick;
 use deskwire_engine::command::ticket::SetStatus;
+use deskwire_engine::port::SystemClock;
+use deskwire_engine::{Reader, Refusal, query};
 use deskwire_machine::delegation::{Role, State};
-use deskwire_machine::mapping::{Mapping, StatusPair};
+use deskwire_machine::disclosure::Changes;
+use deskwire_machine::mapping::{CodePair, Mapping, StatusPair};
 use deskwire_machine::rules::{Rule, Then};
 use deskwire_proto::list::List;
 use deskwire_proto::terms::{FieldName, Interval, Late, Side, Terms};
@@ -468,4 +472,25 @@ fn each_side_keeps_its_own_words() {
     };
     assert_eq!(set("in-werkstatt"), "in-repair");
     assert_eq!(set("wartet"), "open", "a status without a counterpart tells no more than that it is open");
+}
+
+/// A change of an offer speaks the words of the link, as the offer did; what has none is refused, and nothing of it leaves.
+#[test]
+fn a_change_of_an_offer_goes_out_in_the_words_of_the_link() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Till");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    let code = |text: &str| Code::new(text).unwrap();
+    let pair = CodePair { own: code("kasse"), link: code("till") };
+    let mapping = Mapping { categories: vec![pair], ..Mapping::default() };
+    shop.run(SetMapping { link: LINK, mapping }).unwrap();
+    let change =
+        |own: &str| Action::Update(Box::new(Changes { category: Some(code(own)), ..Changes::default() }));
+    assert_eq!(shop.act(1, change("lager")).unwrap_err().code, "no-counterpart");
+    shop.act(1, change("kasse")).unwrap();
+    settle(&mut shop, &mut acme);
+    let reader = Reader::new(&acme.core, Arc::new(SystemClock));
+    let seen = query::delegation(&reader, DelegationNo(1)).unwrap();
+    assert_eq!(seen.offer.category, Some(code("till")));
 }
