@@ -74,6 +74,17 @@ impl Command for Approve {
         waits(step, &self.0)?;
         let row = step.rows().get(THREADS, &(ticket, of))?;
         let row = row.ok_or_else(|| find::broken("what waits for a relay is not there"))?;
+        let link = find::delegation(step, delegation)?.link;
+        let went = row.shared.iter().any(|shared| shared.link == link);
+        if went && standing_shares(&row).all(|shared| shared.link != link) {
+            // Its item id is that of what was said: the partner would not take it a second time.
+            return Err(Refusal::new(
+                Fault::Conflict,
+                "relay-ended",
+                "This went there before, and was refused there or taken back.",
+                "Write to the partner in words of your own, or skip it.",
+            ));
+        }
         send(step, (ticket, of), &row, delegation)?;
         done(step, self.0)
     }
