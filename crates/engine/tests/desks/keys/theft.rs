@@ -1,0 +1,277 @@
+//! Keys that were stolen: what a thief says has no effect, and nobody loses what is true.
+
+use super::*;
+
+#[test]
+fn what_a_thief_said_behind_the_last_true_message_is_disowned_on_both_sides() {
+    let (mut shop, mut acme) = working();
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    thief.comment(1, "Send the spare parts elsewhere.", Audience::Thread).unwrap();
+    thief.act(1, Action::Recall(because("Not needed."))).unwrap();
+    carry(&mut thief, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Recalled));
+    shop.comment(1, "When do you come?", Audience::Thread).unwrap();
+
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Accepted));
+    assert_eq!(heard(&acme).1, 2, "both messages of the thief are kept without effect");
+    let marked = acme.rows().list(THREADS, &deskwire_store::local::TicketNumber(1), usize::MAX).unwrap();
+    assert_eq!(marked.iter().filter(|(_, row)| row.aside.is_some()).count(), 2);
+    assert_eq!(codes(&acme), ["messages-disowned"]);
+    assert_eq!(codes(&shop), ["messages-disowned"]);
+    let kept = shop.rows().list(SENT, &LINK, usize::MAX).unwrap();
+    assert_eq!(kept.iter().filter(|(_, row)| row.aside.is_some()).count(), 2);
+    assert_eq!(shop.stream().out_length, acme.stream().in_length);
+    // Work goes on as if they had never been.
+    acme.act(1, Action::Resolve { solution: Some(prose("Plugged in.")), code: None }).unwrap();
+    quiet(&mut shop, &mut acme);
+    shop.act(1, Action::Confirm).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Confirmed, State::Confirmed));
+    let (mut shop, mut acme) = (same_after_rebuild(shop), same_after_rebuild(acme));
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().acked, shop.stream().out_length);
+}
+
+#[test]
+fn where_a_thief_used_the_numbers_of_unacknowledged_messages_they_are_numbered_again_under_the_same_ids() {
+    let (mut shop, mut acme) = working();
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    // The owner has numbered two messages that never arrived: an event and a comment.
+    let opened = open(&mut shop, &mut acme);
+    shop.comment(1, "When do you come?", Audience::Thread).unwrap();
+    shop.act(1, Action::Recall(because("It works again."))).unwrap();
+    let never = next(&mut shop, opened, None).unwrap();
+    let items: Vec<_> = items(&never);
+    // The thief uses the same numbers, and one more.
+    for text in ["Pay here.", "Pay there.", "Pay now."] {
+        thief.comment(1, text, Audience::Thread).unwrap();
+    }
+    carry(&mut thief, &mut acme);
+    let agreed = shop.stream().acked;
+
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(acme.stream().in_change.unwrap().place.unwrap().0, agreed);
+    assert_eq!(heard(&acme).1, 3);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Recalled, State::Recalled));
+    let sent = shop.rows().list(SENT, &LINK, usize::MAX).unwrap();
+    let again: Vec<_> = sent
+        .iter()
+        .filter(|(_, row)| row.aside.is_none())
+        .map(|(_, row)| {
+            match deskwire_store::record::Record::read(&shop.core.journal().read(row.item).unwrap()) {
+                Ok(deskwire_store::record::Record::ItemMade(made)) => made.item,
+                other => panic!("{other:?}"),
+            }
+        })
+        .collect();
+    assert!(items.iter().all(|item| again.iter().filter(|other| *other == item).count() == 1));
+    assert_eq!(shop.stream().acked, shop.stream().out_length);
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+fn items(batch: &Batch) -> Vec<deskwire_proto::id::ItemId> {
+    let head = |delivery: &deskwire_proto::delivery::Delivery| {
+        deskwire_proto::envelope::read_head(delivery.signed()).unwrap().item
+    };
+    batch.deliveries.iter().map(head).collect()
+}
+
+#[test]
+fn the_owner_says_how_far_its_stream_is_its_own_and_the_rest_has_no_effect_anywhere() {
+    let (mut shop, mut acme) = working();
+    let mine = shop.stream().out_length;
+    // Somebody used the machine itself: two messages arrived, one is still here.
+    shop.comment(1, "Pay here.", Audience::Thread).unwrap();
+    shop.act(1, Action::Recall(because("Cancelled."))).unwrap();
+    settle(&mut shop, &mut acme);
+    let opened = open(&mut shop, &mut acme);
+    let second = shop.ticket("Printer");
+    shop.delegate(second).unwrap();
+    next(&mut shop, opened, None).unwrap();
+    assert_eq!(state(&acme, 1), State::Recalled);
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Accepted));
+    assert_eq!(heard(&acme).1, 2);
+    assert!(shop.stream().waiting == 0 && shop.stream().acked == shop.stream().out_length);
+    let rows = acme.rows().list(DELEGATION_EVENTS, &DelegationNo(1), usize::MAX).unwrap();
+    let disowned =
+        |effect: &Effect| matches!(effect, Effect::Refused(why) if why.code.as_str() == "disowned");
+    assert_eq!(rows.iter().filter(|(_, row)| disowned(&row.effect)).count(), 1);
+    let (mut shop, mut acme) = (same_after_rebuild(shop), same_after_rebuild(acme));
+    shop.act(1, Action::Recall(because("Really not needed."))).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Recalled, State::Recalled));
+}
+
+#[test]
+fn receipts_that_a_thief_gave_bind_nobody_and_what_they_covered_is_sent_again() {
+    let (shop, mut acme) = working();
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    carry(&mut acme, &mut thief);
+    let (acked, held) = (acme.stream().acked, shop.stream().in_length);
+    assert!(acked > held, "the thief took what was meant for the owner");
+
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().in_length, acme.stream().out_length);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Resolved, State::Resolved));
+    assert!(codes(&acme).contains(&"receipts-void".to_owned()));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+fn first_waiting(desk: &Desk) -> deskwire_proto::id::ItemId {
+    desk.rows().list(WAITING, &LINK, 1).unwrap().remove(0).1.item
+}
+
+#[test]
+fn what_a_thief_said_stays_in_doubt_though_an_older_item_was_sent_after_it() {
+    let (mut shop, mut acme) = working();
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    let target = Target::Item(first_waiting(&shop));
+    shop.run(Park { target, by: person("Anna") }).unwrap();
+    let (mine, since) = (shop.stream().out_length, shop.now.plus(1));
+    shop.comment(1, "Pay to another account.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.run(Retry { target, parked: false }).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_length, mine + 2);
+    let (places, doubts) = doubtful(&reader(&shop), since).unwrap();
+    assert_eq!(places, [(LINK, mine)]);
+    let found: Vec<_> = doubts.iter().map(|doubt| (doubt.seq, doubt.time >= since)).collect();
+    assert_eq!(found, [(mine + 1, true), (mine + 2, false)]);
+}
+
+#[test]
+fn what_was_signed_after_a_theft_is_in_doubt_however_long_it_had_waited() {
+    let (mut shop, mut acme) = working();
+    let mine = shop.stream().out_length;
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    let since = shop.now.plus(1);
+    settle(&mut shop, &mut acme);
+    assert_eq!(doubtful(&reader(&shop), since).unwrap().0, [(LINK, mine)]);
+    assert_eq!(doubtful(&reader(&shop), shop.now.plus(1)).unwrap(), (vec![(LINK, mine + 1)], vec![]));
+}
+
+#[test]
+fn messages_that_were_disowned_are_not_late() {
+    let (mut shop, mut acme) = working();
+    let mine = shop.stream().out_length;
+    // Somebody used the machine itself; the receipt never came.
+    shop.comment(1, "Pay here.", Audience::Thread).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    let batch = next(&mut shop, opened, None).unwrap();
+    deliver(&shop, &mut acme, &batch).unwrap();
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+    let mut shop = rotate(shop, 1);
+    let _ = open(&mut shop, &mut acme);
+    let stream = shop.stream();
+    assert!(stream.acked < stream.out_length, "no receipt covers what was disowned");
+    shop.now = shop.now.plus(3 * 3_600_000);
+    shop.run(Tick).unwrap();
+    // What waits since then is: the new descriptor. What was disowned before is not.
+    let late = shop.stream().late.unwrap();
+    assert_eq!(
+        shop.rows().get(WAITING, &(LINK, late.order)).unwrap().unwrap().kind.as_str(),
+        "link.descriptor"
+    );
+}
+
+const MANY: usize = 2_100;
+
+/// The partner has disowned more than one step takes the effect from.
+fn disowning_many() -> (Desk, Desk) {
+    let (mut shop, mut acme) = working();
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    for _ in 1..MANY {
+        thief.comment(1, "Pay here.", Audience::Thread).unwrap();
+    }
+    thief.act(1, Action::Recall(because("Not needed."))).unwrap();
+    carry(&mut thief, &mut acme);
+    shop.comment(1, "When do you come?", Audience::Thread).unwrap();
+    let mut shop = rotate(shop, 1);
+    // The first hello takes the place; its session brings nothing while messages of the thief still count.
+    while acme.stream().disowning.is_none() {
+        match greet(&mut shop, &mut acme) {
+            Ok(_) | Err(Code::SessionUnknown) => {}
+            Err(Code::RecoveryNeeded) => fetch(&mut shop, &mut acme),
+            Err(code) => panic!("{code}"),
+        }
+    }
+    (shop, acme)
+}
+
+#[test]
+fn what_was_disowned_loses_its_effect_though_the_partner_does_not_come_again() {
+    let (_, mut acme) = disowning_many();
+    assert_eq!(state(&acme, 1), State::Recalled);
+    for _ in 0..4 {
+        acme.run(Tick).unwrap();
+    }
+    assert_eq!((acme.stream().disowning, state(&acme, 1)), (None, State::Accepted));
+    same_after_rebuild(acme);
+}
+
+#[test]
+fn many_disowned_messages_lose_their_effect_bit_by_bit_and_nothing_new_is_taken_before() {
+    let (mut shop, acme) = disowning_many();
+    let mut acme = same_after_rebuild(acme);
+    let opened = open(&mut shop, &mut acme);
+    let mut busy = 0;
+    let sent = next(&mut shop, opened, None).unwrap();
+    while deliver(&shop, &mut acme, &sent) == Ok(Delivered::Refused(Code::Busy)) {
+        busy += 1;
+    }
+    assert!(busy > 0);
+    assert_eq!(acme.stream().disowning, None);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(heard(&acme).1, MANY);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Accepted));
+    assert_eq!(shop.stream().out_aside.len(), 1, "one range, however many pages brought it");
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// The author left out what it had disowned, and what came behind that was a gap for ever.
+#[test]
+fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effect() {
+    let (mut shop, mut acme) = working();
+    let copy = acme.copy();
+    let mine = shop.stream().out_length;
+    shop.comment(1, "Pay here.", Audience::Thread).unwrap();
+    shop.act(1, Action::Recall(because("Cancelled."))).unwrap();
+    settle(&mut shop, &mut acme);
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+    let mut shop = rotate(shop, 1);
+    shop.comment(1, "It was not us.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    acme.comment(1, "Good to know.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    let before = (acme.stream().in_head, heard(&acme), state(&acme, 1));
+    assert_eq!((before.1.1, before.2), (2, State::Accepted));
+
+    let mut acme = acme.restore(&copy);
+    for _ in 0..4 {
+        // Its own messages come back, then those of the partner.
+        open(&mut acme, &mut shop);
+        resend(&mut shop, &mut acme);
+    }
+    assert_eq!((acme.stream().in_head, heard(&acme), state(&acme, 1)), before);
+    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Resolved, State::Resolved));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
