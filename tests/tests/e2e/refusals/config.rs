@@ -81,7 +81,9 @@ async fn second_daemon(desk: &Desk) {
 async fn newer_store(desk: &Desk) {
     let format: &Path = &desk.store().join("format");
     let good = fs::read_to_string(format).unwrap();
-    fs::write(format, good.replace('1', "2")).unwrap();
+    let (word, version) = good.trim().rsplit_once(' ').unwrap();
+    let newer = version.parse::<u64>().unwrap() + 1;
+    fs::write(format, format!("{word} {newer}\n")).unwrap();
     desk.refuses(&["serve"], "store-newer-format").await;
     fs::write(format, good).unwrap();
 }
