@@ -21,7 +21,6 @@ use telling::{
 const NIGHT: [&str; 3] = ["Night: one", "Night: two", "Night: three"];
 
 /// Without this nobody could do the main job: hand a ticket down a chain, and get answer, bill and proof back.
-#[ignore = "the story of four desks does not come to its end yet"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_goes_down_the_chain_and_its_answer_comes_back() {
     let world = World::new("a_ticket_goes_down");

@@ -43,7 +43,6 @@ const FIELDS: [&[FieldName]; 3] = [
 ];
 
 /// Without this an internal remark about a client could be in a partner's hands tomorrow. Fault cases 93, 96, 97, 98, 100.
-#[ignore = "the rule of what may cross is not complete for the play of four desks: a finding may be its own"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_internal_or_outside_the_terms_never_crosses_the_wire() {
     let world = World::new("what_is_internal");
