@@ -71,10 +71,13 @@ impl Play<'_> {
         client: &Client,
         known: &Delegation,
     ) -> Result<(), Error> {
-        let (mark, text) = self.plant(way.0, "an update");
+        let field = self.random.below(8);
+        // A category is a fact, which stands in proofs of other cases too.
+        let what = if field == 2 { "an updated category" } else { "an update" };
+        let (mark, text) = self.plant(way.0, what);
         let some = || Some(text.clone());
         let empty = OfferUpdate::default();
-        let (field, body) = match self.random.below(8) {
+        let (field, body) = match field {
             0 => (None, OfferUpdate { title: some(), ..empty }),
             1 => (None, OfferUpdate { description: some(), ..empty }),
             2 => (Some(FieldName::Category), OfferUpdate { category: some(), ..empty }),
