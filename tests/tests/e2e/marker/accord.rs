@@ -143,10 +143,9 @@ impl Play<'_> {
         let (solution_mark, solution) = self.plant(at, "the solution of a rule");
         for other in neighbours(at) {
             self.ledger.allow(solution_mark, other);
-            if self.rules.travels(at, other, FieldName::Status) {
-                self.ledger.allow(label_mark, other);
-            }
         }
+        self.rules.labels.push((at, label_mark));
+        self.allow_labels_of_rules();
         let when = *self.random.pick(&[
             DelegationState::Accepted,
             DelegationState::Resolved,
@@ -248,5 +247,17 @@ impl Play<'_> {
             .await;
         }
         self.rules.agreed[lower].fields = fields;
+        self.allow_labels_of_rules();
+    }
+
+    /// A rule sets its label whenever it runs, also long after it was made.
+    fn allow_labels_of_rules(&mut self) {
+        for &(at, mark) in &self.rules.labels {
+            for other in neighbours(at) {
+                if self.rules.travels(at, other, FieldName::Status) {
+                    self.ledger.allow(mark, other);
+                }
+            }
+        }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Rules {
     pub(super) ever_signed: BTreeSet<(Who, Who)>,
     /// Where own words were given others.
     pub(super) mapped: BTreeSet<(Who, Who)>,
+    /// The labels that rules set, by the desk with the rule.
+    pub(super) labels: Vec<(Who, MarkNo)>,
 }
 
 impl Rules {

@@ -72,7 +72,8 @@ impl<'a> Play<'a> {
             }
         }
         let (ever_named, ever_signed) = (BTreeSet::new(), BTreeSet::new());
-        let rules = Rules { agreed, relays, ever_named, ever_signed, mapped: BTreeSet::new() };
+        let rules =
+            Rules { agreed, relays, ever_named, ever_signed, mapped: BTreeSet::new(), labels: Vec::new() };
         Self {
             desks,
             random: world.random(),
