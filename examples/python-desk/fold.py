@@ -1,6 +1,5 @@
 """The order of two streams and the fold of a delegation (chapter 7)."""
 
-import functools
 from dataclasses import dataclass, field
 
 STATES = ("unoffered offered accepted in-progress waiting-principal waiting-third resolved confirmed"
@@ -63,13 +62,16 @@ class Fold:
 
 
 def order(events):
-    def before(a, b):
-        if a.author == b.author:
-            return a.seq - b.seq
-        p, c = (a, b) if a.author == "principal" else (b, a)
-        first = p if c.seen >= p.seq else c
-        return -1 if first is a else 1
-    return sorted(events, key=functools.cmp_to_key(before))
+    """An event of the principal stands directly before the first of the contractor that has seen it (section 7.4)."""
+    principals = sorted((event for event in events if event.author == "principal"), key=lambda event: event.seq)
+    ordered, seen = [], 0
+    for event in sorted((event for event in events if event.author != "principal"), key=lambda event: event.seq):
+        if event.applied:
+            seen = max(seen, event.seen)
+        while principals and principals[0].seq <= seen:
+            ordered.append(principals.pop(0))
+        ordered.append(event)
+    return ordered + principals
 
 
 def fold(events):

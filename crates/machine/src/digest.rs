@@ -9,6 +9,7 @@ use deskwire_proto::message::{Facts, Kind, digest};
 use deskwire_proto::terms::Side;
 
 use crate::account::{Account, LineState, Said, Upto, Word, digest_work};
+use crate::clock::order;
 use crate::delegation::{Memory, Place, Role, State};
 use crate::saying::said_in_facts;
 
@@ -56,9 +57,10 @@ impl Shared {
     /// The view of these messages, which may come in any order. `contractor` tells which side of the link has that role.
     #[must_use]
     pub fn of(messages: Vec<Message>, contractor: Side) -> Self {
-        let mut messages = in_order(messages);
+        let mut messages = messages;
         messages.retain(|message| message.applied);
-        let mut memory = Memory::default();
+        messages.sort_by_key(|message| message.head.seq);
+        let mut events = Vec::new();
         let mut own = (None, None);
         let mut thread = BTreeMap::new();
         for message in &messages {
@@ -66,7 +68,7 @@ impl Shared {
             let facts =
                 Kind::from_name(head.kind.as_str()).and_then(|kind| Facts::decode(kind, &head.facts).ok());
             if let Some(said) = facts.as_ref().and_then(said_in_facts) {
-                memory.apply(message.author, Place::Numbered(head.seq), head.seen, &said.event);
+                events.push((message.author, Place::Numbered(head.seq), head.seen, said.event));
             }
             if let Some(facts) = &facts {
                 told(&mut thread, message, facts);
@@ -75,6 +77,10 @@ impl Shared {
                 let side = if message.author == Role::Principal { &mut own.0 } else { &mut own.1 };
                 *side = Some(words.to_vec());
             }
+        }
+        let mut memory = Memory::default();
+        for (author, place, seen, event) in order(events, |event| (event.0, event.1, Some(event.2))) {
+            memory.apply(author, place, seen, &event);
         }
         let work = work(&messages, contractor);
         Self { state: memory.state, version: memory.binding_version(), own, thread, work }
@@ -147,22 +153,4 @@ fn work(messages: &[Message], contractor: Side) -> BTreeMap<ItemId, (Hash, LineS
     let signed = account.signed(&Upto::ALL);
     let lines = account.lines().map(|(_, item, line)| (*item, (line.hash, line.state(&Upto::ALL, &signed))));
     lines.collect()
-}
-
-/// The order of section 7.4.
-fn in_order(messages: Vec<Message>) -> Vec<Message> {
-    let (mut principal, mut contractor): (Vec<_>, Vec<_>) =
-        messages.into_iter().partition(|message| message.author == Role::Principal);
-    principal.sort_by_key(|message| message.head.seq);
-    contractor.sort_by_key(|message| message.head.seq);
-    let mut ordered = Vec::with_capacity(principal.len() + contractor.len());
-    let mut principal = principal.into_iter().peekable();
-    for message in contractor {
-        while let Some(before) = principal.next_if(|before| before.head.seq <= message.head.seen) {
-            ordered.push(before);
-        }
-        ordered.push(message);
-    }
-    ordered.extend(principal);
-    ordered
 }

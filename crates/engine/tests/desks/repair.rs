@@ -9,7 +9,7 @@ use deskwire_machine::delegation::State;
 use deskwire_proto::code::Code;
 use deskwire_proto::document::Signed;
 use deskwire_store::row::{Audience, LinkState, Pause};
-use deskwire_store::table::{LEFT_RECEIVED, LEFT_SENT, LINKS, Rows};
+use deskwire_store::table::{LEFT_RECEIVED, LEFT_SENT, LINKS, RECEIVED, Rows};
 
 use crate::harness::{Desk, LINK, batch, because, deliver, linked, pump, session, settle};
 use crate::recovery::{fetch, same_after_rebuild, send_again, shown};
@@ -183,6 +183,35 @@ fn torn(texts: usize, others: usize) -> (Desk, Desk, Desk) {
     }
     batch(&mut twin, early, None).unwrap();
     (shop, twin, acme)
+}
+
+/// What it said before the author's branch had come was refused: an earlier word of it had seen more, of the branch that
+/// was left.
+#[test]
+fn what_the_reader_says_before_the_other_branch_is_there_counts() {
+    let (mut shop, mut acme) = forked();
+    acme.act(1, Action::Status(None)).unwrap();
+    pump(&mut acme, &mut shop);
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::Fork));
+    shop.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
+    acme.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    shop.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+    pump(&mut acme, &mut shop);
+    let received = shop.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
+    let refused: Vec<_> = received.iter().filter(|(_, row)| row.refused.is_some()).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    assert_eq!(shown(&shop, 1).0, State::Resolved);
+    let (mut shop, mut acme) = (same_after_rebuild(shop), same_after_rebuild(acme));
+    together(&mut shop, &mut acme);
+    shop.act(1, Action::Reopen(because("It beeps again."))).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(shown(&shop, 1), shown(&acme, 1));
+    assert_eq!(shown(&shop, 1).0, State::InProgress);
+    assert_eq!(acme.delegation(1).case.settled(), shop.delegation(1).case.settled());
+    assert_eq!((shop.delegation(1).case.open(), acme.delegation(1).case.open()), (&[][..], &[][..]));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
 }
 
 /// Everything that either desk lacks is fetched and sent until both stand alike.

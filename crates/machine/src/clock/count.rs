@@ -34,8 +34,8 @@ pub struct Timed<'a> {
 
 impl Timed<'_> {
     /// Author, place and `seen`, as [`order`] wants them.
-    pub const fn key(&self) -> (Role, Place, u64) {
-        (self.author, self.place, self.seen)
+    pub const fn key(&self) -> (Role, Place, Option<u64>) {
+        (self.author, self.place, if self.refused { None } else { Some(self.seen) })
     }
 }
 
@@ -93,8 +93,11 @@ impl Counted {
 }
 
 /// Puts events of both streams, each once, in the order of chapter 7, and what waits for its number behind them. `key`
-/// tells author, place and `seen` of each.
-pub fn order<T>(events: impl IntoIterator<Item = T>, key: impl Fn(&T) -> (Role, Place, u64)) -> Vec<T> {
+/// tells author, place and `seen` of each; no `seen` of what was refused, which draws nothing before it.
+pub fn order<T>(
+    events: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> (Role, Place, Option<u64>),
+) -> Vec<T> {
     let mut events: Vec<_> = events.into_iter().collect();
     events.sort_by_key(|event| key(event).1);
     let first_waiting = events.partition_point(|event| matches!(key(event).1, Place::Numbered(_)));
@@ -105,7 +108,9 @@ pub fn order<T>(events: impl IntoIterator<Item = T>, key: impl Fn(&T) -> (Role, 
     let mut ordered = Vec::with_capacity(contractor.len() + principal.len() + waiting.len());
     for event in contractor {
         let seen = key(&event).2;
-        while let Some(earlier) = principal.next_if(|earlier| key(earlier).1.seen_by(seen)) {
+        while let Some(earlier) =
+            principal.next_if(|earlier| seen.is_some_and(|seen| key(earlier).1.seen_by(seen)))
+        {
             ordered.push(earlier);
         }
         ordered.push(event);

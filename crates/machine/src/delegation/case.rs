@@ -7,6 +7,7 @@ use super::changes::{Before, Changes, fold};
 use super::event::{Event, EventKind};
 use super::fold::{Judgement, Memory, Why};
 use super::open::{Answer, OpenEvent, Place};
+use super::order::{self, seen_upto};
 use super::refusal::Refusal;
 use super::state::Role;
 use super::table::{FOLD_RULES, may_say};
@@ -26,7 +27,7 @@ pub struct Case {
     settled: Memory,
     /// Highest settled sequence number of the principal and of the contractor.
     heads: (u64, u64),
-    /// Highest `seen` of a settled event of the contractor.
+    /// Highest `seen` of a settled event of the contractor that was taken.
     seen: u64,
     /// Highest version among our numbered offer and updates, whatever became of them.
     version: u64,
@@ -116,7 +117,7 @@ impl Case {
 
     /// The version that the next own update will have if nothing else is numbered before it.
     pub fn next_version(&self) -> u64 {
-        let updates = self.open.iter().filter(|open| is_waiting(open) && is_update(&open.event)).count();
+        let updates = self.open.iter().filter(|open| open.is_waiting() && is_update(&open.event)).count();
         self.version + u64::try_from(updates).unwrap_or(u64::MAX) + 1
     }
 
@@ -126,7 +127,8 @@ impl Case {
         match (first.answer, first.author) {
             (Answer::Unknown, Role::Principal | Role::Contractor) => None,
             (Answer::Applied | Answer::Refused, Role::Principal) => first.receipt_length,
-            (Answer::Applied | Answer::Refused, Role::Contractor) => Some(first.seen),
+            (Answer::Applied, Role::Contractor) => Some(first.seen.max(self.seen)),
+            (Answer::Refused, Role::Contractor) => Some(self.seen),
         }
     }
 
@@ -174,7 +176,7 @@ impl Case {
     pub fn accept(&mut self, local: u64, said: Said, cursor: u64) -> Result<Changes, Refusal> {
         self.check(&said.event, cursor)?;
         let place = Place::Waiting(local);
-        if self.open.iter().any(|open| is_waiting(open) && open.place >= place) {
+        if self.open.iter().any(|open| open.is_waiting() && open.place >= place) {
             return Err(Refusal::OutOfOrder { number: local });
         }
         let before = self.before();
@@ -194,7 +196,7 @@ impl Case {
     /// caller drops the item and tells its author.
     pub fn number(&mut self, local: u64, seq: u64, seen: u64) -> Result<Numbered, Refusal> {
         let at = self.waiting(local)?;
-        self.check_order(self.ours, seq, seen)?;
+        self.check_order(self.ours, seq)?;
         let item = self.open[at];
         let event = stamped(item.event, self.version + 1);
         judge_own(&self.numbered(), self.ours, item.seen, &event)?;
@@ -247,7 +249,7 @@ impl Case {
     /// # Errors
     /// [`Refusal::OutOfOrder`] when the number does not fit what is settled.
     pub fn recover(&mut self, seq: u64, seen: u64, said: Said, cursor: u64) -> Result<Changes, Refusal> {
-        self.check_order(self.ours, seq, seen)?;
+        self.check_order(self.ours, seq)?;
         let before = self.before();
         let place = Place::Numbered(seq);
         self.insert_own(unanswered(self.ours, place, seen, said.event));
@@ -274,7 +276,7 @@ impl Case {
     /// [`Refusal::OutOfOrder`] when the number does not fit what is settled.
     pub fn take(&mut self, seq: u64, seen: u64, said: Said) -> Result<Changes, Refusal> {
         let peer = self.ours.other();
-        self.check_order(peer, seq, seen)?;
+        self.check_order(peer, seq)?;
         let before = self.before();
         let mut open = unanswered(peer, Place::Numbered(seq), seen, said.event);
         open.answer = Answer::Applied;
@@ -297,6 +299,7 @@ impl Case {
             open.answer = answer;
             open.receipt_length = Some(receipt_length);
             self.words.answered(ours, seq, answer);
+            order::arrange(&mut self.open, self.seen);
         }
         self.finish(before, cursor)
     }
@@ -339,7 +342,7 @@ impl Case {
         events.sort_by_key(|(open, _)| open.place);
         case.words.keep_waiting(&self.words);
         for (open, words) in events {
-            if is_waiting(&open) {
+            if open.is_waiting() {
                 case.insert(open);
             } else {
                 case.insert_own(open);
@@ -348,7 +351,7 @@ impl Case {
                 case.words.replay(case.ours, &open, words);
             }
         }
-        for open in self.open.iter().filter(|open| is_waiting(open)) {
+        for open in self.open.iter().filter(|open| open.is_waiting()) {
             case.insert(*open);
         }
         case.stamp_waiting();
@@ -364,12 +367,18 @@ impl Case {
     fn settled_prefix(&self, cursor: u64) -> usize {
         let last_seen =
             self.open.iter().filter(|open| open.author == Role::Contractor).map(|open| open.seen).max();
-        let fixed = |open: &OpenEvent| self.is_fixed(open, cursor, last_seen.unwrap_or(0));
-        self.open.iter().position(|open| !fixed(open)).unwrap_or(self.open.len())
+        let mut seen = self.seen;
+        let mut fixed = |(at, open): (usize, &OpenEvent)| {
+            seen = seen_upto(seen, open);
+            self.is_fixed(open, cursor, (seen, last_seen.unwrap_or(0)))
+                && !(self.ours == Role::Contractor && order::may_fall_behind(&self.open[at..], self.seen))
+        };
+        let loose = self.open.iter().enumerate().position(|open| !fixed(open));
+        loose.unwrap_or(self.open.len())
     }
 
-    /// `last_seen` is the highest `seen` of an open event of the contractor.
-    fn is_fixed(&self, open: &OpenEvent, cursor: u64, last_seen: u64) -> bool {
+    /// `seen` is what the contractor had seen up to this event, `last_seen` the most that any open one of it has.
+    fn is_fixed(&self, open: &OpenEvent, cursor: u64, (seen, last_seen): (u64, u64)) -> bool {
         let Place::Numbered(seq) = open.place else { return false };
         if open.answer == Answer::Unknown {
             return false;
@@ -380,9 +389,9 @@ impl Case {
                 seq <= last_seen || open.receipt_length.is_some_and(|length| length <= cursor)
             }
             // After a restore our own events may be here before those they have seen.
-            (Role::Contractor, Role::Contractor) => open.seen <= cursor,
+            (Role::Contractor, Role::Contractor) => seen <= cursor,
             // An own event that is missing may stand before it.
-            (Role::Principal, Role::Contractor) => self.gap.is_none_or(|gap| open.seen <= gap.own),
+            (Role::Principal, Role::Contractor) => self.gap.is_none_or(|gap| seen <= gap.own),
             (Role::Contractor, Role::Principal) => self.gap.is_none_or(|gap| seq <= gap.seen),
         }
     }
@@ -400,7 +409,7 @@ impl Case {
                 Role::Principal => self.heads.0 = seq,
                 Role::Contractor => {
                     self.heads.1 = seq;
-                    self.seen = open.seen;
+                    self.seen = seen_upto(self.seen, &open);
                 }
             }
         }
@@ -413,7 +422,7 @@ impl Case {
     }
 
     fn numbered(&self) -> Memory {
-        let end = self.open.iter().position(is_waiting).unwrap_or(self.open.len());
+        let end = self.open.iter().position(OpenEvent::is_waiting).unwrap_or(self.open.len());
         fold(self.settled.clone(), &self.open[..end])
     }
 
@@ -425,6 +434,7 @@ impl Case {
     fn insert(&mut self, open: OpenEvent) {
         let at = self.open.iter().position(|other| open.stands_before(other)).unwrap_or(self.open.len());
         self.open.insert(at, open);
+        order::arrange(&mut self.open, self.seen);
     }
 
     /// Inserts a numbered event, and counts versions if it is an own one.
@@ -447,7 +457,7 @@ impl Case {
     /// Waiting updates have the versions that they will have if they are numbered in their order.
     fn stamp_waiting(&mut self) {
         let mut version = self.version;
-        for open in self.open.iter_mut().filter(|open| is_waiting(open) && is_update(&open.event)) {
+        for open in self.open.iter_mut().filter(|open| open.is_waiting() && is_update(&open.event)) {
             version += 1;
             open.event = stamped(open.event, version);
         }
@@ -463,12 +473,12 @@ impl Case {
     }
 
     /// A number must be new and lie behind all that is settled; the stream's own checks make sure of it.
-    fn check_order(&self, author: Role, seq: u64, seen: u64) -> Result<(), Refusal> {
+    fn check_order(&self, author: Role, seq: u64) -> Result<(), Refusal> {
         let place = Place::Numbered(seq);
         let taken = self.open.iter().any(|open| open.author == author && open.place == place);
         let behind = match author {
             Role::Principal => seq <= self.heads.0 || seq <= self.seen,
-            Role::Contractor => seq <= self.heads.1 || seen < self.seen,
+            Role::Contractor => seq <= self.heads.1,
         };
         if taken || behind { Err(Refusal::OutOfOrder { number: seq }) } else { Ok(()) }
     }
@@ -476,13 +486,6 @@ impl Case {
 
 const fn unanswered(author: Role, place: Place, seen: u64, event: Event) -> OpenEvent {
     OpenEvent { author, place, seen, event, answer: Answer::Unknown, receipt_length: None }
-}
-
-const fn is_waiting(open: &OpenEvent) -> bool {
-    match open.place {
-        Place::Waiting(_) => true,
-        Place::Numbered(_) => false,
-    }
 }
 
 fn is_update(event: &Event) -> bool {

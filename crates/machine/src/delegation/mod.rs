@@ -8,6 +8,7 @@ mod changes;
 mod event;
 mod fold;
 mod open;
+mod order;
 mod refusal;
 mod state;
 mod table;

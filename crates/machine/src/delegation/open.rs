@@ -71,6 +71,14 @@ pub struct OpenEvent {
 }
 
 impl OpenEvent {
+    /// True when it has no number yet.
+    pub(super) const fn is_waiting(&self) -> bool {
+        match self.place {
+            Place::Waiting(_) => true,
+            Place::Numbered(_) => false,
+        }
+    }
+
     /// True when `self` stands before `other` in the order of the delegation.
     pub(super) fn stands_before(&self, other: &Self) -> bool {
         match (self.place, other.place) {

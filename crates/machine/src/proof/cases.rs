@@ -8,6 +8,7 @@ use deskwire_proto::message::{Facts, Kind};
 
 use super::report::CaseReport;
 use super::stream::{Told, Walk};
+use crate::clock::order;
 use crate::delegation::{Event, Memory, Place, Role};
 use crate::saying::said_in_facts;
 
@@ -64,33 +65,16 @@ fn fold(id: DelegationId, mut events: Vec<Placed>, closes: &[Placed], walks: &[W
     let provisional = events.iter().any(|placed| told(placed) == Told::Nothing);
     let mut memory = Memory::default();
     let mut without_effect = 0;
-    let ordered = in_order(&events, principal);
+    let role = |placed: &Placed| if placed.author == principal { Role::Principal } else { Role::Contractor };
+    let key =
+        |placed: &Placed| (role(placed), Place::Numbered(placed.seq), applied(placed).then_some(placed.seen));
+    let ordered = order(events.iter().copied(), key);
     for placed in &ordered {
-        let role = if placed.author == principal { Role::Principal } else { Role::Contractor };
+        let role = role(placed);
         let effective = applied(placed)
             && memory.apply(role, Place::Numbered(placed.seq), placed.seen, &placed.event).is_effective();
         without_effect += u64::from(!effective);
     }
     let events = ordered.len() as u64;
     Some(CaseReport { id, principal, state: memory.state, provisional, events, without_effect })
-}
-
-/// The order of section 7.4: an event of the principal stands directly before the first of the contractor that has seen it.
-fn in_order(events: &[Placed], principal: DeskId) -> Vec<Placed> {
-    let of = |theirs: bool| {
-        let mut list: Vec<Placed> =
-            events.iter().filter(|placed| (placed.author == principal) != theirs).copied().collect();
-        list.sort_by_key(|placed| placed.seq);
-        list.into_iter().peekable()
-    };
-    let (mut principals, contractors) = (of(false), of(true));
-    let mut ordered = Vec::with_capacity(events.len());
-    for contractors in contractors {
-        while let Some(earlier) = principals.next_if(|placed| placed.seq <= contractors.seen) {
-            ordered.push(earlier);
-        }
-        ordered.push(contractors);
-    }
-    ordered.extend(principals);
-    ordered
 }

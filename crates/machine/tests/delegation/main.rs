@@ -4,6 +4,7 @@
 
 mod case;
 mod explore;
+mod fallen;
 mod matrix;
 mod races;
 mod random;

@@ -121,7 +121,8 @@ impl History {
             };
             events.extend(known);
         }
-        let mut events = clock::order(events, |known: &Known| (known.author, known.place, known.seen));
+        let seen = |known: &Known| if known.refused { None } else { Some(known.seen) };
+        let mut events = clock::order(events, |known: &Known| (known.author, known.place, seen(known)));
         number_updates(&mut events, row.case.role());
         mark_open(source, row, &mut events)?;
         own_commits(source, row, &mut events)?;
