@@ -159,7 +159,7 @@ for _name, _rule, _low, _high in (
         ("majors", "count", 1, 8), ("times", "count", 0, 4096), ("outcomes", "outcome", 0, 4096),
         ("musts", "code", 1, 16), ("fields", "field", 0, 32), ("sides", "side", 1, 2), ("choices", "label", 0, 64),
         ("customs", "custom-field", 0, 32), ("deadlines", "deadline", 0, 8), ("intervals", "interval", 0, 800),
-        ("tags", "id", 0, 8), ("values", "custom-value", 0, 32), ("ids", "id", 1, 256), ("cuts", "cut", 2, 2),
+        ("tags", "id", 0, 8), ("values", "custom-value", 0, 32), ("ids", "id", 1, 256), ("case-ids", "id", 1, 64), ("cuts", "cut", 2, 2),
         ("sums", "money", 0, 16), ("hops-list", "hop", 1, 8), ("span", "count", 2, 2)):
     RULES[_name] = many(_rule, _low, _high)
 
@@ -242,7 +242,7 @@ delegation.rate principal rate-text stars:1..5
 statement.propose desk none cut:cuts hash zone:label period totals:sums
 statement.sign desk none hash statement:id
 chain.report contractor none hops:hops-list
-privacy.erase desk none basis:code items:ids
+privacy.erase desk none basis:code ?cases:case-ids items:ids
 privacy.erased desk none items:ids request:id
 """.strip().splitlines():
     _kind, _sender, _mode, *_members = _line.split()

@@ -2,6 +2,7 @@
 
 mod digest;
 mod erase;
+mod listed;
 mod retain;
 mod scrub;
 mod snapshot;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use deskwire_store::{Archive, BlobId, Blobs, JournalReader, Keeper, Opened, Result, Snapshots, View};
 
 pub use erase::Erasure;
+pub use listed::{ErasedLine, NoErasedLine};
 pub use retain::{GivenBack, HORIZON};
 pub use scrub::{Finding, Scrubbed};
 pub use snapshot::SnapshotMade;

@@ -4,6 +4,7 @@ mod agreement;
 mod chain;
 mod keep;
 mod mend;
+mod privacy;
 mod relay;
 mod terms;
 mod text;
@@ -27,6 +28,7 @@ pub use agreement::AgreementRecord;
 pub use chain::ChainRecord;
 pub use keep::KeepRecord;
 pub use mend::MendRecord;
+pub use privacy::{PrivacyRecord, Rest, Subject};
 pub use relay::{Later, ThreadRecord};
 pub use terms::{EndedCase, Reached, TermsRecord};
 pub use text::{ActorText, CommentText, FileText, TicketText, decode_text, encode_text};
@@ -223,6 +225,8 @@ pub enum Record {
     Mend(MendRecord),
     /// Whether both desks see the same of a delegation.
     Agreement(AgreementRecord),
+    /// Erasures along a chain.
+    Privacy(PrivacyRecord),
 }
 
 /// How a message of ours that came back takes effect.

@@ -12,9 +12,9 @@ use crate::compact;
 use crate::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use crate::row::{
     AccountRow, AgreementRow, ClockRow, CounterRow, DelegationEventRow, DelegationRow, DerivingRow, DueRow,
-    ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow, LinkEventRow, LinkRow,
-    OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, ResolvedKey, SentRow, StreamRow,
-    ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
+    ErasureRow, ExchangeRow, ExpectedRow, FigureRow, FileRow, HelloRow, InvitationRow, KeyedRow,
+    LinkEventRow, LinkRow, OpenRow, OwnKeysRow, ParkedRow, ReceivedRow, RelayRow, ReportRow, RequestRow,
+    ResolvedKey, SentRow, StreamRow, ThreadRow, TicketRow, VersionRow, WaitingRow, WordRow, WorkItemRow,
 };
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
@@ -146,6 +146,21 @@ tables! {
     AGREEMENTS = b'p', DelegationNo => AgreementRow;
     /// Of those, what was not compared yet.
     TO_COMPARE = b'P', DelegationNo => ();
+    /// Erasures along a chain, by the record with which each began.
+    ERASURES = b'4', EntryRef => ErasureRow;
+    /// Those that are not done, and requests of ours that came back after a restore and belong to none yet.
+    OPEN_ERASURES = b'5', EntryRef => ();
+    /// Our own `privacy.erase`, by their items.
+    ERASE_REQUESTS = b'6', (LinkNo, ItemId) => RequestRow;
+    /// Items that either desk of a link asked the other to erase: by which item of ours, or nothing for the partner's. Whole
+    /// cases too, under the bytes of the delegation's id.
+    ERASED_ITEMS = b'7', (LinkNo, ItemId) => Option<ItemId>;
+    /// The requests to partners on which an erasure waits, or has waited.
+    ERASURE_REQUESTS = b'C', (EntryRef, (LinkNo, ItemId)) => ();
+    /// Erasures that a partner asks for and that are not done.
+    ASKED_ERASURES = b'!', (LinkNo, EntryRef) => ();
+    /// Items that were erased before this desk was restored: what comes back of them is taken without its text.
+    GONE_ITEMS = b'#', (LinkNo, ItemId) => ();
     /// Answers to changing calls, by their idempotency key.
     KEYED = b'k', Hash => KeyedRow;
 }

@@ -19,7 +19,7 @@ use deskwire_store::row::{LinkRow, LinkState, Pause, ReceivedRow, StreamRow};
 use deskwire_store::table::{LEFT_RECEIVED, RECEIVED, RETIRED, Rows};
 
 use super::consume::{self, Consumed, Context, consume, seen};
-use super::{aside, change, closing, find, key, recover, relay};
+use super::{aside, change, closing, find, key, privacy, recover, relay};
 use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
 use crate::{Command, Fault, Refusal, Step, quota};
@@ -218,13 +218,18 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         key: message.key as u64,
     };
     let file = record.local.file;
-    let came = relay::Came::of(&record);
+    let gone = privacy::is_gone(step, no, message.head.item)?;
+    let came = relay::Came::of(&record).filter(|_| !gone);
     let offered = record.local.delegation.filter(|_| record.refused.is_none());
     let described = match (&record.refused, &message.body) {
         (None, Ok(Body::LinkDescriptor { facts, .. })) => Descriptor::open(&facts.descriptor).ok(),
         (None | Some(_), _) => None,
     };
-    let at = step.record(&Record::Received(record), message.delivery.1.map(|text| text.into_vec()))?;
+    let text = message.delivery.1.filter(|_| !gone).map(|text| text.into_vec());
+    let at = step.record(&Record::Received(record), text)?;
+    if let Some(file) = file.filter(|_| gone) {
+        privacy::forget_file(step, file)?;
+    }
     if disowned {
         // It came once, was disowned, and was lost here with a restore.
         aside::disown(step, no, (seq, seq), context.link.partner_name.as_str())?;
@@ -233,7 +238,7 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     if let Some(newer) = described {
         key::take(step, no, &newer)?;
     }
-    if file.is_some() {
+    if file.is_some() && !gone {
         step.after(Effect::Fetch(no));
     }
     if let (Some(came), Ok(body)) = (came, &message.body) {

@@ -23,6 +23,7 @@ pub mod key;
 mod late;
 pub mod link;
 pub mod linking;
+pub mod privacy;
 pub mod pull;
 pub mod queue;
 pub mod receipt;

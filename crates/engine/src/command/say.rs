@@ -76,10 +76,16 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     Ok(item)
 }
 
-/// What takes back something that was said: it is owed to whoever has that, and at most one for each, so that no quota stands
-/// before it. Otherwise one partner's full queue would keep another one's retraction from being taken.
+/// What takes back something that was said, and the answer to who asks for an erasure: it is owed, and at most one for each,
+/// so that no quota stands before it. Otherwise one partner's full queue would keep another one's retraction from being taken.
 const fn is_owed(body: &Body) -> bool {
-    matches!(body, Body::CommentRetract { .. } | Body::FileRetract { .. } | Body::LinkWithdraw { .. })
+    matches!(
+        body,
+        Body::CommentRetract { .. }
+            | Body::FileRetract { .. }
+            | Body::LinkWithdraw { .. }
+            | Body::EraseDone { .. }
+    )
 }
 
 fn not_composed(error: &ComposeError) -> Refusal {

@@ -13,6 +13,7 @@ pub(crate) mod keep;
 pub(crate) mod kinds;
 mod link;
 mod mend;
+pub(crate) mod privacy;
 mod queue;
 mod quota;
 mod received;
@@ -129,6 +130,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::Terms(decided) => terms::decided(rows, at, decided),
         Record::Chain(decided) => clock::record(rows, at, decided),
         Record::Agreement(decided) => agreement::record(rows, decided),
+        Record::Privacy(decided) => privacy::record(rows, at, decided),
         Record::Received(message) => received::project(rows, at, message, text),
         Record::ReceiptGiven { no, upto, base, .. } => stream::receipt_given(rows, *no, (*base, *upto)),
         Record::ReceiptTaken { no, receipt, .. } => stream::receipt_taken(rows, at, *no, receipt),

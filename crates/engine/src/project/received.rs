@@ -15,7 +15,7 @@ use deskwire_store::table::{
 use deskwire_store::{EntryRef, Result};
 
 use super::delegation::{self, Entering};
-use super::{account, clock, contradiction, count, relay, stream, terms};
+use super::{account, clock, contradiction, count, privacy, relay, stream, terms};
 use crate::overlay::Overlay;
 
 pub(super) fn project(
@@ -102,7 +102,7 @@ fn applied(rows: &mut Overlay, at: EntryRef, message: &Received, text: Option<&[
 /// A message that is about no delegation.
 fn of_link(rows: &mut Overlay, at: EntryRef, message: &Received) -> Result<()> {
     let head = read_head(&message.signed).map_err(|_| contradiction("a stored message"))?;
-    if account::received(rows, at, message, &head)? {
+    if account::received(rows, at, message, &head)? || privacy::received(rows, at, message, &head)? {
         return Ok(());
     }
     terms::received(rows, at, message)

@@ -122,6 +122,7 @@ pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<
         }
         (None, None) => {
             super::agreement::said(rows, made)?;
+            super::privacy::item(rows, at, made)?;
             account::shown(rows, at, made)?
         }
         (thread, _) => thread,
@@ -251,6 +252,7 @@ pub(super) fn answered(
         super::terms::refused(rows, no, seq)?;
         account::refused(rows, no, seq)?;
     }
+        super::privacy::refused(rows, no, sent, why)?;
     match sent.event {
         Some(delegation) => delegation::own_answered(rows, delegation, no, seq, why, length),
         None => Ok(()),

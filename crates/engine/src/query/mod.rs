@@ -18,6 +18,7 @@ mod log;
 mod lookup;
 mod message;
 mod offer;
+mod privacy;
 pub(crate) mod queue;
 mod repair;
 mod report;
@@ -50,6 +51,10 @@ pub use link::{
 };
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
 pub use offer::{Offer, PendingChange};
+pub use privacy::{
+    Asked, Erasure, ErasureState, Found, Person, Shown, Work as ErasureWork, erasure, erasure_work, erasures,
+    find_case, find_person, would_ask,
+};
 pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_preview, queue};
 pub use repair::{Branches, branches};
 pub use report::{PartnerFigures, partner_figures};

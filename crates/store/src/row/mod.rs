@@ -11,6 +11,7 @@ mod file;
 mod hours;
 mod link;
 mod open;
+mod privacy;
 mod stream;
 mod ticket;
 
@@ -25,6 +26,7 @@ pub use file::{FileRow, FileState};
 pub use hours::{Hours, Span};
 pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, LinkState, Pause, Trouble};
 pub use open::{ALL_LINKS, OpenRow};
+pub use privacy::{ErasureRow, RequestRow};
 pub use stream::{
     HelloRow, InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow,
     StreamRow, WaitingRow,

@@ -4,6 +4,7 @@ pub(super) mod account;
 mod chain;
 mod digest;
 mod link;
+mod privacy;
 pub(super) mod thread;
 
 use deskwire_machine::delegation;
@@ -188,7 +189,8 @@ fn decide(
         | Body::LinkClose { .. } => link::word(step, context, body),
         Body::ChainReport { .. } => chain::reported(step, context, message),
         Body::Digest { facts, .. } => digest::heard(step, context, message, facts),
-        Body::Erase { .. } | Body::EraseDone { .. } => Err(OutcomeCode::UnsupportedKind.into()),
+        Body::Erase { .. } => privacy::asked(step, context),
+        Body::EraseDone { facts, .. } => privacy::done(step, context, message, facts),
     }
 }
 

@@ -30,7 +30,7 @@ use deskwire_store::table::{FILES, PARKED, Rows, SENT, WAITING};
 
 use serde_bytes::ByteBuf;
 
-use super::{change, find, session};
+use super::{change, find, privacy, session};
 use crate::identity::Identity;
 use crate::{Command, Refusal, Step, refused};
 
@@ -400,7 +400,8 @@ fn take(
         event,
         at: head.time,
     };
-    let (signed, text) = (message.delivery.0, message.delivery.1);
+    let gone = privacy::is_gone(step, no, head.item)?;
+    let (signed, text) = (message.delivery.0, message.delivery.1.filter(|_| !gone));
     step.record(&Record::ItemMade(made), text.map(|text| text.into_vec()))?;
     let (seq, seen, hash) = (head.seq, head.seen, message.hash);
     step.record(&Record::Numbered { no, order, seq, hash, seen, signed, at: None }, None)?;

@@ -2,6 +2,7 @@
 
 mod again;
 mod case;
+mod erase;
 mod onward;
 mod revise;
 mod rules;
@@ -217,6 +218,16 @@ impl Chain {
         id: DelegationId,
         body: &Body,
     ) -> Option<String> {
+        self.forge_all((from, to), Some(id), std::slice::from_ref(body)).pop().map(|(_, code)| code)
+    }
+
+    /// The same, of several on no delegation or on this one: the numbers and codes of those that are refused.
+    pub(crate) fn forge_all(
+        &mut self,
+        (from, to): (usize, usize),
+        id: Option<DelegationId>,
+        bodies: &[Body],
+    ) -> Vec<(u64, String)> {
         self.carry(from, to);
         let (here, there) = (self.link_of(from, to), self.link_of(to, from));
         let own = self.stream(from, here);
@@ -228,18 +239,24 @@ impl Chain {
         let session = author.run(TakeWelcome { link: here, welcome }).unwrap().unwrap().session;
         let link = author.rows().get(LINKS, &here).unwrap().unwrap().link;
         let stream = Stream { link, from: author.identity.desk(), to: reader.identity.desk() };
-        let composed = compose(body, Some(id), [7; SALT_BYTES]).unwrap();
-        let (prev, seen, time) = (own.out_head, own.in_length, author.now);
-        let seq = own.out_length + 1;
-        let place = Place { seq, prev, seen, time };
-        let secret = author.identity.secret();
-        let delivery = seal(&stream, place, ItemId::new([9; 16]), &composed, secret).unwrap();
-        let verified = accept(delivery, &stream, author.identity.keys().current()).unwrap();
+        let (mut prev, mut messages) = (own.out_head, Vec::new());
+        for (seq, body) in (own.out_length + 1..).zip(bodies) {
+            let composed = compose(body, id, [7; SALT_BYTES]).unwrap();
+            let place = Place { seq, prev, seen: own.in_length, time: author.now };
+            let mut item = [9; 16];
+            item[..8].copy_from_slice(&seq.to_be_bytes());
+            let delivery =
+                seal(&stream, place, ItemId::new(item), &composed, author.identity.secret()).unwrap();
+            messages.push(accept(delivery, &stream, author.identity.keys().current()).unwrap());
+            prev = messages.last().unwrap().hash;
+        }
         let head = BatchHead { v: V1, link, known: own.acked, session };
-        let answer = reader.run(Deliver { link: there, head, messages: vec![verified] }).unwrap();
+        let answer = reader.run(Deliver { link: there, head, messages }).unwrap();
         assert!(matches!(answer, Delivered::Receipt(_)), "{answer:?}");
-        let row = reader.rows().get(RECEIVED, &(there, seq)).unwrap().unwrap();
-        row.refused.map(|(_, why)| why.code.to_string())
+        let rows = reader.rows().list(RECEIVED, &there, usize::MAX).unwrap().into_iter();
+        rows.filter(|((_, seq), _)| *seq > own.out_length)
+            .filter_map(|((_, seq), row)| row.refused.map(|(_, why)| (seq, why.code.to_string())))
+            .collect()
     }
 
     /// Carries everything everywhere until all is quiet.

@@ -113,7 +113,11 @@ fn erase() -> Kind {
             ("items-257", "257 items.", Facts, "items", json!(vec![h(&[1; 16]); 257])),
             ("item-short", "An item id of 15 bytes.", Facts, "items", json!([h(&[1; 15])])),
             ("basis-capital", "A basis that is no code.", Facts, "basis", json!("GDPR")),
+            ("cases-none", "Cases, and none of them.", Facts, "cases", json!([])),
+            ("cases-65", "65 cases.", Facts, "cases", json!(vec![h(&[4; 16]); 65])),
+            ("case-short", "A delegation id of 15 bytes.", Facts, "cases", json!([h(&[4; 15])])),
         ],
+        more: Some(("cases", "Whole cases.", "cases", json!([h(&[4; 16]), h(&[5; 16])]))),
         ..Kind::default()
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Kind {
     pub(crate) bad: Vec<Bad>,
     /// Refused by the section alone.
     pub(crate) beyond: Vec<Bad>,
+    /// Good with one member more: name, description, member, value.
+    pub(crate) more: Option<(&'static str, &'static str, &'static str, Value)>,
 }
 
 impl Default for Kind {
@@ -56,6 +58,7 @@ impl Default for Kind {
             text: Text::None,
             bad: Vec::new(),
             beyond: Vec::new(),
+            more: None,
         }
     }
 }
@@ -143,6 +146,10 @@ impl Maker<'_> {
         let more = with(&facts, &[("x-later", json!({"a": [true]}))]);
         self.add("unknown-member", "A fact that a reader ignores.", cbor(&more), text.as_ref(), "ok")
             .unknown();
+        if let Some((name, description, member, value)) = self.kind.more.take() {
+            let more = cbor(&with(&facts, &[(member, value)]));
+            self.add(name, description, more, text.as_ref(), "ok");
+        }
     }
 
     fn facts(&mut self) {

@@ -1,0 +1,169 @@
+//! Erasures along a chain become rows.
+
+use deskwire_proto::envelope::Head;
+use deskwire_proto::id::{DelegationId, ItemId};
+use deskwire_proto::message::{Facts, Kind, erase};
+use deskwire_proto::text::Code;
+use deskwire_proto::time::Timestamp;
+use deskwire_store::local::LinkNo;
+use deskwire_store::record::{ItemMade, PrivacyRecord, Received, Subject};
+use deskwire_store::row::{ErasureRow, Refused, RequestRow, SentRow};
+use deskwire_store::table::{
+    ASKED_ERASURES, ERASE_REQUESTS, ERASED_ITEMS, ERASURE_REQUESTS, ERASURES, GONE_ITEMS, OPEN_ERASURES,
+    Rows, RowsMut,
+};
+use deskwire_store::{EntryRef, Result};
+
+use super::{change, contradiction};
+use crate::overlay::Overlay;
+
+/// Under which id a whole case stands among the items that are erased. Both are random, so that none is another.
+pub(crate) fn whole(case: DelegationId) -> ItemId {
+    ItemId::new(*case.as_bytes())
+}
+
+pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &PrivacyRecord) -> Result<()> {
+    match record {
+        PrivacyRecord::Ordered { subject, basis, at: when } => {
+            rows.put(ERASURES, &at, &row(*subject, basis.clone(), *when))?;
+            rows.put(OPEN_ERASURES, &at, &())?;
+            match subject {
+                Subject::Returned(no, item) => belongs(rows, at, (*no, *item)),
+                Subject::Case(_) | Subject::Person | Subject::Partner(..) => Ok(()),
+            }
+        }
+        PrivacyRecord::Carried { erasure, orders, texts, requests, rest, .. } => {
+            for request in requests {
+                belongs(rows, *erasure, *request)?;
+            }
+            change(rows, ERASURES, erasure, |row| {
+                row.carried = true;
+                row.rest = (!rest.is_empty()).then_some(at);
+                row.orders.extend(orders);
+                row.texts += texts;
+            })
+            .map(drop)
+        }
+        PrivacyRecord::Finished { erasure, at: when } => {
+            rows.delete(OPEN_ERASURES, erasure);
+            let row = change(rows, ERASURES, erasure, |row| row.done = Some(*when))?;
+            if let Subject::Partner(no, ..) = row.subject {
+                rows.delete(ASKED_ERASURES, &(no, *erasure));
+            }
+            Ok(())
+        }
+        PrivacyRecord::Listed { items, .. } => {
+            items.iter().try_for_each(|item| rows.put(GONE_ITEMS, item, &()))
+        }
+    }
+}
+
+fn row(subject: Subject, basis: Code, at: Timestamp) -> ErasureRow {
+    let (orders, carried, rest, texts, done) = (Vec::new(), false, None, 0, None);
+    ErasureRow { subject, basis, at, carried, rest, orders, texts, done }
+}
+
+/// A request of ours was made, or came back after a restore.
+pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<()> {
+    if Kind::from_name(made.kind.as_str()) != Some(Kind::Erase) {
+        return Ok(());
+    }
+    let Ok(Facts::Erase(facts)) = Facts::decode(Kind::Erase, &made.facts) else {
+        return Err(contradiction("a request to erase"));
+    };
+    let key = (made.no, made.item);
+    // The answer may have come back before.
+    let done = rows.get(ERASE_REQUESTS, &key)?.and_then(|row| row.done);
+    for item in named(&facts) {
+        if let Some(Some(before)) = rows.get(ERASED_ITEMS, &(made.no, item))? {
+            replaced(rows, (made.no, before))?;
+        }
+        rows.put(ERASED_ITEMS, &(made.no, item), &Some(made.item))?;
+    }
+    let (order, items) = (Some(made.order), facts.items.len() as u64);
+    let row = RequestRow { entry: Some(at), order, items, at: made.at, done, refused: None, replaced: false };
+    rows.put(ERASE_REQUESTS, &key, &row)?;
+    rows.put(OPEN_ERASURES, &at, &())
+}
+
+/// What was refused is asked for anew.
+fn replaced(rows: &mut Overlay, request: (LinkNo, ItemId)) -> Result<()> {
+    match rows.get(ERASE_REQUESTS, &request)? {
+        Some(row) if row.refused.is_some() && !row.replaced => {
+            rows.put(ERASE_REQUESTS, &request, &RequestRow { replaced: true, ..row })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The items and cases of a request.
+fn named(facts: &erase::Facts) -> impl Iterator<Item = ItemId> {
+    let cases = facts.cases.iter().flat_map(|cases| cases.iter());
+    facts.items.iter().copied().chain(cases.map(|case| whole(*case)))
+}
+
+/// A request of ours belongs to an erasure.
+fn belongs(rows: &mut Overlay, erasure: EntryRef, request: (LinkNo, ItemId)) -> Result<()> {
+    rows.put(ERASURE_REQUESTS, &(erasure, request), &())?;
+    if let Some(entry) = rows.get(ERASE_REQUESTS, &request)?.and_then(|row| row.entry) {
+        rows.delete(OPEN_ERASURES, &entry);
+    }
+    Ok(())
+}
+
+/// The partner asks for an erasure, or says that one is done. True for these.
+pub(super) fn received(rows: &mut Overlay, at: EntryRef, message: &Received, head: &Head) -> Result<bool> {
+    let no = message.no;
+    match Kind::from_name(head.kind.as_str()) {
+        Some(kind @ Kind::Erase) => {
+            let Ok(Facts::Erase(facts)) = Facts::decode(kind, &head.facts) else {
+                return Err(contradiction("a request to erase"));
+            };
+            for item in named(&facts) {
+                if rows.get(ERASED_ITEMS, &(no, item))?.is_none() {
+                    rows.put(ERASED_ITEMS, &(no, item), &None)?;
+                }
+            }
+            let subject = Subject::Partner(no, head.item, message.seq);
+            rows.put(ERASURES, &at, &row(subject, facts.basis, message.at))?;
+            rows.put(ASKED_ERASURES, &(no, at), &())?;
+            rows.put(OPEN_ERASURES, &at, &())?;
+            Ok(true)
+        }
+        Some(kind @ Kind::EraseDone) => {
+            let Ok(Facts::EraseDone(facts)) = Facts::decode(kind, &head.facts) else {
+                return Err(contradiction("an erasure that is done"));
+            };
+            let key = (no, facts.request);
+            let (items, at) = (facts.items.len() as u64, message.at);
+            let unknown = RequestRow {
+                entry: None,
+                order: None,
+                items,
+                at,
+                done: None,
+                refused: None,
+                replaced: false,
+            };
+            let mut row = rows.get(ERASE_REQUESTS, &key)?.unwrap_or(unknown);
+            row.done = row.done.or(Some(at));
+            rows.put(ERASE_REQUESTS, &key, &row)?;
+            Ok(true)
+        }
+        Some(_) | None => Ok(false),
+    }
+}
+
+/// The partner did not take a message of ours that may be a request. Its items may be asked for again.
+pub(super) fn refused(rows: &mut Overlay, no: LinkNo, sent: &SentRow, why: &Refused) -> Result<()> {
+    if sent.event.is_some() || sent.thread.is_some() {
+        return Ok(());
+    }
+    for (key, row) in rows.list(ERASE_REQUESTS, &no, usize::MAX)? {
+        if row.order == Some(sent.order) {
+            let refused = Some(why.clone());
+            rows.put(ERASE_REQUESTS, &key, &RequestRow { refused, ..row })?;
+        }
+    }
+    Ok(())
+}
