@@ -255,7 +255,13 @@ pub fn update(
     Disclosed { facts, text, preview }
 }
 
-/// What a `comment.add`, a `comment.edit` or a `file.add` discloses, read from the message itself.
+/// What an offer discloses that was composed before.
+#[must_use]
+pub fn offered(facts: &offer::Facts, text: &offer::Text) -> Preview {
+    Preview { sent: preview::offer(facts, text), kept: Vec::new() }
+}
+
+/// What a `comment.add`, a `comment.edit`, a `file.add` or a `delegation.reopen` discloses, read from the message itself.
 #[must_use]
 pub fn contribution(body: &Body) -> Preview {
     Preview { sent: preview::contribution(body), kept: Vec::new() }

@@ -1,5 +1,8 @@
 //! Comments.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use deskwire_machine::delegation::State;
 use deskwire_machine::disclosure::{self, Preview};
 use deskwire_machine::thread::{self, Draft, Reach, Shareable};
@@ -18,6 +21,7 @@ use deskwire_store::row::{Audience, DelegationRow, LinkRow};
 use deskwire_store::table::{DELEGATIONS, LINKS, PARKED_OF, Rows, TICKET_DELEGATIONS};
 use serde::{Deserialize, Serialize};
 
+use super::late::Plan;
 use super::say::{Saying, say};
 use super::{find, late};
 use crate::identity::Identity;
@@ -54,7 +58,7 @@ impl Command for AddComment {
     fn run(self, step: &mut Step<'_>) -> Result<CommentAdded, Refusal> {
         find::ticket(step, self.ticket)?;
         let told = recipients(step.rows(), step.identity, self.ticket, &self.audience)?;
-        let told = late::reached(step, told, &self.audience)?;
+        let told = late::reached_by(step, told, &self.audience)?;
         let item = step.item_id();
         let text = encode_text(&CommentText { body: self.body.clone(), by: self.by.clone() })?;
         let made =
@@ -241,13 +245,37 @@ pub fn preview(
 ) -> Result<Vec<(LinkNo, Preview)>, Refusal> {
     let identity = reader.identity();
     let Draft::Shared(words) = draft(body.clone(), audience) else { return Ok(Vec::new()) };
-    let one = |(_, row): (DelegationNo, DelegationRow)| {
-        let partner = reader.partner(row.link)?;
-        let partner = partner.ok_or_else(|| Refusal::unknown("link", row.link, "deskwire link list"))?;
-        find::speakable(&partner.row)?;
-        let to = To { link: &partner.row, terms: &partner.terms };
-        let message = composed(identity, &to, &words, by, (ItemId::new([0; ItemId::SIZE]), reader.now()));
-        Ok((row.link, disclosure::contribution(&message)))
+    previews(reader, ticket, audience, by, |to| {
+        let message = composed(identity, to, &words, by, (ItemId::new([0; ItemId::SIZE]), reader.now()));
+        Ok(disclosure::contribution(&message))
+    })
+}
+
+/// What adding something to a ticket would send to each partner: what goes before it where it comes late, and the thing
+/// itself.
+pub(super) fn previews(
+    reader: &Reader,
+    ticket: TicketNumber,
+    audience: &Audience,
+    by: &Person,
+    mut one: impl FnMut(&To<'_>) -> Result<Preview, Refusal>,
+) -> Result<Vec<(LinkNo, Preview)>, Refusal> {
+    let partner = |link: LinkNo| {
+        let partner = reader.partner(link)?;
+        partner.ok_or_else(|| Refusal::unknown("link", link, "deskwire link list"))
     };
-    recipients(reader.rows(), identity, ticket, audience)?.into_iter().map(one).collect()
+    let told = recipients(reader.rows(), reader.identity(), ticket, audience)?;
+    let told = late::reached(reader, told, audience, |link| Ok(Arc::clone(&partner(link)?.terms)))?;
+    let (mut followed, mut previews) = (BTreeSet::new(), Vec::new());
+    for (_, row) in told {
+        let partner = partner(row.link)?;
+        find::speakable(&partner.row)?;
+        let plan = late::plan(reader, &row, (&partner.row, &partner.terms), by)?;
+        // What follows a second case of the same partner goes to the same new one.
+        let again = matches!(plan, Plan::Follows(_)) && !followed.insert(row.link);
+        let before = if again { Preview::default() } else { plan.preview() };
+        let to = To { link: &partner.row, terms: &partner.terms };
+        previews.push((row.link, before.then(one(&to)?)));
+    }
+    Ok(previews)
 }

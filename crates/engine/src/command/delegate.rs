@@ -18,7 +18,7 @@ use deskwire_store::table::{DELEGATION_IDS, DELEGATIONS, LINKS, Rows, TICKETS};
 use super::say::{Saying, say};
 use super::{file, find, relay, rule};
 use crate::identity::Identity;
-use crate::query::clock::with_deadlines;
+use crate::query::clock::{self, with_deadlines};
 use crate::reader::Reader;
 use crate::{Command, Fault, Refusal, Step};
 
@@ -47,7 +47,7 @@ impl Command for Delegate {
         let link = find::link(step, self.link)?;
         let terms = find::terms(step, &link)?;
         allowed(&link, &terms)?;
-        let before = before(step, self.ticket, &row, self.link)?;
+        let before = came_from(step, &row, self.link)?;
         if !self.anyway {
             recalled(step, self.ticket, self.link)?;
         }
@@ -108,10 +108,7 @@ pub fn preview(
     let offer = disclosure::offer(&source, &choice, &partner.terms, hops);
     let mut preview = disclosure::with_tags(offer, tags).preview;
     preview.kept.extend(lost.into_iter().map(|lost| Kept { field: lost.field, reason: Reason::Unmapped }));
-    if before.is_none() {
-        // Drawn when it is sent, so that nobody can tell from it where the case began.
-        preview.sent.retain(|sent| sent.field != "hops");
-    }
+    without_drawn(&mut preview, before.is_none());
     Ok(preview)
 }
 
@@ -173,56 +170,75 @@ impl Before {
     }
 }
 
-fn before(
-    step: &mut Step<'_>,
-    ticket: TicketNumber,
-    row: &TicketRow,
-    goes: LinkNo,
-) -> Result<Option<Before>, Refusal> {
+/// As far as a ticket came by an offer: what that says of going onward over another link.
+fn came_from(source: &impl clock::Source, row: &TicketRow, goes: LinkNo) -> Result<Option<Before>, Refusal> {
     let Some(origin) = row.origin else { return Ok(None) };
-    let parent = find::delegation(step, origin)?;
-    if parent.ticket != ticket {
-        return Err(find::broken("a ticket came by the delegation of another"));
-    }
-    let link = find::link(step, parent.link)?;
-    let terms = find::terms(step, &link)?;
-    Before::new((parent.link, goes), (&link, &terms), &step.entry(parent.offer)?).map(Some)
-}
-
-/// As [`before`], for the preview.
-fn came_from(reader: &Reader, row: &TicketRow, goes: LinkNo) -> Result<Option<Before>, Refusal> {
-    let Some(origin) = row.origin else { return Ok(None) };
-    let parent = reader.rows().get(DELEGATIONS, &origin)?;
+    let rows = source.source_rows();
+    let parent = rows.get(DELEGATIONS, &origin)?;
     let parent = parent.ok_or_else(|| find::broken("a ticket without origin"))?;
-    let from = reader.partner(parent.link)?.ok_or_else(|| find::broken("a delegation without a link"))?;
-    Before::new((parent.link, goes), (&from.row, &from.terms), &reader.entry(parent.offer)?).map(Some)
+    let from = rows.get(LINKS, &parent.link)?.ok_or_else(|| find::broken("a delegation without a link"))?;
+    let terms = clock::terms(source, from.terms)?;
+    let offer = source.source_entry(parent.offer)?;
+    Before::new((parent.link, goes), (&from, &terms), &offer).map(Some)
 }
 
-/// An offer that was made once, as it is made today: its words, with deadlines, budget, tags and status of now, as far as
-/// the case may still go there. With our own tag, if it has one.
+/// An offer that was made once, as it is made today.
+pub(super) struct Anew {
+    pub(super) facts: offer::Facts,
+    pub(super) text: offer::Text,
+    /// Whether the case begins here: then its budget is drawn when it is sent, and is the largest until then.
+    pub(super) begins: bool,
+}
+
+impl Anew {
+    /// The offer as it is sent, with our own tag, if it has one.
+    pub(super) fn drawn(mut self, step: &mut Step<'_>) -> Result<(Body, Option<LoopTag>), Refusal> {
+        if self.begins {
+            self.facts.hops = hops(drawn(step))?;
+        }
+        let tag = self.facts.loop_tags.as_ref().and_then(|tags| tags.last().copied());
+        Ok((Body::Offer { facts: self.facts, text: self.text }, tag))
+    }
+
+    /// What of it is shown before it is sent.
+    pub(super) fn preview(&self) -> Preview {
+        let mut preview = disclosure::offered(&self.facts, &self.text);
+        without_drawn(&mut preview, self.begins);
+        preview
+    }
+}
+
+fn hops(left: u8) -> Result<Hops, Refusal> {
+    Hops::new(u64::from(left)).map_err(|error| Refusal::invalid("hops", error))
+}
+
+/// A budget that is drawn when it is sent is not shown, so that nobody can tell from it where the case began.
+fn without_drawn(preview: &mut Preview, begins: bool) {
+    preview.sent.retain(|sent| !begins || sent.field != "hops");
+}
+
+/// An offer with its words of then, and with deadlines, budget, tags and status of now, as far as the case may still go
+/// there.
 pub(super) fn anew(
-    step: &mut Step<'_>,
+    source: &impl clock::Source,
     row: &DelegationRow,
     (link, terms): (&LinkRow, &Terms),
     (mut facts, text): (offer::Facts, offer::Text),
-) -> Result<(Body, Option<LoopTag>), Refusal> {
-    let ticket = find::ticket(step, row.ticket)?;
-    let before = before(step, row.ticket, &ticket, row.link)?;
-    let hops = match &before {
-        Some(before) => before.hops,
-        None => drawn(step),
-    };
-    facts.hops = Hops::new(u64::from(hops)).map_err(|error| Refusal::invalid("hops", error))?;
-    facts.loop_tags = tags(step.rows(), row.ticket, (link, terms), before.as_ref())?;
-    facts.own = find::own(step, row.ticket, link, terms)?;
+) -> Result<Anew, Refusal> {
+    let ticket = source.source_rows().get(TICKETS, &row.ticket)?;
+    let ticket = ticket.ok_or_else(|| find::broken("a delegation without a ticket"))?;
+    let before = came_from(source, &ticket, row.link)?;
+    facts.hops = hops(before.as_ref().map_or(MOST_HOPS, |before| before.hops))?;
+    facts.loop_tags = tags(source.source_rows(), row.ticket, (link, terms), before.as_ref())?;
+    facts.own = find::own(source, row.ticket, link, terms)?;
     if facts.respond.is_some() || facts.resolve.is_some() {
-        let choice = with_deadlines(step, &Choice::default(), (row.link, terms, &ticket), step.now)?;
+        let now = source.source_now();
+        let choice = with_deadlines(source, &Choice::default(), (row.link, terms, &ticket), now)?;
         let travels = terms.allows(FieldName::Deadline);
         facts.respond = choice.respond.filter(|_| travels);
         facts.resolve = choice.resolve.filter(|_| travels);
     }
-    let tag = facts.loop_tags.as_ref().and_then(|tags| tags.last().copied());
-    Ok((Body::Offer { facts, text }, tag))
+    Ok(Anew { facts, text, begins: before.is_none() })
 }
 
 /// The loop tags of an offer, our own last, where the terms have them. proto-spec, section 9.6.

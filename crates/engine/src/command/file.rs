@@ -12,7 +12,7 @@ use deskwire_store::row::{Audience, DelegationRow, FileRow, FileState};
 use deskwire_store::table::{ANNOUNCED, FILES, Rows};
 use serde::{Deserialize, Serialize};
 
-use super::comment::{draft, recipients};
+use super::comment::{draft, previews, recipients};
 use super::say::{Saying, say};
 use super::{find, late, relay};
 use crate::{Command, Fault, Reader, Refusal, Step, refused};
@@ -53,7 +53,7 @@ impl Command for AttachFile {
     fn run(self, step: &mut Step<'_>) -> Result<FileAttached, Refusal> {
         find::ticket(step, self.ticket)?;
         let told = recipients(step.rows(), step.identity, self.ticket, &self.audience)?;
-        let told = late::reached(step, told, &self.audience)?;
+        let told = late::reached_by(step, told, &self.audience)?;
         let file = FileNo(step.counters()?.file);
         let item = step.item_id();
         let text = FileText { name: self.name.clone(), media: self.media.clone(), by: self.by.clone() };
@@ -91,12 +91,9 @@ pub fn preview(
     audience: &Audience,
     by: &Person,
 ) -> Result<Vec<(LinkNo, Preview)>, Refusal> {
-    let one = |(_, row): (DelegationNo, DelegationRow)| {
-        let partner = reader.partner(row.link)?;
-        let partner = partner.ok_or_else(|| Refusal::unknown("link", row.link, "deskwire link list"))?;
-        find::speakable(&partner.row)?;
-        if size > partner.terms.file {
-            return Err(too_large(name, size, partner.terms.file, &partner.row.partner_name));
+    previews(reader, ticket, audience, by, |to| {
+        if size > to.terms.file {
+            return Err(too_large(name, size, to.terms.file, &to.link.partner_name));
         }
         let file = File {
             name: name.clone(),
@@ -106,12 +103,11 @@ pub fn preview(
             chunks: Hash::of(b""),
             comment: None,
         };
-        let Draft::Shared(file) = draft(file, audience) else { return Ok((row.link, Preview::default())) };
-        let mut preview = disclosure::contribution(&thread::file(&file, by, &partner.terms));
+        let Draft::Shared(file) = draft(file, audience) else { return Ok(Preview::default()) };
+        let mut preview = disclosure::contribution(&thread::file(&file, by, to.terms));
         preview.sent.retain(|sent| blob.is_some() || sent.field != "sha256");
-        Ok((row.link, preview))
-    };
-    recipients(reader.rows(), reader.identity(), ticket, audience)?.into_iter().map(one).collect()
+        Ok(preview)
+    })
 }
 
 /// A file of this desk that is announced to partners.

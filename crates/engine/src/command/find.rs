@@ -19,6 +19,7 @@ use deskwire_store::row::{
 use deskwire_store::table::{DELEGATIONS, LINKS, Rows, STREAMS, TICKET_DELEGATIONS, TICKETS, VERSIONS};
 
 use crate::project::terms::proposed;
+use crate::query::clock::Source;
 use crate::{Fault, Refusal, Step, refused};
 
 pub(super) fn ticket(step: &Step<'_>, ticket: TicketNumber) -> Result<TicketRow, Refusal> {
@@ -85,15 +86,17 @@ pub(super) fn terms_for(
 
 /// This desk's ticket and status as a message of this link names them: in the link's words, as far as the terms let.
 pub(super) fn own(
-    step: &Step<'_>,
+    source: &impl Source,
     ticket_no: TicketNumber,
     link: &LinkRow,
     terms: &Terms,
 ) -> Result<Own, Refusal> {
-    let ticket = ticket(step, ticket_no)?;
-    let (status, label, _) =
-        super::rule::mapping(step, link)?.status(&ticket.status, ticket.status_label.as_ref());
-    Ok(disclosure::own(step.identity.ticket_label(ticket_no), &status, label.as_ref(), terms))
+    let label = source.source_identity().ticket_label(ticket_no);
+    let ticket = source.source_rows().get(TICKETS, &ticket_no)?;
+    let ticket = ticket.ok_or_else(|| Refusal::unknown("ticket", &label, "deskwire ticket list"))?;
+    let (status, status_label, _) =
+        super::rule::mapping(source, link)?.status(&ticket.status, ticket.status_label.as_ref());
+    Ok(disclosure::own(label, &status, status_label.as_ref(), terms))
 }
 
 /// Why no new work goes over a suspended link.

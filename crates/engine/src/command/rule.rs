@@ -21,7 +21,7 @@ use deskwire_store::table::{DELEGATION_EVENTS, DUE, RESOLVED, Rows};
 
 use super::find;
 use super::say::{Saying, say};
-use crate::query::clock::History;
+use crate::query::clock::{History, Source};
 use crate::{Command, Fault, Refusal, Step};
 
 /// Delegations for which rules run in one step, and that confirm themselves in one step.
@@ -114,9 +114,9 @@ impl Command for SetMapping {
 }
 
 /// This desk's own words for those of a link.
-pub(super) fn mapping(step: &Step<'_>, link: &LinkRow) -> Result<Mapping, Refusal> {
+pub(crate) fn mapping(source: &impl Source, link: &LinkRow) -> Result<Mapping, Refusal> {
     let Some(at) = link.accord.mapping else { return Ok(Mapping::default()) };
-    match step.read(at)? {
+    match source.source_record(at)? {
         Record::Terms(TermsRecord::Mapped { mapping, .. }) => Ok(mapping),
         _ => Err(find::broken("a mapping that is another record")),
     }

@@ -23,6 +23,7 @@ use deskwire_store::{Direction, Text};
 use super::link::Link;
 use super::lookup::broken;
 use crate::command::clock::Skew;
+use crate::command::rule;
 use crate::{Partner, Reader, Refusal};
 
 /// Tickets whose statuses are looked at for a check.
@@ -117,11 +118,7 @@ fn proposal(reader: &Reader, partner: &Partner, row: ProposalRow) -> Result<Prop
 /// # Errors
 /// When the store fails.
 pub fn mapping(reader: &Reader, link: &LinkRow) -> Result<Mapping, Refusal> {
-    let Some(at) = link.accord.mapping else { return Ok(Mapping::default()) };
-    match reader.record(at)? {
-        Record::Terms(TermsRecord::Mapped { mapping, .. }) => Ok(mapping),
-        _ => Err(broken("a mapping is another record")),
-    }
+    rule::mapping(reader, link)
 }
 
 /// The rules of a link.

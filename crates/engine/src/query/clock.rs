@@ -20,7 +20,7 @@ use deskwire_store::table::{
     CLOCKS, DELEGATIONS, HOURS, RECEIVED, REPORTS, RESERVES, Rows, TICKET_DELEGATIONS,
 };
 
-pub(crate) use self::history::{History, Part, Source};
+pub(crate) use self::history::{History, Part, Source, terms};
 use super::lookup::{Lookup, broken};
 use super::thread::{self, Happened, What};
 use crate::{Reader, Refusal};

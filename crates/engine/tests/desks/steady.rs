@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use deskwire_engine::command::act::Action;
+use deskwire_engine::command::comment;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::digest::SayDigest;
+use deskwire_engine::command::file;
 use deskwire_engine::command::queue::{DropItems, Target};
 use deskwire_engine::command::revise::{EditComment, Withdraw};
 use deskwire_engine::command::rule::SetMapping;
@@ -16,20 +18,22 @@ use deskwire_engine::port::SystemClock;
 use deskwire_engine::query::own_digest;
 use deskwire_engine::{Command, Fault, Reader, Refusal, Step};
 use deskwire_machine::delegation::State;
+use deskwire_machine::disclosure::{self, Preview, Sent};
 use deskwire_machine::mapping::{Mapping, StatusPair};
 use deskwire_proto::envelope::{Place, SALT_BYTES, Stream, accept, compose, seal};
 use deskwire_proto::id::ItemId;
 use deskwire_proto::list::List;
 use deskwire_proto::message::common::NoText;
-use deskwire_proto::message::{Body, terms_propose};
+use deskwire_proto::message::{Body, Kind, terms_propose};
 use deskwire_proto::number::Version;
 use deskwire_proto::terms::{FieldName, Interval, Late, Terms};
-use deskwire_proto::text::Code;
+use deskwire_proto::text::{Code, FileName};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, TicketNumber};
+use deskwire_store::record::Record;
 use deskwire_store::row::{Audience, LinkRow, ThreadKind};
 use deskwire_store::table::{AGREEMENTS, LINKS, RECEIVED, Rows, THREADS, TO_COMPARE, WAITING};
+use deskwire_store::{Entry, EntryRef};
 
 use crate::harness::*;
 use crate::keys::{carry, quiet, rotate};
@@ -187,18 +191,52 @@ fn confirmed(late: Late) -> (Desk, Desk) {
     (shop, acme)
 }
 
+/// What a late comment would send, by field.
+fn previewed(desk: &Desk, to: &Audience) -> Result<Vec<Sent>, Refusal> {
+    let reader = Reader::new(&desk.core, Arc::new(SystemClock));
+    let (words, by) = (prose("It is dead again"), person("Anna"));
+    let mut previews = comment::preview(&reader, TicketNumber(1), &words, to, &by)?;
+    let file = (&FileName::new("log.txt").unwrap(), None, 7);
+    let files = file::preview(&reader, TicketNumber(1), file, None, to, &by)?;
+    let before = |preview: &Preview| {
+        preview.sent.iter().position(|sent| sent.field == "audience").map(|end| preview.sent[..end].to_vec())
+    };
+    assert_eq!(before(&files[0].1), before(&previews[0].1), "the same goes before a file");
+    Ok(previews.remove(0).1.sent)
+}
+
+/// The entry with the offer of a delegation.
+fn journal(desk: &Desk, no: u64) -> Entry {
+    desk.core.journal().read(desk.delegation(no).offer).unwrap()
+}
+
 #[test]
 fn a_case_that_follows_another_says_nothing_that_the_terms_of_today_do_not_let_travel() {
     let (mut shop, mut acme) = confirmed(Late::FollowUp);
     let before = shop.partner().terms.fields.clone();
     agree(&mut acme, &mut shop, |terms| terms.fields.retain(|field| *field != FieldName::Priority));
     let to = Audience::Delegations(vec![CASE]);
+    assert_eq!(previewed(&shop, &to).unwrap_err().code, "not-allowed-by-terms");
     let refusal = shop.comment(1, "It is dead again", to.clone()).unwrap_err();
     assert_eq!((refusal.code, shop.stream().waiting), ("not-allowed-by-terms", 0));
     agree(&mut acme, &mut shop, |terms| terms.fields = before);
+    let mut shown = previewed(&shop, &to).unwrap();
+    let said = shown.iter().position(|sent| sent.field == "audience").unwrap();
+    assert!(shown.iter().any(|sent| sent.field == "body" && sent.value == "It is dead again"));
+    shown.truncate(said);
     shop.comment(1, "It is dead again", to).unwrap();
     settle(&mut shop, &mut acme);
     assert_eq!((state(&acme, 2), refused(&acme)), (State::Offered, Vec::new()));
+    // Whoever was shown what leaves has seen the whole offer, but for the budget that is drawn then.
+    let Record::Received(offer) = Record::read(&journal(&acme, 2)).unwrap() else { panic!("an offer") };
+    let facts = deskwire_proto::envelope::read_head(&offer.signed).unwrap().facts;
+    let entry = journal(&acme, 2);
+    let text = deskwire_proto::envelope::text_body(entry.text.bytes().unwrap());
+    let Ok(Body::Offer { facts, text }) = Body::decode(Kind::Offer, &facts, text) else { panic!("an offer") };
+    let mut left = disclosure::offered(&facts, &text).of_message("offer").sent;
+    left.retain(|sent| sent.field != "offer.hops");
+    assert!(left.iter().any(|sent| sent.field == "offer.title"));
+    assert_eq!(shown, left);
 }
 
 #[test]
@@ -213,7 +251,13 @@ fn a_late_reopen_tells_the_status_in_the_words_of_the_link() {
         .unwrap();
     let status = Code::new("bei-petrov").unwrap();
     shop.run(SetStatus { ticket: TicketNumber(1), status, label: None, by: person("Anna") }).unwrap();
-    shop.comment(1, "It is dead again", Audience::Delegations(vec![CASE])).unwrap();
+    let to = Audience::Delegations(vec![CASE]);
+    let shown = previewed(&shop, &to).unwrap();
+    let fields: Vec<_> = shown.iter().map(|sent| (sent.field.as_str(), sent.value.as_str())).collect();
+    assert!(fields.starts_with(&[("reopen.reason", "There is more to say.")]), "{fields:?}");
+    assert!(fields.contains(&("reopen.status", "open")) && fields.contains(&("body", "It is dead again")));
+    assert_eq!(shop.stream().waiting, 0, "a preview changes nothing");
+    shop.comment(1, "It is dead again", to).unwrap();
     settle(&mut shop, &mut acme);
     assert_eq!(state(&acme, 1), State::InProgress);
     let told = acme.delegation(1).case.view(acme.stream().in_length).principal.status;

@@ -2,9 +2,9 @@
 
 use deskwire_proto::list::List;
 use deskwire_proto::message::common::{
-    Audience, Contact, CustomValue, Equipment, Money, Object, Own, Person, Priority,
+    Audience, Contact, CustomValue, Equipment, Money, Object, Own, Person, Priority, ReasonText,
 };
-use deskwire_proto::message::{Body, comment_add, comment_edit, file_add, offer, update};
+use deskwire_proto::message::{Body, comment_add, comment_edit, file_add, offer, reopen, update};
 use deskwire_proto::text::{Code, Label, Line, Prose};
 use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,23 @@ pub struct Preview {
 }
 
 impl Preview {
+    /// The same with every field under the name of its message, where several messages leave together.
+    #[must_use]
+    pub fn of_message(mut self, name: &str) -> Self {
+        for sent in &mut self.sent {
+            sent.field = format!("{name}.{}", sent.field);
+        }
+        self
+    }
+
+    /// What leaves in this order, and all that stays.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        self.sent.extend(next.sent);
+        self.kept.extend(next.kept);
+        self
+    }
+
     /// Whether the message says anything beside who sends it.
     #[must_use]
     pub fn has_content(&self) -> bool {
@@ -103,7 +120,7 @@ pub(super) fn update(facts: &update::Facts, text: &update::Text) -> Vec<Sent> {
     sheet.0
 }
 
-/// Lists a comment, an edit of one, or the announcement of a file; nothing for another kind.
+/// Lists a comment, an edit of one, the announcement of a file, or a reopen; nothing for another kind.
 pub(super) fn contribution(body: &Body) -> Vec<Sent> {
     let mut sheet = Sheet::default();
     match body {
@@ -128,6 +145,12 @@ pub(super) fn contribution(body: &Body) -> Vec<Sent> {
             sheet.relayed(*relayed, origin.as_ref());
             sheet.person(by.as_ref());
         }
+        Body::Reopen { facts: reopen::Facts { own, code }, text: ReasonText { by, reason } } => {
+            sheet.line("reason", Some(reason));
+            sheet.line("code", code.as_ref());
+            sheet.person(by.as_ref());
+            own.iter().for_each(|own| sheet.own(own));
+        }
         Body::Offer { .. }
         | Body::Accept { .. }
         | Body::Decline { .. }
@@ -136,7 +159,6 @@ pub(super) fn contribution(body: &Body) -> Vec<Sent> {
         | Body::Status { .. }
         | Body::Resolve { .. }
         | Body::Confirm { .. }
-        | Body::Reopen { .. }
         | Body::Update { .. }
         | Body::ChangeTake { .. }
         | Body::ChangeDecline { .. }

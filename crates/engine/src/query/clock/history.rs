@@ -23,6 +23,7 @@ use deskwire_store::table::{
 use deskwire_store::{Direction, Entry, EntryRef};
 
 use super::super::lookup::broken;
+use crate::identity::Identity;
 use crate::project::kept;
 use crate::project::stream::read_receipt;
 use crate::project::terms::proposed;
@@ -36,8 +37,16 @@ pub(crate) trait Source {
     /// An entry of the journal.
     fn source_entry(&self, at: EntryRef) -> Result<Entry, Refusal>;
 
+    /// Who this desk is.
+    fn source_identity(&self) -> &Identity;
+
+    /// What time it is.
+    fn source_now(&self) -> Timestamp;
+
     /// How much of the time is left when people are warned of a deadline, percent.
-    fn source_warn(&self) -> u8;
+    fn source_warn(&self) -> u8 {
+        self.source_identity().warn()
+    }
 
     /// The record of an entry.
     fn source_record(&self, at: EntryRef) -> Result<Record, Refusal> {
@@ -54,8 +63,12 @@ impl Source for Reader {
         Ok(self.entry(at)?)
     }
 
-    fn source_warn(&self) -> u8 {
-        self.identity().warn()
+    fn source_identity(&self) -> &Identity {
+        self.identity()
+    }
+
+    fn source_now(&self) -> Timestamp {
+        self.now()
     }
 }
 
@@ -68,8 +81,12 @@ impl Source for Step<'_> {
         self.entry(at)
     }
 
-    fn source_warn(&self) -> u8 {
-        self.identity.warn()
+    fn source_identity(&self) -> &Identity {
+        self.identity
+    }
+
+    fn source_now(&self) -> Timestamp {
+        self.now
     }
 }
 
@@ -457,7 +474,7 @@ impl Agreements {
 }
 
 /// The terms that a record holds: that of linking, or a proposal.
-fn terms(source: &impl Source, at: EntryRef) -> Result<Terms, Refusal> {
+pub(crate) fn terms(source: &impl Source, at: EntryRef) -> Result<Terms, Refusal> {
     let signed = match source.source_record(at)? {
         Record::LinkOpened(opened) => return Ok(opened.terms),
         Record::Received(received) => received.signed,
