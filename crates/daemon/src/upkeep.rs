@@ -42,6 +42,9 @@ const NEXT_LOOK: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bytes a second for rewriting where nothing is read over by itself.
 const LEAST_RATE: u64 = 1 << 20;
 
+/// Bytes a second that are read to compare what partners see with what this desk sees.
+const COMPARE_RATE: u64 = 16 << 20;
+
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 
@@ -120,9 +123,10 @@ impl Keeper {
         let mut look_at = Instant::now() + FIRST_LOOK;
         let mut looked = BTreeSet::new();
         let mut orphans = Vec::new();
+        let mut comparing = compare::Comparing::default();
         self.tell(self.custody.lost());
         self.tell(self.custody.corrected());
-        while !self.rests() {
+        while !self.rests(&mut comparing) {
             self.tell(self.custody.corrected());
             self.snapshot();
             self.restore_reserve();
@@ -145,13 +149,13 @@ impl Keeper {
 
     /// Waits until something may be due; whether that is the end. Partners that ask what this desk sees are answered
     /// meanwhile: a person waits there.
-    fn rests(&self) -> bool {
+    fn rests(&self, comparing: &mut compare::Comparing) -> bool {
         let until = Instant::now() + LOOK;
         while Instant::now() < until {
             if self.waits(ANSWER) {
                 return true;
             }
-            compare::compare(&self.engine, &self.runtime);
+            comparing.look(&self.engine, &self.runtime, &mut self.pace(COMPARE_RATE));
         }
         false
     }

@@ -31,6 +31,7 @@ pub(super) fn project(
         refused: message.refused.clone(),
         aside: None,
         withdrawn: false,
+        about: message.local.delegation,
     };
     rows.put(RECEIVED, &(message.no, message.seq), &row)?;
     stream::with(rows, message.no, |row| {

@@ -103,6 +103,7 @@ pub(super) fn placed(rows: &mut Overlay, placed: &Placed) -> Result<()> {
     let mut sent = need(rows, SENT, &(no, seq))?;
     rows.put(RECOVERED_ITEMS, &(no, placed.item), &seq)?;
     if let Some((delegation, ticket)) = placed.local {
+        sent.about = Some(delegation);
         match &placed.event {
             Some(event) => {
                 let entering = Entering {

@@ -163,6 +163,7 @@ pub(super) fn numbered(
         thread: waiting.thread,
         aside: None,
         withdrawn: false,
+        about: waiting.delegation,
     };
     rows.put(SENT, &(no, seq), &sent)?;
     if let Some(file) = waiting.file {

@@ -41,7 +41,7 @@ pub use contribution::{
 };
 pub use delegation::{Delegation, DelegationFilter, Undelivered, delegation, delegations, find_delegation};
 pub use delivery::{Delivery, DeliveryState};
-pub use digest::{Agreement, agreement, own_digest, to_compare};
+pub use digest::{Agreement, Answered, agreement, answer, own_digest, to_compare};
 pub use export::{Export, Others, export};
 pub use file::{File, file, find_file};
 pub use health::{Health, HealthState, health};

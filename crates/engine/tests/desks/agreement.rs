@@ -1,12 +1,13 @@
 //! Whether both desks see the same of a case: a difference that nobody tells costs more each day.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_engine::Reader;
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::digest::{KeepComparison, SayDigest};
 use deskwire_engine::port::SystemClock;
-use deskwire_engine::query::{agreement, own_digest, to_compare};
+use deskwire_engine::query::{agreement, answer, own_digest, to_compare};
 use deskwire_proto::id::Hash;
 use deskwire_proto::message::digest;
 use deskwire_store::local::DelegationNo;
@@ -37,7 +38,7 @@ fn at_work() -> (Desk, Desk) {
 
 /// Does what the daemon does about digests that came.
 fn compare(desk: &mut Desk) {
-    for delegation in to_compare(&reader(desk), 10).unwrap() {
+    for delegation in to_compare(&reader(desk), 10, |_| false).unwrap() {
         let found = agreement(&reader(desk), delegation).unwrap().unwrap();
         let details = found.details();
         desk.run(KeepComparison { delegation, heard: found.heard, differs: found.differs, details }).unwrap();
@@ -70,7 +71,7 @@ fn both_desks_see_the_same_whoever_asks_and_also_after_more_was_said() {
         assert!(found.differs.is_empty(), "{:?}", found.differs);
         assert!(found.compared.is_some());
         assert_eq!(told(desk), 0);
-        assert!(to_compare(&reader(desk), 10).unwrap().is_empty());
+        assert!(to_compare(&reader(desk), 10, |_| false).unwrap().is_empty());
     }
 }
 
@@ -86,6 +87,38 @@ fn a_difference_is_named_and_told_once() {
     assert_eq!(names, ["thread"]);
     assert_eq!(told(&acme), 1);
     assert_eq!(told(&acme.restart_with_other_rows()), 1);
+}
+
+/// A partner that asks about an old case on a busy link made this desk read everything of the link, twice and without pause.
+#[test]
+fn an_answer_reads_what_concerns_the_case_alone_and_ends_when_it_is_told_to() {
+    let (mut shop, mut acme) = at_work();
+    let other = shop.ticket("Printer");
+    shop.delegate(other).unwrap();
+    settle(&mut shop, &mut acme);
+    for _ in 0..40 {
+        shop.comment(2, "Still jammed.", Audience::Thread).unwrap();
+        acme.comment(2, "Still looking.", Audience::Thread).unwrap();
+    }
+    settle(&mut shop, &mut acme);
+    say(&mut shop, |_| ());
+    settle(&mut shop, &mut acme);
+    let mut bytes = 0;
+    let mut pace = |more: u64| {
+        bytes += more;
+        ControlFlow::Continue(())
+    };
+    let answered = answer(&reader(&acme), CASE, &mut pace).unwrap().unwrap();
+    assert!(answered.agreement.differs.is_empty());
+    assert_eq!(answered.own, own_digest(&reader(&acme), CASE).unwrap());
+    assert!(bytes < 40_000, "as much as the case, not as much as the link: {bytes}");
+    assert!(answer(&reader(&acme), CASE, &mut |_| ControlFlow::Break(())).unwrap().is_none());
+    assert_eq!(to_compare(&reader(&acme), 10, |_| false).unwrap(), [CASE], "it is still to be done");
+    assert_eq!(
+        to_compare(&reader(&acme), 10, |no| no == CASE).unwrap(),
+        [],
+        "what is put off stands in nobody's way"
+    );
 }
 
 #[test]

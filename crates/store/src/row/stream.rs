@@ -331,6 +331,9 @@ pub struct SentRow {
     /// Whether it is sent without its text from now on.
     #[serde(default)]
     pub withdrawn: bool,
+    /// The delegation that it concerns, where that is known without reading it.
+    #[serde(default)]
+    pub about: Option<DelegationNo>,
 }
 
 /// A message of the partner.
@@ -350,4 +353,7 @@ pub struct ReceivedRow {
     /// Whether its author took its text back: it is shown no more.
     #[serde(default)]
     pub withdrawn: bool,
+    /// The delegation that it concerns, where that is known without reading it.
+    #[serde(default)]
+    pub about: Option<DelegationNo>,
 }
