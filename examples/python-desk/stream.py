@@ -86,7 +86,8 @@ def check_body(head, text):
     body = part[1] if type(part) is list and len(part) == 2 and shapes.octets(16)(part[0]) else None
     if mode == "reason":
         reason = body.get("reason") if type(body) is dict else None
-        if part is None or (body is not None and (reason is None or (type(reason) is str and not reason.strip()))):
+        blank = type(body) is dict and (reason is None or (type(reason) is str and reason and not reason.strip()))
+        if part is None or (blank and shapes.RULES["reason-text"](body | {"reason": "x"})):
             raise Problem("reason-missing", "Say why: this needs a reason in words.")
     elif part is None and mode not in ("none", "by"):
         raise Problem("malformed-text", f"A {kind} needs its text.")
@@ -322,8 +323,8 @@ class Book:
         if kind == "comment.edit":
             edits = [e for e in self.history(link, delegation)
                      if e["kind"] == kind and e["facts"]["comment"] == facts["comment"] and not e["mine"]]
-            if facts["version"] != len(edits) + 2:
-                raise Problem("malformed-facts", "This is not the next version of the comment.")
+            if facts["version"] <= max([1] + [e["facts"]["version"] for e in edits]):
+                raise Problem("malformed-facts", "The version is not higher than that of earlier edits.")
 
     def _effect(self, link, head):
         facts = decode(head["facts"])
