@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use custom::fits;
 use gate::Gate;
-pub use preview::{Kept, Preview, Reason, Sent};
+pub use preview::{Kept, Preview, Reason, Sent, optional};
 
 use crate::delegation::FOLD_RULES;
 

@@ -1,7 +1,6 @@
 //! Words of an account in the order in which they count, and which statements they sign. proto-spec, sections 6.4 and
 //! 6.34.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use deskwire_proto::envelope::Head;
@@ -169,16 +168,20 @@ impl Signed {
 
 /// The order of words on a link: the inviter's stream is the order, and a word of the accepter stands directly before
 /// the first one of the inviter that has seen it.
-pub(super) fn order(one: &Word, other: &Word) -> Ordering {
-    match (one.by, other.by) {
-        (Side::Inviter, Side::Inviter) | (Side::Accepter, Side::Accepter) => one.seq.cmp(&other.seq),
-        (Side::Accepter, Side::Inviter) => before(one, other),
-        (Side::Inviter, Side::Accepter) => before(other, one).reverse(),
+pub(super) fn in_order<'a>(words: impl Iterator<Item = &'a Word>) -> Vec<&'a Word> {
+    let (mut inviter, mut accepter): (Vec<_>, Vec<_>) = words.partition(|word| word.by == Side::Inviter);
+    inviter.sort_by_key(|word| word.seq);
+    accepter.sort_by_key(|word| word.seq);
+    let mut accepter = accepter.into_iter().peekable();
+    let mut ordered = Vec::with_capacity(inviter.len() + accepter.len());
+    for word in inviter {
+        while let Some(earlier) = accepter.next_if(|earlier| earlier.seq <= word.seen) {
+            ordered.push(earlier);
+        }
+        ordered.push(word);
     }
-}
-
-fn before(accepter: &Word, inviter: &Word) -> Ordering {
-    if inviter.seen >= accepter.seq { Ordering::Less } else { Ordering::Greater }
+    ordered.extend(accepter);
+    ordered
 }
 
 /// The statements that are signed by the words at or below a place, in the order in which they were.
@@ -186,8 +189,7 @@ fn before(accepter: &Word, inviter: &Word) -> Ordering {
 /// A signature has effect if it stands behind its proposal, and if the proposal knew every statement that was signed
 /// before it: so no line is paid for twice, whatever crosses on the way.
 pub(super) fn signed(words: &[Word], upto: &Upto) -> Vec<Signed> {
-    let mut ordered: Vec<&Word> = words.iter().filter(|word| upto.covers(word.by, word.seq)).collect();
-    ordered.sort_by(|one, other| order(one, other));
+    let ordered = in_order(words.iter().filter(|word| upto.covers(word.by, word.seq)));
     let mut proposals: BTreeMap<(Side, ItemId), Vec<&Word>> = BTreeMap::new();
     let mut known = BTreeSet::new();
     let mut signed: Vec<Signed> = Vec::new();

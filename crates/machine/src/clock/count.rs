@@ -139,8 +139,27 @@ pub fn count(events: &[Timed<'_>]) -> Vec<Counted> {
     counted
 }
 
-/// `asked` is the counted time of the principal's newest event before, which is the newest that a contractor's event has
-/// seen (section 7.4); `before` that of the event before.
+/// When an event counts that was not refused, and why (section 8.6): by the time that its author claims, and that of its
+/// first commit. `asked` is the counted time of the principal's newest event before, which is the newest that a contractor's
+/// event has seen (section 7.4); `before` that of the event before.
+pub fn counts(
+    author: Role,
+    (claimed, committed): (Timestamp, Option<Timestamp>),
+    tolerance: u64,
+    (asked, before): (Timestamp, Timestamp),
+) -> (Timestamp, Basis) {
+    let (at, basis) = match (author, committed) {
+        (Role::Principal, _) | (Role::Contractor, None) => (claimed, Basis::Claimed),
+        (Role::Contractor, Some(commit)) if claimed < asked => (commit, Basis::BeforeSeen),
+        (Role::Contractor, Some(commit)) if claimed > commit => (commit, Basis::AfterCommit),
+        (Role::Contractor, Some(commit)) if commit.since(claimed) > tolerance => {
+            (commit, Basis::BeyondTolerance)
+        }
+        (Role::Contractor, Some(_)) => (claimed, Basis::Claimed),
+    };
+    if at < before { (before, Basis::Raised) } else { (at, basis) }
+}
+
 fn judge(event: &Timed<'_>, asked: Timestamp, before: Timestamp) -> Counted {
     let (claimed, committed) = (event.time, event.committed);
     let waiting = match event.place {
@@ -150,16 +169,7 @@ fn judge(event: &Timed<'_>, asked: Timestamp, before: Timestamp) -> Counted {
     if event.refused {
         return Counted { claimed, committed, at: claimed, basis: Basis::Refused, provisional: false };
     }
-    let (at, basis) = match (event.author, committed) {
-        (Role::Principal, _) | (Role::Contractor, None) => (claimed, Basis::Claimed),
-        (Role::Contractor, Some(_)) if claimed < asked => (committed.unwrap_or(claimed), Basis::BeforeSeen),
-        (Role::Contractor, Some(commit)) if claimed > commit => (commit, Basis::AfterCommit),
-        (Role::Contractor, Some(commit)) if commit.since(claimed) > event.tolerance => {
-            (commit, Basis::BeyondTolerance)
-        }
-        (Role::Contractor, Some(_)) => (claimed, Basis::Claimed),
-    };
-    let (at, basis) = if at < before { (before, Basis::Raised) } else { (at, basis) };
+    let (at, basis) = counts(event.author, (claimed, committed), event.tolerance, (asked, before));
     let provisional = waiting || (event.author == Role::Contractor && committed.is_none());
     Counted { claimed, committed, at, basis, provisional }
 }

@@ -13,7 +13,7 @@ mod split;
 
 pub use calendar::Calendar;
 pub use chain::{Share, share};
-pub use count::{Basis, Counted, Timed, count, order};
+pub use count::{Basis, Counted, Timed, count, counts, order};
 pub use deadline::{Deadlines, deadlines, inherit};
 pub use due::{Breach, Due, DueKind, Verdict};
 pub use split::{Clock, Hand, Split, Stretch};

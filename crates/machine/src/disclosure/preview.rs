@@ -5,6 +5,7 @@ use deskwire_proto::message::common::{
     Audience, Contact, CustomValue, Equipment, Money, Object, Own, Person, Priority, ReasonText,
 };
 use deskwire_proto::message::{Body, comment_add, comment_edit, file_add, offer, reopen, update};
+use deskwire_proto::terms::FieldName;
 use deskwire_proto::text::{Code, Label, Line, Prose};
 use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,36 @@ pub(super) fn update(facts: &update::Facts, text: &update::Text) -> Vec<Sent> {
     sheet.custom(custom.as_ref());
     sheet.person(by.as_ref());
     sheet.0
+}
+
+/// Which optional fields an offer or an update has: the two have the same members in types of their own.
+macro_rules! optional_fields {
+    ($facts:expr, $text:expr) => {
+        [
+            ($text.company.is_some(), FieldName::Company, "company"),
+            ($text.contact.is_some(), FieldName::Contact, "contact"),
+            ($text.custom.is_some(), FieldName::Custom, "custom"),
+            ($text.equipment.is_some(), FieldName::Equipment, "equipment"),
+            ($text.agreement.is_some(), FieldName::Agreement, "agreement"),
+            ($facts.category.is_some(), FieldName::Category, "category"),
+            ($text.object.is_some(), FieldName::Object, "object"),
+            ($facts.priority.is_some(), FieldName::Priority, "priority"),
+            ($facts.respond.is_some() || $facts.resolve.is_some(), FieldName::Deadline, "deadline"),
+            ($facts.price.is_some(), FieldName::Price, "price"),
+        ]
+    };
+}
+
+/// The fields of an offer or an update that travel only where the terms name them, with their names in a preview; none of
+/// another message.
+#[must_use]
+pub fn optional(body: &Body) -> Vec<(FieldName, &'static str)> {
+    let fields = match body {
+        Body::Offer { facts, text } => optional_fields!(facts, text),
+        Body::Update { facts, text } => optional_fields!(facts, text),
+        _ => return Vec::new(),
+    };
+    fields.into_iter().filter(|(there, ..)| *there).map(|(_, field, name)| (field, name)).collect()
 }
 
 /// Lists a comment, an edit of one, the announcement of a file, or a reopen; nothing for another kind.

@@ -1,4 +1,5 @@
-//! Every interleaving of a few events a side, with every order of delivery, is played and compared.
+//! Every interleaving of a few events a side, with every order of delivery, is played and compared. Here all of it is played
+//! at once, for groups of kinds; `all_kinds` parts order and fold, and has all kinds.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -79,7 +80,7 @@ fn successors(node: &Node, plan: &Plan) -> Vec<Node> {
 }
 
 /// Concrete events for what `role` may say now.
-fn sayable(world: &World, role: Role, kinds: &[EventKind]) -> Vec<Event> {
+pub(crate) fn sayable(world: &World, role: Role, kinds: &[EventKind]) -> Vec<Event> {
     let side = world.side(role);
     let view = side.view();
     let proposed = view.proposals.first().map_or(0, |proposal| proposal.version);

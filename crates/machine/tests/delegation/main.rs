@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod all_kinds;
 mod case;
 mod explore;
 mod fallen;

@@ -1,6 +1,7 @@
 //! Two desks with a first-in-first-out wire in each direction: messages one way, their receipts the other.
 
 use std::collections::VecDeque;
+use std::hash::Hash;
 
 use deskwire_machine::delegation::{
     Answer, Case, Changes, Event, Fate, Memory, Place, Refusal, Role, Said, View,
@@ -169,7 +170,13 @@ impl World {
 
     /// The next message arrives at `role`, which refuses it when `refuse` is set. False when there is none.
     pub(crate) fn deliver(&mut self, role: Role, refuse: bool) -> bool {
-        let Some(message) = self.wire_to(role).pop_front() else { return false };
+        self.deliver_as(role, refuse, None)
+    }
+
+    /// The same, read as if it had seen so much.
+    pub(crate) fn deliver_as(&mut self, role: Role, refuse: bool, seen: Option<u64>) -> bool {
+        let Some(mut message) = self.wire_to(role).pop_front() else { return false };
+        message.seen = seen.unwrap_or(message.seen);
         let side = self.side_mut(role);
         side.cursor = message.seq;
         let mut answer = if refuse { Answer::Refused } else { Answer::Applied };
@@ -222,6 +229,40 @@ impl World {
         for _ in 0..both {
             assert_eq!(self.principal.ahead.pop_front(), self.contractor.ahead.pop_front());
         }
+    }
+
+    /// What is open or on its way, with numbers counted back from the ends of both streams: all that matters for what comes,
+    /// where events are nothing but their place.
+    pub(crate) fn relative(&self) -> impl Hash + use<> {
+        let lengths = [self.principal.length, self.contractor.length];
+        let back = |role: Role, number: u64| lengths[role as usize].wrapping_sub(number);
+        let side = |side: &Side| {
+            let ours = side.case.role();
+            let open = side.case.open().iter().map(|open| {
+                let Place::Numbered(seq) = open.place else { panic!("all is numbered when it is said") };
+                let seen = back(open.author.other(), open.seen);
+                let told = open.receipt_length.map(|length| back(open.author.other(), length));
+                (open.author, back(open.author, seq), seen, open.answer, told)
+            });
+            let ahead = side.ahead.iter().map(|(author, seq, ..)| (*author, back(*author, *seq)));
+            (open.collect::<Vec<_>>(), back(ours.other(), side.cursor), ahead.collect::<Vec<_>>())
+        };
+        let messages = |wire: &VecDeque<Message>, from: Role| {
+            let one = |message: &Message| (back(from, message.seq), back(from.other(), message.seen));
+            wire.iter().map(one).collect::<Vec<_>>()
+        };
+        let receipts = |wire: &VecDeque<Receipt>, to: Role| {
+            let one =
+                |receipt: &Receipt| (back(to, receipt.seq), receipt.answer, back(to.other(), receipt.length));
+            wire.iter().map(one).collect::<Vec<_>>()
+        };
+        (
+            [side(&self.principal), side(&self.contractor)],
+            messages(&self.to_principal, Role::Contractor),
+            messages(&self.to_contractor, Role::Principal),
+            receipts(&self.receipts_to_principal, Role::Principal),
+            receipts(&self.receipts_to_contractor, Role::Contractor),
+        )
     }
 
     /// After quiet: nothing provisional but what has not been sent, and the same settled case on both sides.
