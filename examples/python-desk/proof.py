@@ -71,11 +71,9 @@ class Proof:
     def _read(self, data):
         items = self._items(data)
         name, values = next(items, (None, None))
-        if name != "proof" or len(values) != 2 or values[0] != 1 or type(values[1]) is not dict:
+        if name != "proof" or len(values) != 2 or values[0] != 1 or not ABOUT(values[1]):
             raise Problem("malformed", "This is no proof file of version 1.")
         self.about = about = values[1]
-        if not ABOUT(about) or about["inviter"] == about["accepter"]:
-            raise Problem("malformed", "The first item does not say what the file is about.")
         self.desks, stage = [about["inviter"], about["accepter"]], ["keys", "keys", "linking", "stream"]
         for name, values in items:
             form = (bytes, bytes)[:max(1, len(values))] if name == "message" else FORMS.get(name)
@@ -195,6 +193,8 @@ class Proof:
             s.texts += 1
             if sha(text) != head.get("text"):
                 self.find("text-mismatch", "The text is not the one whose hash is signed.", s, seq)
+            if head.get("delegation") != self.about.get("delegation", head.get("delegation")):
+                self.find("malformed", "The text of another case has no place in this file.", s, seq)
         elif "text" in head:
             s.gone += 1
 
