@@ -8,7 +8,7 @@ use deskwire_api_types::{
     SetCalendar, StatementState, SuspendLink, Time, WorkType,
 };
 use deskwire_client::Error;
-use deskwire_tests::links::until;
+use deskwire_tests::links::{PATIENCE, quiet, until};
 
 use super::{
     ledger::{Place, Who},
@@ -99,7 +99,11 @@ impl Play<'_> {
                 let (mark, reason) = self.plant(at, "a reason of a pause");
                 self.ledger.allow(mark, to);
                 let client = self.actor(at, &[to]).0;
+                // What crosses a pause is dropped, and its author told; here everything has to arrive.
+                let rest = async || quiet(PATIENCE, &self.desks[at], &self.desks[to]).await;
+                rest().await;
                 client.suspend_link(&link, &SuspendLink { reason, until: None }).await?;
+                rest().await;
                 client.resume_link(&link).await.map(drop)
             }
             1 => self.rule(at, to).await,
