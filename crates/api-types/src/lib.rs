@@ -15,6 +15,7 @@ mod comment;
 mod contact;
 mod delegation;
 mod desk;
+mod erasure;
 mod export;
 mod file;
 mod header;
@@ -54,6 +55,9 @@ pub use delegation::{
     WorkState,
 };
 pub use desk::{Desk, Health, Readiness};
+pub use erasure::{
+    EraseRequest, ErasedText, Erasure, ErasureAsked, ErasureList, ErasurePlan, ErasureQuery, ErasureState,
+};
 pub use export::{ExportQuery, OtherCases};
 pub use file::{FileInfo, FileQuery, FileState};
 pub use header::{

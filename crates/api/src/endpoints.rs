@@ -14,8 +14,8 @@ use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::{Api, ApiState, Shared};
 use crate::{
-    accord, act, agreement, calendar, comment, delegation, desk, export, file, invitation, key, link, log,
-    metrics, queue, relay, report, revise, statement, ticket, upload, verify, work,
+    accord, act, agreement, calendar, comment, delegation, desk, erasure, export, file, invitation, key,
+    link, log, metrics, queue, relay, report, revise, statement, ticket, upload, verify, work,
 };
 
 macro_rules! endpoints {
@@ -65,6 +65,10 @@ endpoints! {
     post "/v1/tickets/{number}/files/preview" => comment::preview_file;
     post "/v1/files/{id}/retract" => revise::retract_file;
     post "/v1/files/{id}/audience" => revise::open_file;
+    get "/v1/erasures" => erasure::list;
+    post "/v1/erasures" => erasure::order;
+    post "/v1/erasures/preview" => erasure::preview;
+    get "/v1/erasures/{id}" => erasure::detail;
     get "/v1/relays" => relay::list;
     post "/v1/relays/approve" => relay::approve;
     post "/v1/relays/skip" => relay::skip;

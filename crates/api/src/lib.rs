@@ -14,6 +14,7 @@ mod comment;
 mod delegation;
 mod desk;
 mod endpoints;
+mod erasure;
 mod error;
 mod export;
 mod file;

@@ -8,6 +8,7 @@ mod account;
 mod call;
 mod delegation;
 mod desk;
+mod erasure;
 mod error;
 mod file;
 mod key;

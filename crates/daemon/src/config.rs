@@ -137,6 +137,10 @@ settings! {
         /// long partners may need them to restore a backup. Then they are erased, and signatures and facts stay. 0 keeps
         /// them for ever.
         retention: Days<400, 36_500> = Some(Days(0));
+        /// The list of what was erased: ids and hashes, no texts. A backup that is older than an erasure has the texts still;
+        /// a desk restored from it erases them again by this list before it speaks. Keep it where the loss of the machine
+        /// does not take it along, such as beside the backups. A relative path begins in this folder.
+        erased: PathBuf = Some("erased".into());
     }
 
     /// The log, written to standard error. It holds no secrets and no text of tickets at any level.

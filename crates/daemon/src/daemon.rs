@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, Listen};
+use crate::erased;
 use crate::error::{StartError, sentence};
 use crate::face;
 use crate::folder::{Folder, replace};
@@ -89,6 +90,11 @@ impl Daemon {
         let notifier = Box::new(Ringer { bell, _ended: ended });
         let custody = core.custody();
         let (engine, running) = Engine::start(core, Arc::new(SystemClock), notifier).map_err(no_thread)?;
+        let erased = folder.resolve(&config.store.erased);
+        if let Err(error) = erased::apply(&engine, &custody, &erased).await {
+            blocking(move || running.stop()).await?.map_err(|error| store_failed(&error))?;
+            return Err(error);
+        }
         let courier = deskwire_federation::Config {
             allowed_ranges: config.peer.allow_ranges.0.clone(),
             grace: GRACE,
@@ -97,7 +103,7 @@ impl Daemon {
         };
         let federation = Federation::start(engine.clone(), effects, courier);
         let serving = serving(&identity, config, listen, api.local_addr());
-        let upkeep = Upkeep::start(custody, engine.clone(), config);
+        let upkeep = Upkeep::start(custody, engine.clone(), config, erased);
         let stop = ShutdownTrigger::new();
         let tls = Transport::Tls(ServerTls::new(&material.tls));
         let (from_partners, from_people) = (Requests::new(peer.as_ref()), Requests::new(Some(&api)));

@@ -19,6 +19,7 @@ use crate::error::StartError;
 /// | `tokens.toml` | hashes of the tokens, and whose they are |
 /// | `descriptor.cbor` | what this desk last said of itself |
 /// | `store/` | journal, view and files |
+/// | `erased` | what was erased, unless the settings name another place |
 /// | `api.addr` | where the API listens, while the daemon runs |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {

@@ -3,6 +3,7 @@
 mod backup;
 pub mod config;
 mod daemon;
+mod erased;
 mod error;
 mod face;
 mod filling;

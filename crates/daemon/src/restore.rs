@@ -38,6 +38,8 @@ pub struct NewRestore {
     pub folder: PathBuf,
     /// A file with the passphrase, for a backup that is sealed.
     pub passphrase: Option<PathBuf>,
+    /// The list of what the desk has erased. Without it the one that the settings name is taken, if it is there.
+    pub erased: Option<PathBuf>,
 }
 
 /// A backup that was looked through, or a desk that was restored.
@@ -53,6 +55,8 @@ pub struct Restored {
     pub damaged: Vec<String>,
     /// Whether the secret keys are there. Without them the desk starts after `key rotate` with the recovery words.
     pub keys: bool,
+    /// Whether there is a list of what was erased since, which the desk applies before it speaks.
+    pub erased: bool,
 }
 
 /// Looks through a whole backup: that nothing of it is missing or changed, and that its journal verifies.
@@ -72,13 +76,35 @@ pub fn restore(new: &NewRestore) -> Result<Restored, StartError> {
     workplace::check_free(&folder)?;
     let place = Workplace::begin(&folder)?;
     let restored = read(&new.from, new.passphrase.as_deref(), Some(place.path()))?;
-    ready(&Folder::new(place.path()))?;
+    let made = Folder::new(place.path());
+    let config = ready(&made)?;
+    let erased = take_list(&made, &config, new.erased.as_deref())?;
     place.publish(&folder)?;
-    Ok(restored)
+    Ok(Restored { erased, ..restored })
+}
+
+/// Puts the list of what was erased where the desk looks for it. Whether it is there.
+fn take_list(made: &Folder, config: &Config, given: Option<&Path>) -> Result<bool, StartError> {
+    let target = made.resolve(&config.store.erased);
+    let Some(given) = given else { return Ok(target.exists()) };
+    let list = fs::read(given).map_err(|error| StartError::file("read", given, &error))?;
+    if !made.holds(&target) && target.exists() {
+        // The desk goes on with the one that its settings name, which nobody has replaced.
+        let known = fs::read(&target).map_err(|error| StartError::file("read", &target, &error))?;
+        if known.starts_with(&list) {
+            return Ok(true);
+        }
+        let words =
+            format!("The settings in the backup name another list of what was erased, {}.", target.display());
+        let next = "Restore without --erased to use it, or move it away first.";
+        return Err(StartError::new("erased-list-exists", words, next));
+    }
+    replace(&target, &list, 0o600).map_err(|error| StartError::file("write", &target, &error))?;
+    Ok(true)
 }
 
 /// Gives the folder what a backup without secrets does not have: a token for its owner, and a TLS key.
-fn ready(folder: &Folder) -> Result<(), StartError> {
+fn ready(folder: &Folder) -> Result<Config, StartError> {
     let file = |doing: &'static str, path: PathBuf| move |error| StartError::file(doing, &path, &error);
     if !folder.token().exists() {
         let token = token::draw(Label::new(OWNER).expect("a name"), &*random()?);
@@ -98,7 +124,8 @@ fn ready(folder: &Folder) -> Result<(), StartError> {
     if !pem.key.exists() && folder.holds(&pem.key) {
         SelfSigned::generate(&certificate_names(&config))?.write(&pem)?;
     }
-    sync_folder(folder.root()).map_err(file("sync", folder.root().to_owned()))
+    sync_folder(folder.root()).map_err(file("sync", folder.root().to_owned()))?;
+    Ok(config)
 }
 
 fn read(from: &Path, passphrase: Option<&Path>, to: Option<&Path>) -> Result<Restored, StartError> {
@@ -124,7 +151,8 @@ fn read(from: &Path, passphrase: Option<&Path>, to: Option<&Path>) -> Result<Res
     let manifest = reading.all(tar::Archive::new(source), from)?;
     let desk = reading.compare(&manifest, from)?;
     let files = reading.found.keys().filter(|name| name.starts_with("store/blobs/")).count() as u64;
-    Ok(Restored { desk, group: manifest.group, files, damaged: manifest.damaged, keys: manifest.keys })
+    let Manifest { group, damaged, keys, .. } = manifest;
+    Ok(Restored { desk, group, files, damaged, keys, erased: false })
 }
 
 /// What was found in an archive so far.

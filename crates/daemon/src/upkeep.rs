@@ -3,9 +3,11 @@
 
 mod cared;
 mod compare;
+mod erasing;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -13,17 +15,17 @@ use std::time::{Duration, Instant};
 
 use deskwire_api::metrics::Meter;
 use deskwire_engine::Engine;
-use deskwire_engine::command::erase::{EndSegment, ErasureDone, of_ticket};
 use deskwire_engine::command::keep::{FetchAgain, TellFindings};
-use deskwire_engine::custody::{Custody, Erasure, Finding, GivenBack};
+use deskwire_engine::custody::{Custody, Finding, GivenBack};
 use deskwire_store::local::FileNo;
 use deskwire_store::row::{Author, LinkState};
-use deskwire_store::table::{FILES, LINKS, Rows};
+use deskwire_store::table::{FILES, Rows};
 use deskwire_store::{BlobId, Error, SegmentInfo};
 use tokio::runtime::Handle;
 
 use crate::config::{Config, Store};
 use cared::Cared;
+use erasing::Erasing;
 
 /// How often it is asked whether something is due.
 const LOOK: Duration = Duration::from_secs(20);
@@ -45,9 +47,6 @@ const LEAST_RATE: u64 = 1 << 20;
 /// Bytes a second that are read to compare what partners see with what this desk sees.
 const COMPARE_RATE: u64 = 16 << 20;
 
-/// Milliseconds of a day.
-const DAY: u64 = 24 * 60 * 60 * 1_000;
-
 /// How nice the thread is.
 const NICE: i32 = 10;
 
@@ -60,7 +59,7 @@ pub(crate) struct Upkeep {
 
 impl Upkeep {
     /// Starts it. Where no thread can be had the desk goes without, and says so.
-    pub(crate) fn start(custody: Custody, engine: Engine, config: &Config) -> Self {
+    pub(crate) fn start(custody: Custody, engine: Engine, config: &Config, erased: PathBuf) -> Self {
         let (stop, stopped) = mpsc::channel();
         let settings: &Store = &config.store;
         let cared = Arc::new(Cared::default());
@@ -75,7 +74,8 @@ impl Upkeep {
             floor: config.files.disk_floor.0,
             cared: Arc::clone(&cared),
         };
-        let thread = thread::Builder::new().name("upkeep".into()).spawn(move || keeper.run());
+        let erasing = Erasing::new(erased);
+        let thread = thread::Builder::new().name("upkeep".into()).spawn(move || keeper.run(erasing));
         let thread =
             thread.inspect_err(|error| tracing::warn!(%error, "nothing takes care of the store")).ok();
         Self { stop: Some(stop), thread, cared }
@@ -116,7 +116,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn run(self) {
+    fn run(self, mut erasing: Erasing) {
         // Where it is not granted the pace is slow all the same.
         let _ = rustix::process::setpriority_process(None, NICE);
         let mut scrub_at = Instant::now() + FIRST_SCRUB;
@@ -126,11 +126,10 @@ impl Keeper {
         let mut comparing = compare::Comparing::default();
         self.tell(self.custody.lost());
         self.tell(self.custody.corrected());
-        while !self.rests(&mut comparing) {
+        while !self.rests(&mut comparing, &mut erasing) {
             self.tell(self.custody.corrected());
             self.snapshot();
             self.restore_reserve();
-            self.erase();
             if Instant::now() >= look_at {
                 self.expire();
                 looked.clear();
@@ -148,14 +147,15 @@ impl Keeper {
     }
 
     /// Waits until something may be due; whether that is the end. Partners that ask what this desk sees are answered
-    /// meanwhile: a person waits there.
-    fn rests(&self, comparing: &mut compare::Comparing) -> bool {
+    /// meanwhile, and erasures go on: people wait there.
+    fn rests(&self, comparing: &mut compare::Comparing, erasing: &mut Erasing) -> bool {
         let until = Instant::now() + LOOK;
         while Instant::now() < until {
             if self.waits(ANSWER) {
                 return true;
             }
             comparing.look(&self.engine, &self.runtime, &mut self.pace(COMPARE_RATE));
+            self.erase(erasing);
         }
         false
     }
@@ -214,61 +214,6 @@ impl Keeper {
         if done.segments > 0 {
             let GivenBack { segments, bytes, records, .. } = done;
             tracing::info!(segments, bytes, records, "segments of the journal were rewritten");
-        }
-    }
-
-    /// Orders the erasure of cases that are kept longer than the desk wants to.
-    fn expire(&self) {
-        let Some(retention) = self.retention else { return };
-        let expired = (|| -> Result<(), Box<dyn std::error::Error>> {
-            let retention = retention.max(self.agreed_retention()?);
-            loop {
-                let tickets = self.custody.expired(self.engine.now(), retention)?;
-                if tickets.is_empty() || self.waits(Duration::ZERO) {
-                    return Ok(());
-                }
-                for ticket in tickets {
-                    let what = of_ticket(self.engine.reader().rows(), ticket)?;
-                    self.runtime.block_on(self.engine.call(what))?;
-                    self.cared.expired.add(1);
-                }
-            }
-        })();
-        if let Err(error) = expired {
-            tracing::warn!(%error, "cases that are kept too long could not be erased");
-        }
-    }
-
-    /// For how long this desk has agreed to keep texts, with whichever partner that is longest; milliseconds. Nothing goes
-    /// earlier. proto-spec, section 3.2.
-    fn agreed_retention(&self) -> Result<u64, Box<dyn std::error::Error>> {
-        let reader = self.engine.reader();
-        let mut longest = 0;
-        for (no, _) in reader.rows().list(LINKS, &(), usize::MAX)? {
-            let days = reader.partner(no)?.and_then(|partner| partner.terms.retention);
-            longest = longest.max(days.unwrap_or(0).saturating_mul(DAY));
-        }
-        Ok(longest)
-    }
-
-    /// Carries out the erasures that were ordered.
-    fn erase(&self) {
-        let erased = (|| -> Result<(), Box<dyn std::error::Error>> {
-            loop {
-                match self.custody.erase_ordered(&mut self.pace(0))? {
-                    None | Some(Erasure::Stopped) => return Ok(()),
-                    Some(Erasure::SegmentOpen) => self.runtime.block_on(self.engine.call(EndSegment))?,
-                    Some(Erasure::Done(orders)) => {
-                        let count = orders.len() as u64;
-                        self.runtime.block_on(self.engine.call(ErasureDone(orders)))?;
-                        self.cared.erasures.add(count);
-                        tracing::info!(count, "erasures were carried out");
-                    }
-                }
-            }
-        })();
-        if let Err(error) = erased {
-            tracing::error!(%error, "an erasure that was ordered could not be carried out; it is tried again");
         }
     }
 

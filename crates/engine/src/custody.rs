@@ -15,7 +15,7 @@ use deskwire_store::{Archive, BlobId, Blobs, JournalReader, Keeper, Opened, Resu
 
 pub use erase::Erasure;
 pub use listed::{ErasedLine, NoErasedLine};
-pub use retain::{GivenBack, HORIZON};
+pub use retain::{GivenBack, HORIZON, agreed_retention};
 pub use scrub::{Finding, Scrubbed};
 pub use snapshot::SnapshotMade;
 

@@ -2,6 +2,7 @@
 
 mod clock;
 mod delegation;
+mod erasure;
 mod file;
 mod link;
 mod log;
@@ -15,6 +16,7 @@ mod verify;
 mod work;
 
 pub(crate) use delegation::{brief as delegation_brief, delegation, state as delegation_state};
+pub(crate) use erasure::{one as erasure, plan as erasure_plan};
 pub(crate) use file::file;
 pub(crate) use link::{branches, expected, invitation, link, partner_desk};
 pub(crate) use log::page as log_page;

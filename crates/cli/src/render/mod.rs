@@ -5,6 +5,7 @@ mod account;
 mod branches;
 mod clock;
 mod delegation;
+mod erasure;
 mod file;
 mod invitation;
 mod layout;
@@ -25,6 +26,7 @@ pub(crate) use account::{report as partner_report, statement, statement_list, wo
 pub(crate) use branches::show as branches;
 pub(crate) use clock::{calendar, intervals};
 pub(crate) use delegation::{brief as delegation_brief, list as delegation_list, show as delegation};
+pub(crate) use erasure::{list as erasures, one as erasure, plan as erasure_plan};
 pub(crate) use file::show as file;
 pub(crate) use invitation::{list as invitation_list, qr, show as invitation};
 pub(crate) use layout::{Fields, Table, indent};

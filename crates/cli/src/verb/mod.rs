@@ -9,6 +9,7 @@ mod check;
 mod completion;
 mod delegation;
 mod demo;
+mod erase;
 mod export;
 mod file;
 mod id;
@@ -70,6 +71,7 @@ verbs! {
     Restore => restore,
     Export => export,
     Verify => verify,
+    Erase => erase,
     Check => check,
     Rebuild => rebuild,
     Id => id,

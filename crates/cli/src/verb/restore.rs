@@ -25,12 +25,16 @@ pub(crate) struct Args {
     /// The passphrase of a sealed backup, in the first line of this file.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// The list of what the desk has erased (the file `erased` of its folder, unless its settings name another): what an older
+    /// backup still has of it goes again before the desk speaks.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    erased: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   deskwire restore --dry-run /backup/acme-monday.tar
-  deskwire restore --data acme /backup/acme-monday.tar
+  deskwire restore --data acme /backup/acme-monday.tar --erased /backup/acme.erased
   deskwire restore --data acme --passphrase-file /media/stick/acme.pass /media/stick/move.sealed
 
 To move a desk: stop its daemon, back it up --with-keys, restore it on the new machine, start it there. Never start both: two
@@ -45,6 +49,7 @@ impl Args {
                 from: self.from.clone(),
                 folder: context.data().to_owned(),
                 passphrase: self.passphrase_file.clone(),
+                erased: self.erased.clone(),
             })
         }
         .map_err(not_started)?;
@@ -55,6 +60,7 @@ impl Args {
             files: restored.files,
             damaged_files: restored.damaged.clone(),
             keys: restored.keys,
+            erased_list: (!self.dry_run).then_some(restored.erased),
         };
         context.out.document(&document, |style| self.show(&restored, context, style))
     }
@@ -75,6 +81,15 @@ impl Args {
             text.push_str(&format!(
                 "{count} files of tickets were damaged when it was made and are not in it.\n"
             ));
+        }
+        if !self.dry_run {
+            text.push_str(match restored.erased {
+                true => "What was erased since the backup is erased again when the desk starts.\n",
+                false => {
+                    "Nothing here says what was erased since the backup: texts that were erased may be in it. If the list of \
+                     the desk is anywhere (its file \"erased\"), restore with --erased instead.\n"
+                }
+            });
         }
         let folder = context.data().display();
         match (self.dry_run, restored.keys) {
@@ -110,4 +125,7 @@ struct Document {
     files: u64,
     damaged_files: Vec<String>,
     keys: bool,
+    /// Whether a list of what was erased is applied at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_list: Option<bool>,
 }

@@ -74,6 +74,7 @@ impl Desk {
             from: self.path(from),
             folder: self.path(to),
             passphrase: passphrase.map(Path::to_owned),
+            erased: None,
         })
     }
 }

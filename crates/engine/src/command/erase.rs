@@ -8,19 +8,20 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use deskwire_proto::time::Timestamp;
-use deskwire_store::local::{FileNo, TicketNumber};
+use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{KeepRecord, Record};
-use deskwire_store::row::ThreadKind;
+use deskwire_store::row::{LinkState, ThreadKind};
 use deskwire_store::table::{
-    DELEGATION_EVENTS, DELEGATIONS, ERASING, FILES, PARKED, Rows, SENT, STREAMS, THREADS, TICKET_DELEGATIONS,
-    TICKETS, WAITING,
+    DELEGATION_EVENTS, DELEGATIONS, ERASING, FILES, LINKS, PARKED, Rows, SENT, STREAMS, THREADS,
+    TICKET_DELEGATIONS, TICKETS, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Result};
 
+use crate::project::keep::titled_events;
 use crate::{Command, Refusal, Step};
 
-/// Most records that one order names.
-pub const AT_ONCE: usize = 100_000;
+/// Most records that one record of an order names.
+const AT_ONCE: usize = 50_000;
 
 /// What has to go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Erase {
     pub tickets: Vec<TicketNumber>,
     /// Files whose bytes go.
     pub files: Vec<FileNo>,
+    /// Whether texts of the tickets are left, as they have still to reach a partner.
+    pub left: bool,
 }
 
 impl Erase {
@@ -42,25 +45,34 @@ impl Erase {
 }
 
 impl Command for Erase {
-    /// The order, under which it stands in `ERASING` until all is gone.
-    type Reply = EntryRef;
+    /// The orders, under which it stands in `ERASING` until all is gone.
+    type Reply = Vec<EntryRef>;
 
-    fn run(self, step: &mut Step<'_>) -> Result<EntryRef, Refusal> {
+    fn run(self, step: &mut Step<'_>) -> Result<Vec<EntryRef>, Refusal> {
         erase(step, self)
     }
 }
 
-/// Orders an erasure within another command.
+/// Orders an erasure within another command: in as many records as it needs, titles and files with the last of them.
 ///
 /// # Errors
-/// When the store fails, or more than [`AT_ONCE`] records are named.
-pub fn erase(step: &mut Step<'_>, what: Erase) -> Result<EntryRef, Refusal> {
-    if what.entries.len() > AT_ONCE {
-        return Err(Refusal::invalid("entries", format_args!("at most {AT_ONCE} records at once")));
+/// When the store fails.
+pub fn erase(step: &mut Step<'_>, what: Erase) -> Result<Vec<EntryRef>, Refusal> {
+    if what.is_empty() {
+        return Ok(Vec::new());
     }
-    let Erase { entries, tickets, files } = what;
-    let erased = KeepRecord::Erased { entries, tickets, files, at: step.now };
-    step.record(&Record::Keep(erased), None)
+    let Erase { entries, tickets, files, left } = what;
+    let at = step.now;
+    let mut parts: Vec<_> = entries.chunks(AT_ONCE).map(<[EntryRef]>::to_vec).collect();
+    let last = parts.pop().unwrap_or_default();
+    let mut orders = Vec::new();
+    for entries in parts {
+        let part = KeepRecord::Erased { entries, tickets: Vec::new(), files: Vec::new(), at, left: false };
+        orders.push(step.record(&Record::Keep(part), None)?);
+    }
+    let last = KeepRecord::Erased { entries: last, tickets, files, at, left };
+    orders.push(step.record(&Record::Keep(last), None)?);
+    Ok(orders)
 }
 
 /// Everything that can be erased of a ticket, at this desk: what its people wrote and what came from partners. What has
@@ -71,7 +83,10 @@ pub fn erase(step: &mut Step<'_>, what: Erase) -> Result<EntryRef, Refusal> {
 pub fn of_ticket(rows: &impl Rows, ticket: TicketNumber) -> Result<Erase> {
     let mut entries = BTreeSet::new();
     let mut files = BTreeSet::new();
-    entries.extend(rows.get(TICKETS, &ticket)?.map(|row| row.body));
+    if let Some(row) = rows.get(TICKETS, &ticket)? {
+        entries.insert(row.body);
+        entries.extend(titled_events(rows, ticket, &row.title)?.into_iter().map(|(_, at)| at));
+    }
     rows.scan(THREADS, &ticket, None, Direction::Forward, &mut |(_, at), row| {
         entries.insert(at);
         if let ThreadKind::File(file) = row.kind {
@@ -91,23 +106,46 @@ pub fn of_ticket(rows: &impl Rows, ticket: TicketNumber) -> Result<Erase> {
             entries.insert(at);
         }
     }
+    let mut left = false;
     for link in links {
-        let acked = rows.get(STREAMS, &link)?.map_or(0, |row| row.acked);
-        let mut unsent = BTreeSet::new();
-        rows.scan(SENT, &link, None, Direction::Forward, &mut |(_, seq), row| {
-            if seq > acked {
-                unsent.insert(row.item);
-            } else if row.thread.is_some_and(|(of, _)| of == ticket) {
-                entries.insert(row.item);
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        unsent.extend(rows.list(WAITING, &link, usize::MAX)?.into_iter().map(|(_, row)| row.entry));
-        unsent.extend(rows.list(PARKED, &link, usize::MAX)?.into_iter().map(|(_, row)| row.item.entry));
+        let unsent = unsent(rows, link, ticket, &mut entries)?;
+        let before = entries.len();
         entries.retain(|at| !unsent.contains(at));
+        left |= entries.len() < before;
     }
     let (entries, files) = (entries.into_iter().collect(), files.into_iter().collect());
-    Ok(Erase { entries, tickets: vec![ticket], files })
+    Ok(Erase { entries, tickets: vec![ticket], files, left })
+}
+
+/// The items of a link that a partner may still get; those of the ticket that it has are added to the others. Nothing
+/// reaches a partner any more whose link has ended.
+fn unsent(
+    rows: &impl Rows,
+    link: LinkNo,
+    ticket: TicketNumber,
+    entries: &mut BTreeSet<EntryRef>,
+) -> Result<BTreeSet<EntryRef>> {
+    let ended = rows.get(LINKS, &link)?.is_none_or(|row| row.state == LinkState::Closed);
+    let acked = rows.get(STREAMS, &link)?.map_or(0, |row| row.acked);
+    let mut unsent = BTreeSet::new();
+    rows.scan(SENT, &link, None, Direction::Forward, &mut |(_, seq), row| {
+        if seq > acked && !ended {
+            unsent.insert(row.item);
+        } else if row.thread.is_some_and(|(of, _)| of == ticket) {
+            entries.insert(row.item);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let waiting = rows.list(WAITING, &link, usize::MAX)?.into_iter().map(|(_, row)| row);
+    let parked = rows.list(PARKED, &link, usize::MAX)?.into_iter().map(|(_, row)| row.item);
+    for row in waiting.chain(parked) {
+        if !ended {
+            unsent.insert(row.entry);
+        } else if row.thread.is_some_and(|(of, _)| of == ticket) {
+            entries.insert(row.entry);
+        }
+    }
+    Ok(unsent)
 }
 
 /// Ends the segment of the journal that is being written, so that it can be rewritten. It may take two.

@@ -34,8 +34,8 @@ use crate::{Command, Fault, Refusal, Step};
 const NAMED: usize = 256;
 const CASES: usize = 64;
 
-/// Most records that one order for this disk names.
-const ORDERED: usize = 50_000;
+/// Most items that one record names.
+const LISTED: usize = 50_000;
 
 /// Erases what was found, here and at every partner that has it.
 #[derive(Debug, Clone)]
@@ -113,19 +113,12 @@ impl Command for Carry {
     }
 }
 
-/// Orders what goes from this disk, in parts that a record holds; titles with the last of them.
+/// Orders what goes from this disk.
 fn order_here(step: &mut Step<'_>, found: Found) -> Result<Vec<EntryRef>, Refusal> {
     let Found { entries, tickets, files, .. } = found;
-    let entries: Vec<EntryRef> = entries.into_iter().collect();
-    let mut parts: Vec<Erase> =
-        entries.chunks(ORDERED).map(|part| Erase { entries: part.to_vec(), ..Erase::default() }).collect();
-    if parts.is_empty() && !(tickets.is_empty() && files.is_empty()) {
-        parts.push(Erase::default());
-    }
-    if let Some(last) = parts.last_mut() {
-        (last.tickets, last.files) = (tickets.into_iter().collect(), files.into_iter().collect());
-    }
-    parts.into_iter().map(|part| local::erase(step, part)).collect()
+    let (entries, tickets) = (entries.into_iter().collect(), tickets.into_iter().collect());
+    // What is left of them is told by the erasure itself.
+    local::erase(step, Erase { entries, tickets, files: files.into_iter().collect(), left: false })
 }
 
 /// Whoever answers for this desk sees that texts went because a partner asked for it.
@@ -382,14 +375,11 @@ impl Command for ApplyErased {
 
     fn run(self, step: &mut Step<'_>) -> Result<EntryRef, Refusal> {
         let Self { here, items } = self;
-        for items in items.chunks(ORDERED) {
+        for items in items.chunks(LISTED) {
             let (items, at) = (items.to_vec(), step.now);
             step.record(&Record::Privacy(PrivacyRecord::Listed { items, at }), None)?;
         }
-        let Erase { entries, tickets, files } = here;
-        let (entries, tickets, files) =
-            (entries.into_iter().collect(), tickets.into_iter().collect(), files.into_iter().collect());
-        order_here(step, Found { entries, tickets, files, ..Found::default() })?;
+        local::erase(step, here)?;
         let (items, at) = (Vec::new(), step.now);
         step.record(&Record::Privacy(PrivacyRecord::Listed { items, at }), None)
     }

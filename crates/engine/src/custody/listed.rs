@@ -130,8 +130,8 @@ impl Custody {
             }
         }
         let entries = entries.into_iter().collect();
-        let here =
-            Erase { entries, tickets: tickets.into_iter().collect(), files: files.into_iter().collect() };
+        let (tickets, files) = (tickets.into_iter().collect(), files.into_iter().collect());
+        let here = Erase { entries, tickets, files, left: false };
         Ok(Some(ApplyErased { here, items: items.into_iter().collect() }))
     }
 

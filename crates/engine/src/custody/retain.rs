@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use deskwire_proto::time::Timestamp;
 use deskwire_store::journal::Verdict;
-use deskwire_store::local::TicketNumber;
+use deskwire_store::local::{LinkNo, TicketNumber};
 use deskwire_store::record::Record;
+use deskwire_store::row::Erased;
 use deskwire_store::table::{
     Committed, DELEGATION_EVENTS, DELEGATIONS, Rows, THREADS, TICKET_DELEGATIONS, TICKETS,
 };
@@ -15,7 +16,7 @@ use deskwire_store::{Direction, Error, Replayed, Result, SegmentInfo};
 
 use super::digest::Digest;
 use super::{Custody, Pace};
-use crate::project::keep::erased_title;
+use crate::Reader;
 
 /// How long acknowledged messages are kept for partners that restore an old backup, milliseconds: 400 days. proto-spec,
 /// section 12.3.
@@ -118,17 +119,29 @@ impl Custody {
     }
 
     /// Tickets whose delegations all came to their end, and on which nothing happened since so many milliseconds, at least
-    /// [`HORIZON`]: what was written on them has been kept long enough. Some of them at a time, and none that is erased.
+    /// [`HORIZON`] and as long as was agreed with each partner who works on it, which `agreed` tells: what was written on
+    /// them has been kept long enough. Some of them at a time, behind `after`, and none of which nothing is left.
     ///
     /// # Errors
     /// Whatever the view says.
-    pub fn expired(&self, now: Timestamp, retention: u64) -> Result<Vec<TicketNumber>> {
+    pub fn expired(
+        &self,
+        now: Timestamp,
+        retention: u64,
+        agreed: &dyn Fn(LinkNo) -> Result<u64>,
+        after: Option<TicketNumber>,
+    ) -> Result<Vec<TicketNumber>> {
         let rows = Committed(Arc::clone(&self.view));
-        let old = |at: Timestamp| now.since(at) > retention.max(HORIZON);
+        let least = retention.max(HORIZON);
         let mut found = Vec::new();
-        rows.scan(TICKETS, &(), None, Direction::Forward, &mut |ticket, row| {
-            let candidate = old(row.created) && old(row.changed) && row.title != erased_title();
-            if candidate && is_over(&rows, ticket, &old)? {
+        rows.scan(TICKETS, &(), after.as_ref(), Direction::Forward, &mut |ticket, row| {
+            let rests = Rests { rows: &rows, now, least };
+            let candidate = Some(ticket) != after
+                && rests.old(row.created, least)
+                && rests.old(row.changed, least)
+                && rests.is_over(ticket, agreed)?
+                && (row.erased.map_or(Ok(true), |erased| rests.has_more(ticket, erased)))?;
+            if candidate {
                 found.push(ticket);
             }
             Ok(if found.len() < AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
@@ -137,17 +150,60 @@ impl Custody {
     }
 }
 
-/// Whether a ticket was handed over, came back from everywhere, and rests.
-fn is_over(rows: &Committed, ticket: TicketNumber, old: &dyn Fn(Timestamp) -> bool) -> Result<bool> {
-    let delegations = rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)?;
-    for ((_, delegation), ()) in &delegations {
-        let Some(row) = rows.get(DELEGATIONS, delegation)? else { return Ok(false) };
-        let events = rows.list(DELEGATION_EVENTS, delegation, usize::MAX)?;
-        let rests = events.iter().all(|(_, event)| old(event.stored));
-        if !rests || !row.case.settled().state.is_terminal() {
-            return Ok(false);
-        }
+/// For how long this desk has agreed with a partner to keep texts, milliseconds. proto-spec, section 3.2.
+///
+/// # Errors
+/// Whatever the store says.
+pub fn agreed_retention(reader: &Reader, no: LinkNo) -> Result<u64> {
+    let days = reader.partner(no)?.and_then(|partner| partner.terms.retention);
+    Ok(days.unwrap_or(0).saturating_mul(24 * 60 * 60 * 1_000))
+}
+
+/// How long tickets rest.
+struct Rests<'a> {
+    rows: &'a Committed,
+    now: Timestamp,
+    least: u64,
+}
+
+impl Rests<'_> {
+    fn old(&self, at: Timestamp, kept: u64) -> bool {
+        self.now.since(at) > kept
     }
-    let rests = rows.list(THREADS, &ticket, usize::MAX)?.iter().all(|(_, row)| old(row.at));
-    Ok(rests && !delegations.is_empty())
+
+    /// Whether a ticket was handed over, came back from everywhere, and rests for as long as was agreed.
+    fn is_over(&self, ticket: TicketNumber, agreed: &dyn Fn(LinkNo) -> Result<u64>) -> Result<bool> {
+        let delegations = self.rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)?;
+        let mut kept = self.least;
+        for ((_, delegation), ()) in &delegations {
+            let Some(row) = self.rows.get(DELEGATIONS, delegation)? else { return Ok(false) };
+            if !row.case.settled().state.is_terminal() {
+                return Ok(false);
+            }
+            kept = kept.max(agreed(row.link)?);
+        }
+        for ((_, delegation), ()) in &delegations {
+            let events = self.rows.list(DELEGATION_EVENTS, delegation, usize::MAX)?;
+            if !events.iter().all(|(_, event)| self.old(event.stored, kept)) {
+                return Ok(false);
+            }
+        }
+        let rests =
+            self.rows.list(THREADS, &ticket, usize::MAX)?.iter().all(|(_, row)| self.old(row.at, kept));
+        Ok(rests && !delegations.is_empty())
+    }
+
+    /// Whether a ticket that was erased once has texts since, or had some that were left.
+    fn has_more(&self, ticket: TicketNumber, erased: Erased) -> Result<bool> {
+        if erased.left {
+            return Ok(true);
+        }
+        for ((_, delegation), ()) in self.rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
+            let events = self.rows.list(DELEGATION_EVENTS, &delegation, usize::MAX)?;
+            if events.iter().any(|(_, event)| event.stored > erased.at) {
+                return Ok(true);
+            }
+        }
+        Ok(self.rows.list(THREADS, &ticket, usize::MAX)?.iter().any(|(_, row)| row.at > erased.at))
+    }
 }

@@ -146,6 +146,7 @@ fn offer(
         body: at,
         created: message.at,
         changed: message.at,
+        erased: None,
     };
     rows.put(TICKETS, &ticket, &row)?;
     count(rows, |counters| counters.ticket = counters.ticket.max(ticket.0 + 1))?;

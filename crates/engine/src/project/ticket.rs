@@ -23,6 +23,7 @@ pub(super) fn made(rows: &mut Overlay, at: EntryRef, made: &TicketMade) -> Resul
         body: at,
         created: made.at,
         changed: made.at,
+        erased: None,
     };
     rows.put(TICKETS, &made.ticket, &row)?;
     count(rows, |counters| counters.ticket = counters.ticket.max(made.ticket.0 + 1))

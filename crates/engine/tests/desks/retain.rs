@@ -8,16 +8,19 @@ use deskwire_engine::command::act::Action;
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::erase::{EndSegment, Erase, ErasureDone, of_ticket};
 use deskwire_engine::command::file::AttachFile;
-use deskwire_engine::custody::{Erasure, GivenBack, HORIZON};
+use deskwire_engine::command::ticket::SetStatus;
+use deskwire_engine::custody::{Erasure, GivenBack, HORIZON, agreed_retention};
 use deskwire_engine::query::{Report, verify};
 use deskwire_proto::id::Hash;
-use deskwire_proto::text::FileName;
+use deskwire_proto::terms::Terms;
+use deskwire_proto::text::{Code, FileName, Label};
 use deskwire_store::local::TicketNumber;
 use deskwire_store::row::{Audience, FileState};
-use deskwire_store::table::{ERASING, FILES, HELLOS, KEYED, RECEIVED, Rows, SENT, TICKETS};
+use deskwire_store::table::{ERASING, FILES, HELLOS, KEYED, LINK_EVENTS, RECEIVED, Rows, SENT, TICKETS};
 
-use crate::harness::{Desk, LINK, linked, person, prose, settle};
+use crate::harness::{Desk, LINK, because, link, linked, person, prose, settle};
 use crate::rebuild::all;
+use crate::recovery::{recover, send_again};
 
 fn go_on(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
@@ -328,7 +331,7 @@ fn an_erased_case_is_gone_from_every_file() {
         let streams = desk.stream();
         let what = of_ticket(&desk.rows(), ticket).unwrap();
         assert!(what.entries.len() >= 4);
-        let order = desk.run(what).unwrap();
+        let order = desk.run(what).unwrap()[0];
         assert_eq!(rows_with_traces(desk), 0, "nobody sees it any more at once");
         assert!(desk.rows().get(ERASING, &order).unwrap().is_some());
         carry_out(desk);
@@ -424,7 +427,8 @@ fn an_erasure_interrupted_anywhere_is_carried_out_after_the_next_start() {
 fn only_cases_that_rest_for_longer_than_the_retention_expire() {
     let (mut shop, mut acme, ticket) = personal();
     let expired = |desk: &Desk, days: u64| {
-        desk.core.custody().expired(desk.now, days * DAY).unwrap().into_iter().collect::<BTreeSet<_>>()
+        let expired = desk.core.custody().expired(desk.now, days * DAY, &|_| Ok(0), None);
+        expired.unwrap().into_iter().collect::<BTreeSet<_>>()
     };
     assert!(expired(&shop, 0).is_empty());
     shop.now = shop.now.plus(401 * DAY);
@@ -440,4 +444,127 @@ fn only_cases_that_rest_for_longer_than_the_retention_expire() {
     let what: Erase = of_ticket(&shop.rows(), ticket).unwrap();
     shop.run(what).unwrap();
     assert!(expired(&shop, 30).is_empty(), "once is enough");
+}
+
+/// A case that came to its end at both desks, 401 days ago.
+fn rested() -> (Desk, Desk, TicketNumber) {
+    let (mut shop, mut acme, ticket) = personal();
+    shop.act(4, Action::Confirm).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.now = shop.now.plus(401 * DAY);
+    (shop, acme, ticket)
+}
+
+fn expired(desk: &Desk) -> Vec<TicketNumber> {
+    desk.core.custody().expired(desk.now, 0, &|_| Ok(0), None).unwrap()
+}
+
+/// A partner can write as many records on a ticket as it likes: that must not keep them, nor those of other tickets, for ever.
+#[test]
+fn a_case_of_any_size_is_erased() {
+    let (mut shop, _, ticket) = personal();
+    let mut what = of_ticket(&shop.rows(), ticket).unwrap();
+    what.entries = what.entries.iter().copied().cycle().take(120_001).collect();
+    let orders = shop.run(what).unwrap();
+    assert_eq!(orders.len(), 3);
+    assert_eq!(shop.rows().get(TICKETS, &ticket).unwrap().unwrap().title.as_str(), "(erased)");
+    carry_out(&mut shop);
+    assert_eq!(traces(&shop), Vec::<String>::new());
+}
+
+/// What a title says does not keep a ticket from being erased; nor does that it was erased once.
+#[test]
+fn what_is_written_after_an_erasure_expires_too_and_a_title_is_no_mark() {
+    let (mut shop, mut acme, ticket) = rested();
+    assert_eq!(expired(&shop), [ticket]);
+    let what: Erase = of_ticket(&shop.rows(), ticket).unwrap();
+    shop.run(what).unwrap();
+    assert_eq!(expired(&shop), [], "once is enough");
+    shop.comment(ticket.0, &format!("{MARKER} asks what became of it"), Audience::Internal).unwrap();
+    assert_eq!(expired(&shop), [], "it does not rest");
+    shop.now = shop.now.plus(401 * DAY);
+    assert_eq!(expired(&shop), [ticket]);
+    let what: Erase = of_ticket(&shop.rows(), ticket).unwrap();
+    shop.run(what).unwrap();
+    carry_out(&mut shop);
+    assert_eq!(traces(&shop), Vec::<String>::new());
+    let named = shop.ticket("(erased)");
+    let delegation = shop.delegate(named).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(delegation.0, Action::Decline(because("No."))).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.now = shop.now.plus(401 * DAY);
+    assert!(expired(&shop).contains(&named));
+}
+
+/// What had still to reach the partner stays at first; it must not stay for ever.
+#[test]
+fn what_was_left_for_a_partner_is_erased_when_the_partner_has_it() {
+    let (mut shop, mut acme, ticket) = personal();
+    shop.act(4, Action::Reopen(because(&format!("{MARKER} is not content.")))).unwrap();
+    let what = of_ticket(&shop.rows(), ticket).unwrap();
+    assert!(what.left);
+    shop.run(what).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(4, Action::Return(because("No."))).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.now = shop.now.plus(401 * DAY);
+    let what = of_ticket(&shop.rows(), ticket).unwrap();
+    assert!(!what.left && expired(&shop) == [ticket]);
+    shop.run(what).unwrap();
+    carry_out(&mut shop);
+    assert_eq!(traces(&shop), Vec::<String>::new());
+}
+
+/// Both desks have signed for how long texts are kept: an operator's setting does not make that shorter.
+#[test]
+fn texts_are_kept_for_as_long_as_was_agreed_with_whoever_works_on_the_case() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    link(&mut shop, &mut acme, Terms { retention: Some(500), ..Terms::default() });
+    let ticket = shop.ticket("Printer");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Decline(because("No."))).unwrap();
+    settle(&mut shop, &mut acme);
+    for (days, gone) in [(499, vec![]), (2, vec![ticket])] {
+        shop.now = shop.now.plus(days * DAY);
+        let reader =
+            deskwire_engine::Reader::new(&shop.core, std::sync::Arc::new(deskwire_engine::port::SystemClock));
+        let agreed = |no| agreed_retention(&reader, no);
+        assert_eq!(shop.core.custody().expired(shop.now, 400 * DAY, &agreed, None).unwrap(), gone, "{days}");
+    }
+}
+
+/// Words of people in facts: labels of an own status, and titles in what was told of a restore.
+#[test]
+fn labels_of_a_status_and_titles_in_what_was_told_of_a_restore_go_too() {
+    let (shop, mut acme, ticket) = personal();
+    let early = shop.copy();
+    let (mut shop, copy) = (shop, early);
+    shop.comment(ticket.0, "One more thing.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut shop = shop.restore(&copy);
+    recover(&mut shop, &mut acme);
+    send_again(&mut acme, &mut shop);
+    settle(&mut shop, &mut acme);
+    let events = shop.rows().list(LINK_EVENTS, &LINK, 99).unwrap();
+    let told = events.iter().find(|(_, event)| event.code.as_str() == "recovered").unwrap();
+    assert!(!told.1.details.is_empty() && told.1.details.iter().all(|line| !line.as_str().contains(MARKER)));
+    let inner = shop.ticket("Inner");
+    let status = SetStatus {
+        ticket: inner,
+        status: Code::new("waiting").unwrap(),
+        label: Some(Label::new(format!("Waits for {MARKER}")).unwrap()),
+        by: person("Anna"),
+    };
+    shop.run(status).unwrap();
+    for ticket in [inner, ticket] {
+        let what: Erase = of_ticket(&shop.rows(), ticket).unwrap();
+        shop.run(what).unwrap();
+    }
+    assert_eq!(rows_with_traces(&shop), 0);
+    carry_out(&mut shop);
+    assert_eq!(traces(&shop), Vec::<String>::new());
+    let live = rows(&shop);
+    assert_eq!(rows(&shop.restart_with_other_rows()), live);
 }

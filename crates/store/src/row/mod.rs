@@ -31,7 +31,9 @@ pub use stream::{
     HelloRow, InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow,
     StreamRow, WaitingRow,
 };
-pub use ticket::{Audience, Author, RelayRow, Revised, Revision, Shared, ThreadKind, ThreadRow, TicketRow};
+pub use ticket::{
+    Audience, Author, Erased, RelayRow, Revised, Revision, Shared, ThreadKind, ThreadRow, TicketRow,
+};
 
 use deskwire_proto::id::Hash;
 use deskwire_proto::time::Timestamp;

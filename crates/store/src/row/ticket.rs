@@ -31,6 +31,17 @@ pub struct TicketRow {
     pub created: Timestamp,
     /// When its own fields last changed.
     pub changed: Timestamp,
+    /// Whether its texts were erased.
+    pub erased: Option<Erased>,
+}
+
+/// How far the texts of a ticket were erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// What was stored up to then.
+    pub at: Timestamp,
+    /// Whether texts were left that had still to reach a partner.
+    pub left: bool,
 }
 
 /// Who sees something on a ticket. Absence of a choice is [`Audience::Internal`].

@@ -5,7 +5,6 @@ use deskwire_proto::envelope::{Head, read_head, text_body};
 use deskwire_proto::id::DelegationId;
 use deskwire_proto::message::common::Priority;
 use deskwire_proto::message::{Body, Facts, Kind, offer};
-use deskwire_proto::text::{Label, Line};
 use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{Placed, PlacedFile, Record, TicketMade, TicketText, encode_text};
@@ -203,7 +202,7 @@ fn ticket(
             facts.own.ticket,
             step.identity.ticket_label(number)
         );
-        let event = find::event(step.now, "ticket-renumbered", &words, vec![title.to_string()]);
+        let event = find::event(step.now, "ticket-renumbered", &words, Vec::new());
         step.record(&Record::Noted { no, event }, None)?;
     }
     let made = TicketMade {
@@ -330,15 +329,9 @@ fn listed(
         let Some(row) = step.rows().get(SENT, &(no, seq))? else { continue };
         let Record::Numbered { signed, .. } = step.read(row.signed)? else { continue };
         let Ok(head) = read_head(&signed) else { continue };
-        let ticket: Option<(Label, Line)> = match row.thread {
-            Some((ticket, _)) => {
-                let title = step.rows().get(TICKETS, &ticket)?.map(|row| row.title);
-                title.map(|title| (step.identity.ticket_label(ticket), title))
-            }
-            None => None,
-        };
-        lines.push(match ticket {
-            Some((label, title)) => format!("{seq}: {} on {label}, {title}", head.kind),
+        // No title: it would outlive the ticket's texts.
+        lines.push(match row.thread {
+            Some((ticket, _)) => format!("{seq}: {} on {}", head.kind, step.identity.ticket_label(ticket)),
             None => format!("{seq}: {}", head.kind),
         });
     }
