@@ -68,7 +68,7 @@ async fn restored(world: &World, mut acme: Desk, kassa: Desk) {
     })
     .await;
     assert_sentence(&event.words);
-    assert!(event.details.iter().any(|line| line.contains("Made after the backup")), "{:?}", event.details);
+    assert!(event.details.iter().any(|line| line.contains(&second)), "{:?}", event.details);
     quiet(PATIENCE, &acme, &kassa).await;
     answers::assert_same("at Acme", &before, &told(&acme, "Kassa").await);
     answers::assert_same("at Kassa", &held, &told(&kassa, "Acme").await);

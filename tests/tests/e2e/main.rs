@@ -7,6 +7,7 @@ mod cuts;
 mod delivery;
 mod drain;
 mod files;
+mod erase;
 mod flood;
 mod keys;
 mod kill;

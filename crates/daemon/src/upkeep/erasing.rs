@@ -15,6 +15,8 @@ use crate::erased::ErasedList;
 /// So many times as long as a look or an erasure has taken, the next one is not begun: partners cause them, and the thread has
 /// other work.
 const PAUSE: u32 = 9;
+/// When what has failed is tried again.
+const AGAIN: Duration = Duration::from_secs(20);
 
 /// When erasures are looked at, and what was written down of them.
 pub(super) struct Erasing {
@@ -42,10 +44,12 @@ impl Keeper {
         let carried = self.carry_erasures();
         let erased = self.erase_ordered(&mut erasing.list);
         let carried = carried.and_then(|()| self.carry_erasures());
+        let mut pause = begin.elapsed() * PAUSE;
         for error in [carried.err(), erased.err()].into_iter().flatten() {
             tracing::error!(%error, "an erasure could not be taken further; it is tried again");
+            pause = pause.max(AGAIN);
         }
-        erasing.rests = Instant::now() + (begin.elapsed() * PAUSE).max(Duration::from_millis(200));
+        erasing.rests = Instant::now() + pause;
     }
 
     fn is_anything_open(&self) -> bool {
