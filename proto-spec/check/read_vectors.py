@@ -28,6 +28,8 @@ WORDS = ROOT.parent / "crates" / "proto" / "src" / "words"
 SEQUENCES = {"batch", "recover-page", "blob-upload", "pull-answer"}
 PLAIN = {"terms", "invitation", "blob-have", "author-proof", "any"}
 JUDGED = {"not-deterministic", "bad-signature", "key-unknown", "weak-key"}
+# What is found in a proof file is all judged here.
+JUDGED |= {"altered", "added", "bad-linking", "bad-receipt", "cut-off", "removed", "swapped", "text-differs"}
 
 
 class Refused(Exception):
@@ -177,6 +179,8 @@ def judge(vector, data):
             expect(vector, hash=sha(data))
     elif rule == "delivery":
         deliver(vector, keys, data)
+    elif rule == "proof-file":
+        proof(vector, data)
     elif rule == "message":
         if "value" in vector:
             expect(vector, hash=sha(data))
@@ -282,6 +286,89 @@ def deliver(vector, keys, data):
         again(body["facts"])
         if text is not None:
             again(text)
+
+
+# --- proof files --------------------------------------------------------------------------
+
+
+def proof(vector, data):
+    """All findings of section 8.8 but the folds; the one that is expected has to be among them."""
+    items = []
+    while data:
+        try:
+            item, data = split(data, LARGE)
+        except Lax as error:
+            raise Refused("not-deterministic") from error
+        again(item)
+        items.append(item)
+    values = [cbor2.loads(item) for item in items]
+    found = set(ending(items, values))
+    about = next(value[2] for value in values if value[0] == "proof")
+    logs = {}
+    for _, desk, events in (value for value in values if value[0] == "keys"):
+        assert desk_id(events[0]) == desk
+        logs[desk] = key_log(events)
+    _, request, answer, nonce = next(value for value in values if value[0] == "linking")
+    commit = cbor2.loads(opened(request, "link-request", logs[about["accepter"]], LARGE))["commit"]
+    opened(answer, "link-answer", logs[about["inviter"]], LARGE)
+    link = sha(b"deskwire link", sha(request), sha(answer), nonce)
+    if commit != sha(nonce) or link != about["link"]:
+        found.add(("bad-linking", None, None))
+    for author, other in ((about["inviter"], about["accepter"]), (about["accepter"], about["inviter"])):
+        begin = values.index(["stream", author]) + 1
+        rest = (at for at in range(begin, len(values)) if values[at][0] in ("stream", "end"))
+        part = values[begin : next(rest, len(values))]
+        found |= {(code, author.hex(), seq) for code, seq in stream(part, about["link"], logs[author], logs[other])}
+    expected = (vector["expect"], vector.get("desk"), vector.get("seq"))
+    if expected in found:
+        raise Refused(vector["expect"])
+    if found:
+        raise AssertionError(f"{sorted(map(str, found))} found")
+
+
+def ending(items, values):
+    if values[-1][0] != "end":
+        yield "cut-off", None, None
+    elif values[-1][1:] != [len(items) - 1, sha(*items[:-1])]:
+        yield "altered", None, None
+
+
+def stream(items, link, own, others):
+    """Findings of one stream, by number."""
+    last, hashes, gone, found = 0, {0: link}, set(), []
+    for item in items:
+        if item[0] == "message":
+            signed, text = [*item[1:], None][:2]
+            body = cbor2.loads(parts(signed)[1])
+            seq, digest = body["seq"], sha(signed)
+            try:
+                opened(signed, "message", own, SMALL)
+            except Refused as refusal:
+                found.append((str(refusal), seq))
+            if text is not None and sha(text) != body.get("text"):
+                found.append(("text-differs", seq))
+        elif item[0] == "left-out":
+            body, (_, seq, digest) = None, item
+        else:
+            assert item[0] in ("receipt", "change"), item[0]
+            if item[0] == "receipt":
+                try:
+                    opened(item[1], "receipt", others, LARGE)
+                except Refused:
+                    found.append(("bad-receipt", last))
+            continue
+        if seq in hashes:
+            found.append(("added", seq))
+            continue
+        if seq < last:
+            gone.discard(seq)
+            found.append(("swapped", seq))
+        gone |= set(range(last + 1, seq))
+        if body is not None and body["prev"] != hashes.get(seq - 1, body["prev"]):
+            found.append(("chain-broken", seq))
+        hashes[seq] = digest
+        last = max(last, seq)
+    return found + [("removed", seq) for seq in gone]
 
 
 # --- text forms ---------------------------------------------------------------------------

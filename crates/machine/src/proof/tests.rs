@@ -19,6 +19,8 @@ use serde_bytes::ByteBuf;
 use super::*;
 use crate::delegation::State;
 
+mod vectors;
+
 /// A desk of the file.
 struct Desk {
     key: SecretKey,

@@ -59,7 +59,7 @@ fn misjudged(cases: &Cases) -> String {
 
 fn write(cases: &Cases, replace: bool) {
     let folder = file::folder();
-    let mut manifest = Vec::new();
+    let mut manifest = proofs(&folder);
     let mut written = 0;
     for (path, vector) in &cases.0 {
         let text = serde_json::to_string_pretty(vector).expect("a vector is JSON") + "\n";
@@ -82,10 +82,19 @@ fn write(cases: &Cases, replace: bool) {
     println!("{} vectors, {written} of them new or changed", cases.0.len());
 }
 
+/// The lines of proof files in the manifest: `deskwire-machine` makes those.
+fn proofs(folder: &std::path::Path) -> Vec<String> {
+    let manifest = fs::read_to_string(folder.join("MANIFEST.sha256")).unwrap_or_default();
+    let lines = manifest.lines().filter(|line| line.contains("  proof/"));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 /// Takes away the files of vectors that are made no more.
 fn remove_others(made: &[(String, file::Vector)]) {
-    for group in
-        fs::read_dir(file::folder()).expect("the folder").flatten().filter(|group| group.path().is_dir())
+    for group in fs::read_dir(file::folder())
+        .expect("the folder")
+        .flatten()
+        .filter(|group| group.path().is_dir() && group.file_name() != "proof")
     {
         for entry in fs::read_dir(group.path()).expect("a group").flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();

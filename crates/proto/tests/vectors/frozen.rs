@@ -21,7 +21,9 @@ fn released_vectors_have_not_changed() {
         let (hash, path) = line.split_once("  ").expect("hash and path");
         let bytes = fs::read(folder().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!(Hash::of(&bytes).to_hex(), hash, "{path} is frozen and has changed");
-        listed.insert(path.trim_end_matches(".json").to_owned());
+        if !path.starts_with("proof/") {
+            listed.insert(path.trim_end_matches(".json").to_owned());
+        }
     }
     let found: BTreeSet<_> = load_all().into_iter().map(|(path, _)| path).collect();
     assert_eq!(found, listed, "run the make-vectors example to list new vectors");

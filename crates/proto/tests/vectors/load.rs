@@ -1,4 +1,4 @@
-//! Reading the folder of vectors.
+//! Reading the folder of vectors, but for those of proof files: `deskwire-machine` verifies them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::file::{Vector, folder};
 /// `group/name` and the vector, sorted by name.
 pub(crate) fn load_all() -> Vec<(String, Vector)> {
     let mut all = Vec::new();
-    for group in read_dir(&folder()).into_iter().filter(|path| path.is_dir()) {
+    for group in read_dir(&folder()).into_iter().filter(|path| path.is_dir() && !path.ends_with("proof")) {
         for path in
             read_dir(&group).into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "json"))
         {
