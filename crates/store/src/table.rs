@@ -19,7 +19,7 @@ use crate::row::{
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
 /// The version of all rows together: a view of another version is set aside and folded anew.
-pub const SCHEMA: u32 = 5;
+pub const SCHEMA: u32 = 6;
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal, $key:ty => $row:ty;)*) => {

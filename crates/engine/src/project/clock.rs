@@ -51,7 +51,11 @@ pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &ChainRecord) -> 
 
 /// Something has happened in a delegation: its clock is looked at soon, if it is watched.
 pub(super) fn touched(rows: &mut Overlay, no: DelegationNo, row: &DelegationRow) -> Result<()> {
-    if row.watched { rows.put(CLOCK_DUE, &(0, no), &()) } else { Ok(()) }
+    if !row.watched {
+        return Ok(());
+    }
+    super::figures::touched(rows, no, row)?;
+    rows.put(CLOCK_DUE, &(0, no), &())
 }
 
 /// An offer or an update was said: what has a deadline is watched from now on.

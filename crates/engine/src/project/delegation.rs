@@ -202,7 +202,7 @@ pub(super) fn own_answered(
     link: LinkNo,
     seq: u64,
     refused: Option<&Refused>,
-    receipt_length: u64,
+    (receipt_length, committed): (u64, Option<Timestamp>),
 ) -> Result<()> {
     let cursor = super::stream::cursor(rows, link)?;
     let mut row = need(rows, DELEGATIONS, &delegation)?;
@@ -211,6 +211,9 @@ pub(super) fn own_answered(
     let changes = row.case.answer(seq, answer, receipt_length, cursor);
     let place = (delegation, place_key(row.case.role(), Place::Numbered(seq)));
     let shown = rows.get(EVENT_PLACES, &place)?;
+    if let (Some(at), Some(_)) = (shown, committed) {
+        change(rows, DELEGATION_EVENTS, &(delegation, at), |event| event.committed = committed)?;
+    }
     store(rows, delegation, &row, &changes)?;
     if let (Some(why), Some(at)) = (refused, shown) {
         change(rows, DELEGATION_EVENTS, &(delegation, at), |event| {
@@ -268,6 +271,7 @@ fn show(
         by,
         at: said,
         stored,
+        committed: None,
         effect: Effect::Fate { fate: Fate::Kept, settled: false },
     };
     rows.put(DELEGATION_EVENTS, &(event.delegation, event.at), &shown)?;
@@ -313,8 +317,8 @@ fn fate(rows: &mut Overlay, (delegation, row): (DelegationNo, &DelegationRow), n
     })?;
     if now.settled {
         rows.delete(EVENT_PLACES, &place);
-        if now.fate.is_effective() {
-            super::figures::settled(rows, (delegation, row), now.place, &event)?;
+        if now.fate != Fate::Refused {
+            super::figures::settled(rows, (delegation, row), (now.place, now.fate), &event)?;
         }
     }
     Ok(())

@@ -115,6 +115,7 @@ fn show(
         by: ending.by,
         at: ending.at,
         stored: ending.at,
+        committed: None,
         effect: Effect::Fate { fate: Fate::Kept, settled: false },
     };
     rows.put(DELEGATION_EVENTS, &(delegation, ending.text), &shown)?;

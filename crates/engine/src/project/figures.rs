@@ -1,7 +1,7 @@
 //! What is settled of each delegation, kept small beside it, so that figures over many of them are read fast.
 
-use deskwire_machine::clock::{Due, Verdict};
-use deskwire_machine::delegation::{EventKind, Place, Role};
+use deskwire_machine::clock::{Due, Verdict, counts};
+use deskwire_machine::delegation::{EventKind, Fate, Place, Role};
 use deskwire_proto::message::{Facts, Kind};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::time::Timestamp;
@@ -24,30 +24,42 @@ fn place(no: DelegationNo, row: &DelegationRow) -> Key {
     (row.link, (row.created.0 / MONTH, no))
 }
 
-/// An event has effect that nothing can change any more.
+/// Nothing can change an event any more that was not refused.
 pub(super) fn settled(
     rows: &mut Overlay,
     (no, row): (DelegationNo, &DelegationRow),
-    at: Place,
+    (at, fate): (Place, Fate),
     event: &DelegationEventRow,
 ) -> Result<()> {
-    if !tells(event.kind) {
-        return Ok(());
-    }
     let key = place(no, row);
     let mut figures = rows.get(FIGURES, &key)?.unwrap_or_default();
-    let time = counted(event, row.case.role(), figures.last);
+    // As the clock of a delegation counts it, by the terms that are usual.
+    let committed = if event.by == row.case.role() { event.committed } else { Some(event.stored) };
+    figures.inexact |= event.by == Role::Contractor && committed.is_none();
+    let (asked, before) = (figures.asked, figures.last);
+    let (time, _) = counts(event.by, (event.at, committed), Terms::TOLERANCE, (asked, before));
     figures.last = time;
-    match event.kind {
+    if event.by == Role::Principal {
+        figures.asked = time;
+    }
+    if fate.is_effective() {
+        tell(&mut figures, row.case.role(), (at, time), event.kind);
+    }
+    rows.put(FIGURES, &key, &figures)
+}
+
+/// What an event with effect adds.
+fn tell(figures: &mut FigureRow, ours: Role, (at, time): (Place, Timestamp), kind: EventKind) {
+    match kind {
         EventKind::Offer => {
-            figures.theirs = row.case.role() == Role::Principal;
+            figures.theirs = ours == Role::Principal;
             figures.offered = time;
         }
         EventKind::Accept => figures.accepted = Some(time),
         EventKind::Decline => figures.declined = Some(time),
         EventKind::Resolve => figures.resolved = figures.resolved.or(Some(time)),
         EventKind::Reopen => figures.reopened += 1,
-        EventKind::Rate => rated(&mut figures, at),
+        EventKind::Rate => rated(figures, at),
         EventKind::Return
         | EventKind::Recall
         | EventKind::Status
@@ -62,48 +74,6 @@ pub(super) fn settled(
         | EventKind::AnswerNotNeeded
         | EventKind::LinkClose => {}
     }
-    rows.put(FIGURES, &key, &figures)
-}
-
-const fn tells(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Offer
-        | EventKind::Accept
-        | EventKind::Decline
-        | EventKind::Resolve
-        | EventKind::Reopen
-        | EventKind::Rate => true,
-        EventKind::Return
-        | EventKind::Recall
-        | EventKind::Status
-        | EventKind::StatusInProgress
-        | EventKind::StatusWaitingThird
-        | EventKind::Confirm
-        | EventKind::Update
-        | EventKind::ChangeTake
-        | EventKind::ChangeDecline
-        | EventKind::Ask
-        | EventKind::Answer
-        | EventKind::AnswerNotNeeded
-        | EventKind::LinkClose => false,
-    }
-}
-
-/// When an event counts: the principal's at its time, the contractor's at its time if the principal, who stored it, can
-/// believe that. proto-spec, section 8.6.
-fn counted(event: &DelegationEventRow, ours: Role, before: Timestamp) -> Timestamp {
-    let claimed = event.at;
-    let believed = match (event.by, ours) {
-        (Role::Principal, Role::Principal | Role::Contractor) | (Role::Contractor, Role::Contractor) => {
-            claimed
-        }
-        (Role::Contractor, Role::Principal) => {
-            let stored = event.stored;
-            let near = claimed <= stored && stored.since(claimed) <= Terms::TOLERANCE;
-            if near { claimed } else { stored }
-        }
-    };
-    believed.max(before)
 }
 
 /// The newest settled rating counts.
@@ -147,7 +117,17 @@ pub(super) fn clocked(rows: &mut Overlay, no: DelegationNo, clock: &ClockRow) ->
     let key = place(no, &row);
     let Some(figures) = rows.get(FIGURES, &key)? else { return Ok(()) };
     let (response_kept, resolution_kept) = (clock.respond.and_then(kept), clock.resolve.and_then(kept));
-    rows.put(FIGURES, &key, &FigureRow { response_kept, resolution_kept, ..figures })
+    let closed = row.case.open().is_empty() && row.case.settled().state.is_terminal();
+    rows.put(FIGURES, &key, &FigureRow { response_kept, resolution_kept, closed, ..figures })
+}
+
+/// Something has happened since.
+pub(super) fn touched(rows: &mut Overlay, no: DelegationNo, row: &DelegationRow) -> Result<()> {
+    let key = place(no, row);
+    match rows.get(FIGURES, &key)?.filter(|figures| figures.closed) {
+        Some(figures) => rows.put(FIGURES, &key, &FigureRow { closed: false, ..figures }),
+        None => Ok(()),
+    }
 }
 
 /// Whether a deadline was kept; nothing as long as that is open, and where it ended before.

@@ -134,7 +134,7 @@ pub(super) fn placed(rows: &mut Overlay, placed: &Placed) -> Result<()> {
     }
     rows.put(SENT, &(no, seq), &sent)?;
     if let Some((why, length)) = &placed.answer {
-        stream::answered(rows, no, seq, &sent, why.as_ref(), *length)?;
+        stream::answered(rows, no, seq, &sent, why.as_ref(), (*length, None))?;
     }
     stream::with(rows, no, |row| row.out_returned = true)?;
     under_way(rows, no, |recovery| recovery.placed = seq)

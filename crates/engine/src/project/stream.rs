@@ -220,10 +220,13 @@ fn first_words(words: &Words, room: usize) -> Words {
 pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &[u8]) -> Result<()> {
     let receipt = read_receipt(raw).ok_or_else(|| contradiction("a receipt"))?;
     let stream = need(rows, STREAMS, &no)?;
+    let mut times = receipt.commit_times();
     for seq in stream.acked + 1..=receipt.upto {
         let sent = need(rows, SENT, &(no, seq))?;
+        let committed = times.find(|(told, _)| *told >= seq).filter(|(told, _)| *told == seq);
         let why = receipt.outcome(seq).map(|outcome| refused(outcome.2.as_str(), outcome.3.as_str()));
-        answered(rows, no, seq, &sent, why.as_ref(), receipt.length)?;
+        let told = (receipt.length, committed.map(|(_, at)| at));
+        answered(rows, no, seq, &sent, why.as_ref(), told)?;
     }
     rows.put(RECEIPTS, &(no, receipt.upto), &at)?;
     let order = match receipt.upto {
@@ -239,23 +242,24 @@ pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &
     })
 }
 
-/// What a receipt says of one message of ours: why it has no effect, if so, and the length that the receipt names.
+/// What a receipt says of one message of ours: why it has no effect, if so, the length that the receipt names, and when the
+/// message was committed, if it tells.
 pub(super) fn answered(
     rows: &mut Overlay,
     no: LinkNo,
     seq: u64,
     sent: &SentRow,
     why: Option<&Refused>,
-    length: u64,
+    told: (u64, Option<Timestamp>),
 ) -> Result<()> {
     if let Some(why) = why {
         mark(rows, &sent.thread, (no, sent.order), why)?;
         super::terms::refused(rows, no, seq)?;
         account::refused(rows, no, seq)?;
-    }
         super::privacy::refused(rows, no, sent, why)?;
+    }
     match sent.event {
-        Some(delegation) => delegation::own_answered(rows, delegation, no, seq, why, length),
+        Some(delegation) => delegation::own_answered(rows, delegation, no, seq, why, told),
         None => Ok(()),
     }
 }

@@ -59,9 +59,8 @@ fn count(
     both: &mut [(Role, Figures); 2],
 ) -> Result<(), Refusal> {
     // An offer is stored later than its author says, and clocks differ; a year is more than either.
-    // The rows find the delegations. They hold the times that count where this desk is the principal and the terms are the
-    // usual ones; what this desk did as a contractor counts as its principal saw it, and deadlines are judged by what is
-    // settled alone, which is read from the events.
+    // The rows find the delegations, and hold the times that count where the terms are the usual ones. Deadlines are judged
+    // by what is settled alone: as long as that is not over, it is read from the events.
     let usual = is_usual(reader, partner)?;
     let mut found = Vec::new();
     let months = ((from.0 / MONTH).saturating_sub(1), (to.0 / MONTH).saturating_add(12));
@@ -82,7 +81,7 @@ fn count(
         },
     )?;
     for (no, row) in found {
-        let times = if row.theirs && usual && !has_deadlines(&row) {
+        let times = if usual && !row.inexact && (row.closed || !has_deadlines(&row)) {
             times(&row)
         } else {
             let delegation = reader.rows().get(DELEGATIONS, &no)?;

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use deskwire_engine::Reader;
 use deskwire_engine::calendar::{Hours, Span};
 use deskwire_engine::command::act::Action;
-use deskwire_engine::command::hours::SetHours;
+use deskwire_engine::command::delegate::Delegate;
+use deskwire_engine::command::hours::{SetHours, SetReserve};
 use deskwire_engine::command::tick::Tick;
+use deskwire_engine::identity::{Face, Identity};
 use deskwire_engine::port::Clock;
 use deskwire_engine::query::{self, DelegationFilter, DueFilter, DueState, ThreadEntry, TicketFilter, What};
 use deskwire_machine::clock::{Basis, DueKind, Verdict};
 use deskwire_machine::delegation::Role;
+use deskwire_machine::disclosure::{Changes, Choice};
+use deskwire_proto::key::SecretKey;
 use deskwire_proto::list::List;
 use deskwire_proto::message::common::Priority;
 use deskwire_proto::terms::{Deadline, Redelegate, Terms};
@@ -18,7 +22,7 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, TicketNumber};
 
 use crate::chain::Chain;
-use crate::harness::{Desk, link, prose, settle};
+use crate::harness::{Desk, because, link, person, prose, settle};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -199,6 +203,99 @@ fn a_deadline_is_inherited_less_the_reserve() {
     let above = clock(&chain.desks[1], 1).resolve.unwrap().at;
     let below = clock(&chain.desks[1], 2).resolve.unwrap().at;
     assert_eq!(above, below, "the terms would give four hours more");
+}
+
+/// What is set for a link stays with the desk in the middle at each handover, until one of them says otherwise.
+#[test]
+fn the_reserve_of_a_link_stays_with_the_desk_in_the_middle() {
+    let mut chain = Chain::of(3, &terms());
+    let down = chain.link_of(1, 2);
+    let set = |chain: &mut Chain, reserve| chain.desks[1].run(SetReserve { link: down, reserve });
+    assert_eq!(set(&mut chain, Some(367 * 24 * HOUR)).unwrap_err().code, "invalid-value");
+    set(&mut chain, Some(3 * HOUR)).unwrap();
+    assert_eq!(query::reserve(&chain.reader(1), down).unwrap(), Some(3 * HOUR));
+    chain.desks[0].ticket("Dead cash register");
+    chain.hand_over(0, 1, 1).unwrap();
+    chain.settle();
+    chain.act(1, 1, Action::Accept).unwrap();
+    chain.settle();
+    let due = |chain: &Chain, no: u64| clock(&chain.desks[1], no).resolve.unwrap().at;
+    chain.hand_over(1, 1, 2).unwrap();
+    assert_eq!(due(&chain, 2), Timestamp(due(&chain, 1).0 - 3 * HOUR));
+    chain.settle();
+    assert_eq!(clock(&chain.desks[2], 1).resolve.unwrap().at, due(&chain, 2), "the desk below sees no more");
+    chain.act(2, 1, Action::Decline(because("No people."))).unwrap();
+    chain.settle();
+    // One handover says how much it is for itself.
+    let choice = Choice { reserve: Some(HOUR), ..Choice::default() };
+    let (ticket, by) = (TicketNumber(1), person("Anna"));
+    let again = Delegate { ticket, link: down, choice, files: Vec::new(), anyway: false, by };
+    chain.desks[1].run(again).unwrap();
+    assert_eq!(due(&chain, 3), Timestamp(due(&chain, 1).0 - HOUR));
+    set(&mut chain, None).unwrap();
+    assert_eq!(query::reserve(&chain.reader(1), down).unwrap(), None);
+}
+
+/// The same desk, whose people are warned when so much of the time is left.
+fn warned(acme: Desk, percent: u8) -> Desk {
+    let body = acme.identity.descriptor().body();
+    let face = Face {
+        name: body.name.clone(),
+        prefix: acme.identity.prefix().to_owned(),
+        endpoints: body.endpoints.clone(),
+        tls: body.tls.clone(),
+        file_bytes: body.limits.file,
+    };
+    let (keys, version) = (acme.identity.keys().clone(), body.version.plus(1));
+    let identity = Identity::new(keys, SecretKey::from_seed(&[2; 32]), face, version).unwrap();
+    acme.restart_as(identity.warning(percent))
+}
+
+/// A desk that wants to be warned earlier is, and one that wants no warning has none.
+#[test]
+fn people_are_warned_as_early_as_the_desk_has_set() {
+    for (percent, at) in [(50, 30 * MINUTE), (10, 54 * MINUTE), (0, HOUR)] {
+        let (_, acme) = offered();
+        let mut acme = warned(acme, percent);
+        let next = acme.run(Tick).unwrap().unwrap();
+        let offered = clock(&acme, 1).counted[0].1.at;
+        assert!(next.since(offered.plus(at)) <= 1, "{percent} %: {} instead of {at}", next.since(offered));
+    }
+}
+
+/// A principal that needs it earlier is obeyed by every clock as soon as that binds, and not before.
+#[test]
+fn a_deadline_that_is_lowered_is_lowered_on_both_desks_once_it_binds() {
+    let (mut shop, mut acme) = offered();
+    let begun = clock(&shop, 1).counted[0].1.at;
+    let lower = |desk: &mut Desk, resolve: Timestamp| {
+        desk.act(1, Action::Update(Box::new(Changes { resolve: Some(resolve), ..Changes::default() })))
+            .unwrap();
+    };
+    lower(&mut shop, begun.plus(4 * HOUR));
+    settle(&mut shop, &mut acme);
+    for desk in [&shop, &acme] {
+        assert_eq!(clock(desk, 1).resolve.unwrap().at, begun.plus(4 * HOUR), "before it is accepted");
+    }
+    acme.act(1, Action::Accept).unwrap();
+    settle(&mut shop, &mut acme);
+    lower(&mut shop, begun.plus(2 * HOUR));
+    settle(&mut shop, &mut acme);
+    for desk in [&shop, &acme] {
+        assert_eq!(clock(desk, 1).resolve.unwrap().at, begun.plus(4 * HOUR), "it is proposed alone");
+    }
+    let version = acme.delegation(1).version;
+    acme.act(1, Action::ChangeTake(version)).unwrap();
+    settle(&mut shop, &mut acme);
+    for desk in [&mut shop, &mut acme] {
+        assert_eq!(clock(desk, 1).resolve.unwrap().at, begun.plus(2 * HOUR), "taken");
+        let next = desk.run(Tick).unwrap().unwrap();
+        assert!(next <= begun.plus(2 * HOUR), "people are warned of the new one");
+    }
+    acme.now = begun.plus(2 * HOUR + MINUTE);
+    acme.run(Tick).unwrap();
+    let shown = query::ticket_due(&reader(&acme), TicketNumber(1)).unwrap().unwrap();
+    assert_eq!((shown.kind, shown.state), (DueKind::Resolve, DueState::Overdue));
 }
 
 /// Every desk learns how the case stands further down: in time that adds up, and by name only where the terms say so.

@@ -59,6 +59,12 @@ pub struct FigureRow {
     pub resolution_kept: Option<bool>,
     /// The counted time of the newest settled event.
     pub last: Timestamp,
+    /// The same of the principal's newest one.
+    pub asked: Timestamp,
+    /// Whether it is over, and its clock was looked at since: what it says of deadlines is final.
+    pub closed: bool,
+    /// Some event has come back after a restore without the time of its commit: times are read from the events.
+    pub inexact: bool,
     /// Ratings that were said, by number; the newest settled one counts.
     pub said: Vec<(u64, u8)>,
 }

@@ -66,6 +66,9 @@ pub struct DelegationEventRow {
     pub at: Timestamp,
     /// When it was stored here.
     pub stored: Timestamp,
+    /// When its receiver committed it first, as its receipt tells: for an own event, once there is one.
+    #[serde(default)]
+    pub committed: Option<Timestamp>,
     /// What became of it.
     pub effect: Effect,
 }

@@ -1,5 +1,8 @@
 //! Work lines, what is said to them, and statements of a partner. proto-spec, sections 6.30 to 6.35.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
 use deskwire_machine::account::{Amount, Said};
 use deskwire_machine::delegation::Role;
 use deskwire_proto::code::OutcomeCode;
@@ -9,12 +12,16 @@ use deskwire_proto::message::{statement_propose, statement_sign, work_add};
 use deskwire_proto::session::Cut;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{Local, Record};
-use deskwire_store::row::{LinkRow, StreamRow};
+use deskwire_store::row::{AccountRow, LinkRow, StreamRow};
 use deskwire_store::table::{ACCOUNT, RECEIVED, Rows, SENT, WORK_ITEMS};
 
 use super::super::find;
 use super::{Consumed, Context, No, Stop, delegation_of};
 use crate::{Refusal, Step};
+
+/// Proposals of a partner that nobody has signed, and signatures of it under one statement: each costs whoever counts.
+const OPEN_PROPOSALS: usize = 64;
+const SIGNATURES: usize = 4;
 
 /// A line of work of the contractor.
 pub(super) fn added(
@@ -85,7 +92,31 @@ pub(super) fn proposed(
         let words = "The statement counts up to a place in the streams that this desk does not have.";
         return Err(no(OutcomeCode::MalformedFacts, words));
     }
+    let (theirs, ours) = (statements(step, context, false)?, statements(step, context, true)?);
+    let signed: BTreeSet<ItemId> = ours.iter().filter_map(signature).collect();
+    let open =
+        theirs.iter().filter(|row| matches!(&row.said, Said::Propose { item, .. } if !signed.contains(item)));
+    if open.count() >= OPEN_PROPOSALS {
+        let words =
+            format!("{OPEN_PROPOSALS} statements that nobody has signed are as many as this link takes.");
+        return Err(Stop::Message(No(OutcomeCode::Quota, words)));
+    }
     Ok(Consumed::default())
+}
+
+/// What a side has said about statements, and what stands of it.
+fn statements(step: &Step<'_>, context: &Context<'_>, ours: bool) -> Result<Vec<AccountRow>, Stop> {
+    let rows = step.rows().list(ACCOUNT, &(context.no, (true, ours)), usize::MAX)?;
+    step.memory.looked.fetch_add(rows.len(), Ordering::Relaxed);
+    Ok(rows.into_iter().map(|(_, row)| row).filter(|row| !row.aside).collect())
+}
+
+/// The statement that something signs.
+fn signature(row: &AccountRow) -> Option<ItemId> {
+    match &row.said {
+        Said::Sign { statement, .. } => Some(*statement),
+        Said::Line { .. } | Said::Verdict { .. } | Said::Propose { .. } => None,
+    }
 }
 
 /// A statement of ours is signed.
@@ -103,6 +134,12 @@ pub(super) fn signed(
     if !proposed {
         let words = "This desk has not proposed such a statement, or its hash is another one.";
         return Err(no(OutcomeCode::MalformedFacts, words));
+    }
+    let before = statements(step, context, false)?;
+    if before.iter().filter_map(signature).filter(|statement| *statement == facts.statement).count()
+        >= SIGNATURES
+    {
+        return Err(no(OutcomeCode::Quota, "This statement was signed before. See what became of it."));
     }
     Ok(Consumed::default())
 }

@@ -1,10 +1,10 @@
 //! What a partner says to the link as a whole: terms, suspension, end. proto-spec, sections 6.3 to 6.7.
 
 use deskwire_proto::code::OutcomeCode;
-use deskwire_proto::terms::{FieldName, Side, Terms};
+use deskwire_proto::terms::{Side, Terms};
 use deskwire_store::table::{Rows, WORDS};
 
-use super::{Body, Consumed, Context, No, Stop, Verified, delegation_of, optional_fields, outside};
+use super::{Body, Consumed, Context, No, Stop, Verified, delegation_of, outside};
 use crate::Step;
 use crate::command::terms::unnamed;
 use crate::command::{find, late};
@@ -71,13 +71,13 @@ pub(super) fn not_too_late(step: &Step<'_>, context: &Context<'_>, message: &Ver
 /// What of a body these terms do not let travel, in words. `author` is the side that says it.
 pub(crate) fn offends(body: &Body, terms: &Terms, author: Side) -> Option<String> {
     let outside = match body {
-        Body::Offer { facts, text } => {
+        Body::Offer { .. } => {
             if !terms.may_delegate(author) {
                 return Some("The terms of this link do not let this side hand work over.".to_owned());
             }
-            outside(&optional_fields!(facts, text), terms)
+            outside(body, terms)
         }
-        Body::Update { facts, text } => outside(&optional_fields!(facts, text), terms),
+        Body::Update { .. } => outside(body, terms),
         Body::FileAdd { facts, .. } if facts.size.get() > terms.file => {
             return Some(format!("The terms of this link take files up to {} bytes.", terms.file));
         }

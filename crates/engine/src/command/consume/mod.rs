@@ -7,14 +7,14 @@ mod link;
 mod privacy;
 pub(super) mod thread;
 
-use deskwire_machine::delegation;
 use deskwire_machine::saying::said;
+use deskwire_machine::{delegation, disclosure};
 use deskwire_proto::code::OutcomeCode;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::envelope::Verified;
 use deskwire_proto::limits::FILE_BYTES;
 use deskwire_proto::message::{Body, file_add, offer};
-use deskwire_proto::terms::{FieldName, Terms};
+use deskwire_proto::terms::Terms;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{FoldEvent, Local};
 use deskwire_store::row::{DelegationRow, LinkRow, Refused, StreamRow};
@@ -24,26 +24,6 @@ use super::find;
 use crate::{Refusal, Step, quota, refused};
 
 pub(super) use link::offends;
-
-/// Which optional fields an offer or an update has: the two have the same members in types of their own.
-macro_rules! optional_fields {
-    ($facts:expr, $text:expr) => {
-        [
-            ($text.company.is_some(), FieldName::Company, "company"),
-            ($text.contact.is_some(), FieldName::Contact, "contact"),
-            ($text.custom.is_some(), FieldName::Custom, "custom"),
-            ($text.equipment.is_some(), FieldName::Equipment, "equipment"),
-            ($text.agreement.is_some(), FieldName::Agreement, "agreement"),
-            ($facts.category.is_some(), FieldName::Category, "category"),
-            ($text.object.is_some(), FieldName::Object, "object"),
-            ($facts.priority.is_some(), FieldName::Priority, "priority"),
-            ($facts.respond.is_some() || $facts.resolve.is_some(), FieldName::Deadline, "deadline"),
-            ($facts.price.is_some(), FieldName::Price, "price"),
-        ]
-    };
-}
-
-use optional_fields;
 
 /// The link that a message came over.
 pub(super) struct Context<'a> {
@@ -144,7 +124,7 @@ fn decide(
         said_before(step, context, message)?;
     }
     match body {
-        Body::Offer { facts, text } => offered(step, context, message, (body, facts, text)),
+        Body::Offer { facts, .. } => offered(step, context, message, (body, facts)),
         Body::Accept { .. }
         | Body::Decline { .. }
         | Body::Return { .. }
@@ -242,8 +222,8 @@ fn delegation_of(
 
 fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body) -> Result<Consumed, Stop> {
     let (delegation, row) = delegation_of(step, context, message)?;
-    if let Body::Update { facts, text } = body {
-        within_terms(&outside(&optional_fields!(facts, text), context.terms))?;
+    if let Body::Update { .. } = body {
+        within_terms(&outside(body, context.terms))?;
     }
     facts_fit(body, &row)?;
     let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
@@ -276,7 +256,7 @@ fn offered(
     step: &Step<'_>,
     context: &Context<'_>,
     message: &Verified,
-    (body, facts, text): (&Body, &offer::Facts, &offer::Text),
+    (body, facts): (&Body, &offer::Facts),
 ) -> Result<Consumed, Stop> {
     let id = message.head.delegation.ok_or(OutcomeCode::MalformedFacts)?;
     if step.rows().get(DELEGATION_IDS, &(context.no, id))?.is_some() {
@@ -286,7 +266,7 @@ fn offered(
         return Err(OutcomeCode::NotAllowedByTerms.into());
     }
     link::not_suspended(step, context, message)?;
-    within_terms(&outside(&optional_fields!(facts, text), context.terms))?;
+    within_terms(&outside(body, context.terms))?;
     if facts.loop_tags.is_some() && context.terms.loop_tags != Some(true) {
         return within_terms(&["loop-tags"]).map(|()| Consumed::default());
     }
@@ -311,10 +291,10 @@ fn within_terms(outside: &[&str]) -> Result<(), Stop> {
     Err(Stop::Message(No(OutcomeCode::NotAllowedByTerms, words)))
 }
 
-/// The fields that the terms do not let travel.
-fn outside(met: &[(bool, FieldName, &'static str)], terms: &Terms) -> Vec<&'static str> {
-    let outside = met.iter().filter(|(present, field, _)| *present && !terms.allows(*field));
-    outside.map(|(_, _, name)| *name).collect()
+/// The fields of an offer or an update that the terms do not let travel.
+fn outside(body: &Body, terms: &Terms) -> Vec<&'static str> {
+    let met = disclosure::optional(body).into_iter();
+    met.filter(|(field, _)| !terms.allows(*field)).map(|(_, name)| name).collect()
 }
 
 fn file(

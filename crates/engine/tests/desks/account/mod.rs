@@ -36,6 +36,9 @@ use crate::harness::{
     Desk, LINK, batch, because, deliver, link, linked, person, prose, pump, session, settle,
 };
 
+mod hostile;
+mod reports;
+
 const D: DelegationNo = DelegationNo(1);
 
 fn new_line(quantity: &str, price: &str, currency: Option<&str>, date: Timestamp) -> NewLine {
@@ -324,102 +327,6 @@ fn a_rebuild_and_a_restore_from_an_old_backup_take_nothing_from_the_account() {
     assert_eq!(code(propose(&mut acme)), "nothing-to-settle");
 }
 
-/// A message that the desk of `from` would not make: as its own program changed by somebody would.
-fn forge(
-    from: &Desk,
-    to: &mut Desk,
-    item: u8,
-    delegation: Option<DelegationId>,
-    body: &Body,
-) -> Option<String> {
-    let link = from.rows().get(LINKS, &LINK).unwrap().unwrap().link;
-    let stream = Stream { link, from: from.identity.desk(), to: to.identity.desk() };
-    let composed = compose(body, delegation, [3; 16]).unwrap();
-    let seen = to.stream().out_length;
-    let (seq, prev) = (to.stream().in_length + 1, to.stream().in_head);
-    let place = Place { seq, prev, seen, time: from.now };
-    let delivery = seal(&stream, place, ItemId::new([item; 16]), &composed, from.identity.secret()).unwrap();
-    let message = accept(delivery, &stream, from.identity.keys().current()).unwrap();
-    let head = BatchHead { v: V1, link, known: 0, session: to.stream().session.unwrap().session };
-    assert!(matches!(
-        to.run(Deliver { link: LINK, head, messages: vec![message] }).unwrap(),
-        Delivered::Receipt(_)
-    ));
-    let row = to.rows().get(RECEIVED, &(LINK, seq)).unwrap().unwrap();
-    row.refused.map(|(_, why)| why.code.to_string())
-}
-
-fn work_facts(price: &str) -> work_add::Facts {
-    work_add::Facts {
-        tax: Percent::new("0").unwrap(),
-        date: Timestamp(1_790_000_000_000),
-        r#type: WorkType::Fixed,
-        unit: Code::new("piece").unwrap(),
-        price: Decimal::new(price).unwrap(),
-        currency: Currency::new("EUR").unwrap(),
-        quantity: Decimal::new("999999").unwrap(),
-    }
-}
-
-fn add_body(price: &str) -> Body {
-    let text = work_add::Text { by: None, what: Line::new("Something").unwrap() };
-    Body::WorkAdd { facts: work_facts(price), text }
-}
-
-fn approve_body(work: ItemId) -> Body {
-    Body::WorkApprove { facts: work_approve::Facts { work }, text: None }
-}
-
-#[test]
-fn a_hostile_partner_books_approves_and_signs_nothing_that_is_not_its_to_say() {
-    let (mut shop, mut acme) = working();
-    let line = add(&mut acme, "1", "10").unwrap();
-    settle(&mut shop, &mut acme);
-    let id = Some(shop.delegation(1).id);
-    let refused = |code: &str| Some(code.to_owned());
-    // The principal bills, the contractor approves itself, and amounts that no statement can hold.
-    assert_eq!(forge(&shop, &mut acme, 1, id, &add_body("1")), refused("action-not-allowed"));
-    assert_eq!(forge(&acme, &mut shop, 2, id, &approve_body(line)), refused("action-not-allowed"));
-    assert_eq!(forge(&acme, &mut shop, 3, id, &add_body("999999999")), refused("malformed-facts"));
-    let other = Some(DelegationId::new([9; 16]));
-    assert_eq!(forge(&acme, &mut shop, 4, other, &add_body("1")), refused("unknown-delegation"));
-    assert_eq!(
-        forge(&shop, &mut acme, 5, id, &approve_body(ItemId::new([8; 16]))),
-        refused("malformed-facts")
-    );
-    assert_eq!(forge(&acme, &mut shop, 6, id, &add_body("1")), None);
-    assert_eq!(forge(&acme, &mut shop, 6, id, &add_body("2")), refused("duplicate-item"));
-    let cut = |length, head: &[u8]| Cut(length, Hash::of(head));
-    let facts = statement_propose::Facts {
-        cut: (cut(2, b"no head"), cut(1, b"of this stream")),
-        hash: Hash::of(b"x"),
-        zone: Label::new("UTC").unwrap(),
-        period: Interval(Timestamp(1), Timestamp(2)),
-        totals: List::new(Vec::new()).unwrap(),
-    };
-    let propose = Body::StatementPropose { facts, text: NoText };
-    assert_eq!(forge(&acme, &mut shop, 7, None, &propose), refused("malformed-facts"));
-    let facts = statement_sign::Facts { hash: Hash::of(b"x"), statement: ItemId::new([7; 16]) };
-    let sign = Body::StatementSign { facts, text: NoText };
-    assert_eq!(forge(&acme, &mut shop, 8, None, &sign), refused("malformed-facts"));
-    assert_eq!(listed(&shop), []);
-    assert_eq!(states(&shop).len(), 2, "the first line, and the one that was well formed");
-}
-
-#[test]
-fn the_contractor_cannot_rate_itself_over_the_wire() {
-    let (mut shop, mut acme) = working();
-    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
-    settle(&mut shop, &mut acme);
-    shop.act(1, Action::Confirm).unwrap();
-    settle(&mut shop, &mut acme);
-    let id = Some(shop.delegation(1).id);
-    let facts = rate::Facts { stars: Stars::new(5).unwrap() };
-    let body = Body::Rate { facts, text: rate::Text::default() };
-    assert_eq!(forge(&acme, &mut shop, 1, id, &body), Some("action-not-allowed".to_owned()));
-    assert_eq!(figures(&shop).0.ratings, (0, 0));
-}
-
 #[test]
 fn the_statement_is_derived_again_from_messages_and_receipts_alone() {
     let (mut shop, mut acme) = working();
@@ -488,142 +395,14 @@ fn figures(desk: &Desk) -> (Figures, Figures) {
     (of(Role::Contractor), of(Role::Principal))
 }
 
-#[test]
-fn both_desks_report_the_same_settled_figures() {
-    let (mut shop, mut acme) = working();
-    let line = add(&mut acme, "1", "10").unwrap();
-    settle(&mut shop, &mut acme);
-    judge(&mut shop, line, None).unwrap();
-    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
-    assert_eq!(figures(&acme).1.resolved, 0, "not settled yet");
-    settle(&mut shop, &mut acme);
-    shop.act(1, Action::Reopen(because("It died again."))).unwrap();
-    settle(&mut shop, &mut acme);
-    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
-    settle(&mut shop, &mut acme);
-    shop.act(1, Action::Confirm).unwrap();
-    settle(&mut shop, &mut acme);
-    shop.act(1, Action::Rate { stars: Stars::new(2).unwrap(), words: None }).unwrap();
-    shop.act(1, Action::Rate { stars: Stars::new(4).unwrap(), words: None }).unwrap();
-    settle(&mut shop, &mut acme);
-    let ticket = shop.ticket("Another one");
-    shop.delegate(ticket).unwrap();
-    settle(&mut shop, &mut acme);
-    acme.act(2, Action::Decline(because("No people."))).unwrap();
-    settle(&mut shop, &mut acme);
-    let ((mut theirs, _), (_, mut ours)) = (figures(&shop), figures(&acme));
-    for one in [&mut theirs, &mut ours] {
-        assert_eq!((one.offers, one.accepted, one.declined, one.resolved, one.reopened), (2, 1, 1, 1, 1));
-        assert_eq!(one.ratings, (1, 4), "the newest rating counts");
-        assert_eq!(one.cost[&Currency::new("EUR").unwrap()].to_string(), "12.00");
-        assert!(one.response().is_some() && one.resolution().is_some());
+fn work_facts(price: &str) -> work_add::Facts {
+    work_add::Facts {
+        tax: Percent::new("0").unwrap(),
+        date: Timestamp(1_790_000_000_000),
+        r#type: WorkType::Fixed,
+        unit: Code::new("piece").unwrap(),
+        price: Decimal::new(price).unwrap(),
+        currency: Currency::new("EUR").unwrap(),
+        quantity: Decimal::new("999999").unwrap(),
     }
-    let shop = shop.restart_with_other_rows();
-    let mut again = figures(&shop).0;
-    assert_eq!((again.response(), again.resolution()), (theirs.response(), theirs.resolution()));
-    assert_eq!((again.offers, again.ratings, again.cost), (theirs.offers, theirs.ratings, theirs.cost));
-}
-
-/// Rows as a long life of a desk leaves them, written without that life.
-#[derive(Default)]
-struct Filling(Batch);
-
-impl Rows for Filling {
-    fn raw_get(&self, _: &[u8]) -> deskwire_store::Result<Option<Vec<u8>>> {
-        Ok(None)
-    }
-
-    fn raw_scan(
-        &self,
-        _: &[u8],
-        _: &[u8],
-        _: Direction,
-        _: &mut deskwire_store::VisitRow<'_>,
-    ) -> deskwire_store::Result<()> {
-        Ok(())
-    }
-}
-
-impl RowsMut for Filling {
-    fn raw_put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.0.put(key, value);
-    }
-
-    fn raw_delete(&mut self, key: Vec<u8>) {
-        self.0.delete(key);
-    }
-}
-
-#[test]
-fn many_lines_are_one_statement_and_many_delegations_one_report() {
-    let many = std::env::var("DESKWIRE_LINES").ok().and_then(|text| text.parse::<u64>().ok());
-    let (lines, delegations) = many.map_or((2_000, 10_000), |lines| (lines, lines * 20));
-    let (shop, _acme) = working();
-    let id = shop.delegation(1).id;
-    let mut filling = Filling::default();
-    for seq in 1..=lines {
-        let mut item = [0; 16];
-        item[..8].copy_from_slice(&seq.to_be_bytes());
-        let work = ItemId::new(item);
-        let hash = Hash::of(&item);
-        let facts = work_add::Facts { quantity: Decimal::new("1.25").unwrap(), ..work_facts("95.00") };
-        let line = Said::Line { delegation: id, item: work, facts, hash };
-        let verdict = Said::Verdict { delegation: id, work, approved: true };
-        for (ours, said) in [(false, line), (true, verdict)] {
-            let entry = EntryRef { segment: 1, offset: seq };
-            let row = AccountRow {
-                entry,
-                item: work,
-                seen: 0,
-                at: Timestamp(1),
-                said,
-                refused: false,
-                aside: false,
-            };
-            filling.put(ACCOUNT, &(LINK, (false, (ours, 1_000 + seq))), &row).unwrap();
-        }
-    }
-    for no in 1..=delegations {
-        let row = FigureRow {
-            theirs: true,
-            offered: Timestamp(1_000_000),
-            accepted: Some(Timestamp(1_000_000 + no)),
-            stars: (no % 2 == 0).then_some(5),
-            ..FigureRow::default()
-        };
-        filling.put(FIGURES, &(LINK, (0, DelegationNo(1_000 + no))), &row).unwrap();
-    }
-    let stream = StreamRow { acked: 1_000 + lines, in_length: 1_000 + lines, ..shop.stream() };
-    filling.put(STREAMS, &LINK, &stream).unwrap();
-    let view = Arc::clone(&shop.rows().0);
-    view.apply(&filling.0, &view.position().unwrap().unwrap()).unwrap();
-
-    let (mut theirs, _) = figures(&shop);
-    assert_eq!((theirs.offers, theirs.ratings), (delegations + 1, (delegations / 2, delegations / 2 * 5)));
-    assert!(theirs.response().unwrap().p90 > theirs.response().unwrap().median);
-    let link = reader(&shop).partner(LINK).unwrap().unwrap();
-    let counted = query::open_account(&reader(&shop), &link, Timestamp(u64::MAX)).unwrap();
-    assert_eq!(
-        (counted.0, counted.1[0].0.as_str()),
-        (lines, format!("-{}.00", lines * 11_875 / 100).as_str())
-    );
-}
-
-/// A thief sends what waits under the old key; the owner disowns it and says it again, and the money is not lost.
-#[test]
-fn a_line_that_a_thief_said_can_be_said_again_by_its_owner() {
-    let (mut shop, mut acme) = working();
-    let item = add(&mut acme, "2", "50").unwrap();
-    let mut thief = Desk::new("Acme", 2).restore(&acme.copy());
-    thief.now = acme.now;
-    crate::keys::carry(&mut thief, &mut shop);
-    let mut acme = crate::keys::rotate(acme, 2);
-    crate::keys::quiet(&mut acme, &mut shop);
-    let rows = shop.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
-    let refused: Vec<_> = rows.iter().filter_map(|(_, row)| row.refused.as_ref()).collect();
-    assert!(refused.is_empty(), "{refused:?}");
-    let known = shop.rows().get(deskwire_store::table::WORK_ITEMS, &(LINK, (false, item))).unwrap().unwrap();
-    let place = (LINK, (false, (false, known.seq)));
-    let line = shop.rows().get(ACCOUNT, &place).unwrap().unwrap();
-    assert!(!line.aside, "the line counts");
 }
