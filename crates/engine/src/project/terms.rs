@@ -9,7 +9,7 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::{Reached, Received, TermsRecord};
 use deskwire_store::row::{Accord, AgreedRow, ClosedRow, LinkRow, ProposalRow, StopRow, VersionRow, WordRow};
-use deskwire_store::table::{DUE, LINKS, RECEIVED, Rows, RowsMut, SENT, VERSIONS, WORDS};
+use deskwire_store::table::{DUE, LINKS, PARKED, RECEIVED, Rows, RowsMut, SENT, VERSIONS, WAITING, WORDS};
 use deskwire_store::{EntryRef, Result};
 
 use super::{contradiction, link, need};
@@ -160,10 +160,21 @@ fn refold(rows: &mut Overlay, no: LinkNo) -> Result<()> {
         rows.put(VERSIONS, &(no, agreed.version), &version)?;
         newest = Some(version);
     }
-    let accord = accord(&row, &words, &agreement, newest)?;
+    let mut accord = accord(&row, &words, &agreement, newest)?;
+    if accord.close.ours.is_none() {
+        accord.close.asked = unsent(rows, no, accord.close.asked)?;
+    }
     let first = accord.first.unwrap_or(row.terms);
     let in_force = newest.map_or(first, |version| version.terms);
     rows.put(LINKS, &no, &LinkRow { terms: in_force, accord, ..row })
+}
+
+/// An end of ours that has not left, if it is still there: one that somebody else had said with our key is neither said nor
+/// on its way.
+fn unsent(rows: &Overlay, no: LinkNo, asked: Option<(Order, EntryRef)>) -> Result<Option<(Order, EntryRef)>> {
+    let Some((order, _)) = asked else { return Ok(None) };
+    let waits = rows.get(WAITING, &(no, order))?.is_some() || rows.get(PARKED, &(no, order))?.is_some();
+    Ok(asked.filter(|_| waits))
 }
 
 /// Whether the message behind a row has effect; nothing when it is there no more.

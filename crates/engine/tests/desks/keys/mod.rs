@@ -33,6 +33,7 @@ use deskwire_store::table::{
 use crate::harness::{Desk, LINK, because, linked, person, prose, settle};
 use crate::rebuild::all;
 
+mod ended;
 mod theft;
 
 /// The key that a desk of this seed commits to after so many rotations.
