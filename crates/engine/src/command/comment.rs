@@ -18,12 +18,12 @@ use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::{CommentText, Record, encode_text};
 use deskwire_store::row::{Audience, DelegationRow, LinkRow};
-use deskwire_store::table::{DELEGATIONS, LINKS, PARKED_OF, Rows, TICKET_DELEGATIONS};
+use deskwire_store::table::{DELEGATIONS, LINKS, Rows, TICKET_DELEGATIONS};
 use serde::{Deserialize, Serialize};
 
 use super::late::Plan;
 use super::say::{Saying, say};
-use super::{find, late};
+use super::{find, late, queue};
 use crate::identity::Identity;
 use crate::{Command, Fault, Reader, Refusal, Step};
 
@@ -139,7 +139,7 @@ pub(super) fn reachable(rows: &impl Rows, no: DelegationNo, row: &DelegationRow)
     let gone = match row.case.view(0).state {
         State::Declined | State::Returned | State::Recalled => true,
         // What is parked with its offer is sent with it.
-        State::Unoffered => rows.list(PARKED_OF, &no, 1)?.is_empty(),
+        State::Unoffered => !queue::offer_is_parked(rows, no, row)?,
         State::Offered
         | State::Accepted
         | State::InProgress

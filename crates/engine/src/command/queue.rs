@@ -238,6 +238,24 @@ fn held_by(
     Ok(None)
 }
 
+/// Whether the offer of a delegation is parked, so that what rests on it waits with it. What else is parked of one whose
+/// offer was dropped or disowned will never leave.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn offer_is_parked(
+    rows: &impl Rows,
+    delegation: DelegationNo,
+    row: &DelegationRow,
+) -> Result<bool, Refusal> {
+    for ((_, order), ()) in rows.list(PARKED_OF, &delegation, usize::MAX)? {
+        if rows.get(PARKED, &(row.link, order))?.is_some_and(|parked| is_offer(&parked.item)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether anything can be done with a delegation of ours yet: its offer has to be on its way first.
 ///
 /// # Errors

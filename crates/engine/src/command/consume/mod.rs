@@ -17,8 +17,8 @@ use deskwire_proto::message::{Body, file_add, offer};
 use deskwire_proto::terms::Terms;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{FoldEvent, Local};
-use deskwire_store::row::{DelegationRow, LinkRow, Refused, StreamRow};
-use deskwire_store::table::{DELEGATION_IDS, RECEIVED, RETURNED_ITEMS, Rows};
+use deskwire_store::row::{DelegationEventRow, DelegationRow, LinkRow, Refused, StreamRow};
+use deskwire_store::table::{DELEGATION_EVENTS, DELEGATION_IDS, RECEIVED, RETURNED_ITEMS, Rows};
 
 use super::find;
 use crate::{Refusal, Step, quota, refused};
@@ -225,7 +225,7 @@ fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body
     if let Body::Update { .. } = body {
         within_terms(&outside(body, context.terms))?;
     }
-    facts_fit(body, &row)?;
+    facts_fit(step, body, (delegation, &row))?;
     let said = said(body).ok_or(OutcomeCode::UnsupportedKind)?;
     row.case.check_peer(&said.event)?;
     find::has_room(&row)?;
@@ -236,13 +236,15 @@ fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body
 }
 
 /// What the shape of the facts alone does not say. proto-spec, sections 6.11, 6.15 and 6.19.
-fn facts_fit(body: &Body, row: &DelegationRow) -> Result<(), Stop> {
+fn facts_fit(step: &Step<'_>, body: &Body, (no, row): (DelegationNo, &DelegationRow)) -> Result<(), Stop> {
     let ours = row.case.role();
     match body {
         Body::Status { facts, .. } if facts.state.is_some() && ours == delegation::Role::Contractor => {
             Err(OutcomeCode::NotYourField.into())
         }
-        Body::Accept { facts, .. } if facts.version.get() > row.version => {
+        Body::Accept { facts, .. }
+            if facts.version.get() > row.version && facts.version.get() > highest_version(step, no, row)? =>
+        {
             Err(OutcomeCode::MalformedFacts.into())
         }
         Body::Update { facts, .. } if facts.version.get() <= row.version => {
@@ -250,6 +252,16 @@ fn facts_fit(body: &Body, row: &DelegationRow) -> Result<(), Stop> {
         }
         _ => Ok(()),
     }
+}
+
+/// A version that no update of ours can have passed, counting those that were disowned or set aside: who accepts one of
+/// these has only not heard of that yet.
+fn highest_version(step: &Step<'_>, no: DelegationNo, row: &DelegationRow) -> Result<u64, Refusal> {
+    let events = step.rows().list(DELEGATION_EVENTS, &no, usize::MAX)?;
+    let ours = |event: &DelegationEventRow| {
+        event.kind == delegation::EventKind::Update && event.by == row.case.role()
+    };
+    Ok(1 + events.iter().filter(|(_, event)| ours(event)).count() as u64)
 }
 
 fn offered(
