@@ -20,6 +20,8 @@ pub struct Stage {
     /// The open group's frame from its header on; empty until an entry is staged.
     frame: Vec<u8>,
     entries: u32,
+    /// Segment and offset of the open group: its entries have their addresses from there.
+    open: Option<(u64, u64)>,
     /// The group that begins a new segment whatever the size of the current one.
     new_segment_at: Option<u64>,
 }
@@ -36,7 +38,7 @@ impl Stage {
     /// A stage whose next group comes after `end`. A group begins a new segment when the current one has reached
     /// `segment_bytes`.
     pub fn new(id: JournalId, segment_bytes: u64, end: Position) -> Self {
-        Self { id, segment_bytes, end, frame: Vec::new(), entries: 0, new_segment_at: None }
+        Self { id, segment_bytes, end, frame: Vec::new(), entries: 0, open: None, new_segment_at: None }
     }
 
     /// Adds an entry to the open group and returns the address it will have.
@@ -55,6 +57,7 @@ impl Stage {
         }
         if self.frame.is_empty() {
             self.frame.resize(FRAME_HEADER, 0);
+            self.open = Some(self.place_of_group());
         }
         let (segment, offset) = self.place_of_group();
         let at = EntryRef { segment, offset: offset + self.frame.len() as u64 };
@@ -79,15 +82,20 @@ impl Stage {
         );
         self.frame.truncate(mark.length);
         self.entries = mark.entries;
+        if self.frame.is_empty() {
+            self.open = None;
+        }
     }
 
     /// Closes the open group; the next entry begins another. `None` when nothing is staged.
     pub fn seal(&mut self) -> Option<SealedGroup> {
         if self.entries == 0 {
             self.frame.clear();
+            self.open = None;
             return None;
         }
         let (segment, offset) = self.place_of_group();
+        self.open = None;
         let place = Place::new(self.id, segment, offset);
         let group = self.end.group + 1;
         let mut frame = std::mem::take(&mut self.frame);
@@ -116,6 +124,7 @@ impl Stage {
     /// that failed for want of room, with the tail of the journal.
     pub fn reset(&mut self, position: Position) {
         self.end = position;
+        self.open = None;
         self.frame.clear();
         self.entries = 0;
     }
@@ -149,6 +158,9 @@ impl Stage {
 
     /// Where the open group's frame begins. Segments change only between groups.
     fn place_of_group(&self) -> (u64, u64) {
+        if let Some(place) = self.open {
+            return place;
+        }
         let wanted = self.new_segment_at == Some(self.end.group + 1);
         if self.end.offset > SECTOR && (wanted || self.end.offset >= self.segment_bytes) {
             (self.end.segment + 1, SECTOR)

@@ -76,6 +76,25 @@ fn texts_of_the_open_segment_wait_for_the_next_one() {
     assert_eq!(contents(open(&disk).unwrap().reader.as_ref()).unwrap().len(), 5);
 }
 
+/// Two who ask for the next segment within one group must not move what is staged already: the journal would end.
+#[test]
+fn a_group_that_begins_a_segment_stays_there_when_another_one_is_asked_for() {
+    let disk = SimDisk::default();
+    let mut journal = open(&disk).unwrap();
+    commit(&mut journal, 1, 100);
+    journal.stage.begin_segment();
+    let one = journal.stage.stage(&entry(2, 10)).unwrap();
+    journal.stage.begin_segment();
+    let other = journal.stage.stage(&entry(3, 10)).unwrap();
+    assert_eq!((one.segment, other.segment), (2, 2));
+    assert_eq!(journal.stage.get(one), Some(entry(2, 10)));
+    let sealed = journal.stage.seal().unwrap();
+    journal.sink.write(&[sealed]).unwrap();
+    assert_eq!(journal.reader.read(one).unwrap(), entry(2, 10));
+    assert_eq!(commit(&mut journal, 4, 10).1.segment, 3);
+    assert_eq!(contents(open(&disk).unwrap().reader.as_ref()).unwrap().len(), 4);
+}
+
 /// Whatever happens during an erasure, each segment is the old one or the new one.
 #[test]
 fn an_erasure_interrupted_anywhere_can_be_repeated() {
