@@ -43,6 +43,8 @@ mistakes! {
     ChangeIgnored = "change-ignored",
     /// What was set aside keeps its effect.
     AsideIgnored = "aside-ignored",
+    /// What a partner that asks says it holds is not sent again for the receipt.
+    PullWithoutReceipt = "pull-without-receipt",
 }
 
 #[cfg(feature = "sabotage")]

@@ -66,7 +66,6 @@ pub struct Federation {
     shared: Arc<Shared>,
     stop: ShutdownTrigger,
     supervisor: JoinHandle<()>,
-    ticker: JoinHandle<()>,
 }
 
 impl Federation {
@@ -76,8 +75,7 @@ impl Federation {
         let shared = Arc::new(Shared::new(engine, &config));
         let stop = ShutdownTrigger::new();
         let work = supervise::supervise(Arc::clone(&shared), effects, stop.subscribe(), config.grace);
-        let ticker = tokio::spawn(tick::tick(Arc::clone(&shared), stop.subscribe()));
-        Self { shared, stop, supervisor: tokio::spawn(work), ticker }
+        Self { shared, stop, supervisor: tokio::spawn(work) }
     }
 
     /// The routes of the peer listener, to be served by [`deskwire_http::server::Listener`] over TLS.
@@ -115,9 +113,6 @@ impl Federation {
         self.stop.request();
         if self.supervisor.await.is_err() {
             tracing::error!("the supervisor of the couriers failed; the panic's own message is in the log");
-        }
-        if self.ticker.await.is_err() {
-            tracing::error!("the ticker failed; the panic's own message is in the log");
         }
     }
 }

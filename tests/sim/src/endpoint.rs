@@ -1,14 +1,18 @@
 //! What a desk answers to its partners, as the product's endpoint does: hello, batch with early ones held, files.
 
+use std::sync::Arc;
+
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::file::{BlobFailed, BlobHere};
 use deskwire_engine::command::link::{Contact, Resume, TakeDescriptor};
-use deskwire_engine::command::recover::AnswerRecover;
+use deskwire_engine::command::recover::{AnswerRecover, Laid};
 use deskwire_engine::command::session::AnswerHello;
-use deskwire_engine::{Fault, Refusal};
+use deskwire_engine::port::SystemClock;
+use deskwire_engine::{Fault, Reader, Refusal};
 use deskwire_proto::batch::{Batch, BatchHead};
 use deskwire_proto::code::Code;
 use deskwire_proto::delivery::Delivery;
+use deskwire_proto::document::Signed;
 use deskwire_proto::envelope::{self, Composed, Place, Signers, Stream, Verified};
 use deskwire_proto::id::Hash;
 use deskwire_proto::limits::{AHEAD_WAIT, BATCH_BYTES};
@@ -64,10 +68,36 @@ impl World {
             Ok(opened) => opened.signed,
             Err(code) => return self.reply(desk, &arrived, Err(code)),
         };
-        let command = AnswerRecover { link: self.number(desk, arrived.link), request, most: BATCH_BYTES };
-        self.call(desk, command, move |world, answer| {
+        self.hand_back(desk, (arrived.link, BATCH_BYTES), request, move |world, answer| {
             let answer = answer.unwrap_or_else(|refusal| Err(code_of(&refusal)));
             world.reply(desk, &arrived, answer);
+        });
+    }
+
+    /// Lays out a page of what a restored partner has lost, beside the writer, and has the engine answer with it. What is
+    /// read may be another stream by then.
+    pub(crate) fn hand_back(
+        &mut self,
+        desk: usize,
+        (link, most): (usize, usize),
+        request: Signed<RecoverRequest>,
+        then: impl FnOnce(&mut Self, Result<Result<Vec<u8>, Code>, Refusal>) + 'static,
+    ) {
+        let no = self.number(desk, link);
+        let Some(core) = &self.desks[desk].core else { return };
+        let reader = Reader::new(core, Arc::new(SystemClock));
+        let laid = match Laid::read(&reader, no, request.body(), most) {
+            Ok(Ok(laid)) => laid,
+            Ok(Err(code)) => return then(self, Ok(Err(code))),
+            Err(refusal) => return then(self, Err(refusal)),
+        };
+        let (pause, process) = (self.chance.below(40), self.process(desk));
+        self.after(pause, move |world| {
+            if world.lives(process) {
+                world.call(desk, AnswerRecover { link: no, request, laid }, move |world, page| {
+                    then(world, page.map(|page| page.map(|page| page.encode())));
+                });
+            }
         });
     }
 

@@ -235,7 +235,7 @@ impl World {
         self.crash(desk, power);
     }
 
-    fn crash(&mut self, desk: usize, power: bool) {
+    pub(crate) fn crash(&mut self, desk: usize, power: bool) {
         self.note(|| format!("desk{desk} ends, {}", if power { "the power is cut" } else { "killed" }));
         self.report.crashes += 1;
         let store = self.desks[desk].store.clone();

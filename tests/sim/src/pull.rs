@@ -7,7 +7,7 @@ use deskwire_engine::command::file::Brought;
 use deskwire_engine::command::link::{Contact, DeliveryFailed, TakeDescriptor};
 use deskwire_engine::command::pull::{AnswerPull, Ask, PauseForked, Pulled};
 use deskwire_engine::command::receipt::TakeReceipt;
-use deskwire_engine::command::recover::{AnswerRecover, AskPage, Page, TakePage, Taken};
+use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::session::{AnswerHello, TakeWelcome};
 use deskwire_engine::{Fault, Refusal};
 use deskwire_machine::retry::{Failure, Retry};
@@ -39,6 +39,7 @@ const BARREN: u32 = 4;
 const HELD: u64 = 1_000;
 /// A file that could not be brought is tried again after this.
 const AGAIN: u64 = 120_000;
+const HOUR: u64 = 3_600_000;
 
 /// What rides on the next request.
 #[derive(Debug, Clone, Default)]
@@ -203,7 +204,7 @@ impl World {
                 puller.barren += 1;
                 self.hello_asked_for(desk, link, &hello.hello);
             }
-            PullAnswer::Recover(recover) => self.hand_back(desk, link, &recover.recover),
+            PullAnswer::Recover(recover) => self.page_asked_for(desk, link, &recover.recover),
             PullAnswer::Batch(batch) => self.batch_asked_for(desk, link, batch),
         }
     }
@@ -232,15 +233,13 @@ impl World {
         });
     }
 
-    fn hand_back(&mut self, desk: usize, link: usize, request: &[u8]) {
+    fn page_asked_for(&mut self, desk: usize, link: usize, request: &[u8]) {
         let Some(partner) = self.known(desk, link) else { return };
         let Ok(opened) = verify::open::<RecoverRequest>(request, &partner) else {
             return self.ask_over(desk, link, Err(unverified()));
         };
         let asked = (opened.signed.body().from_seq.get(), opened.signed.body().upto);
-        let no = self.number(desk, link);
-        let command = AnswerRecover { link: no, request: opened.signed, most: PULL_PAGE_BYTES };
-        self.call(desk, command, move |world, answer| match answer {
+        self.hand_back(desk, (link, PULL_PAGE_BYTES), opened.signed, move |world, answer| match answer {
             Ok(Ok(page)) => {
                 world.report.count("pages that rode on requests");
                 let puller = world.puller(desk, link);
@@ -288,12 +287,31 @@ impl World {
                 let puller = world.puller(desk, link);
                 puller.barren = if length > before { 0 } else { puller.barren + 1 };
                 puller.riders.receipt = Some(receipt);
-                world.ask_over(desk, link, Ok(Then::Ask));
+                if !world.loses_receipt(desk) {
+                    world.ask_over(desk, link, Ok(Then::Ask));
+                }
             }
             Ok(Delivered::Gap { .. }) => world.ask_over(desk, link, Err(unverified())),
             Ok(Delivered::Refused(code)) => world.not_taken(desk, link, code, next),
             Err(refusal) => world.ask_over(desk, link, Err(refusal.into())),
         });
+    }
+
+    /// Whoever asks ends with the receipt in hand: the messages are on its disk, and nobody is told so. Also in the first
+    /// hour of rest, when nothing follows that would be told together with them.
+    fn loses_receipt(&mut self, desk: usize) -> bool {
+        let may = !self.quiet || self.now < self.rest_began + HOUR;
+        let ends = may && desk < self.at_address.len() && self.chance.of_thousand(30);
+        if ends {
+            self.report.count("receipts lost with who asks");
+            let (power, process) = (self.chance.of_thousand(500), self.process(desk));
+            self.after(0, move |world| {
+                if world.lives(process) {
+                    world.crash(desk, power);
+                }
+            });
+        }
+        ends
     }
 
     /// What would be answered with a problem, were there an answer to put it into.

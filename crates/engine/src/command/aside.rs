@@ -1,6 +1,8 @@
 //! Setting messages of a stream aside: they are kept and shown, and every fold goes on as if they had never been.
 //! proto-spec, sections 5.8 and 5.10.
 
+mod steps;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -25,11 +27,10 @@ use crate::project::stream::read_receipt;
 use crate::sabotage::{self, Sabotage};
 use crate::{Refusal, Step, refused};
 
+pub(super) use steps::{begin, disown_more, go_on};
+
 /// Messages of which one record says that they are set aside.
 const AT_ONCE: u64 = 1_000;
-/// Messages that are disowned in one step, and events that are folded anew for them: a partner causes no longer stop.
-const DISOWNED: u64 = 1_024;
-const DISOWNED_EVENTS: usize = 8_192;
 
 /// Which messages of one stream lose their effect.
 pub(super) struct Away {
@@ -45,27 +46,23 @@ pub(super) struct Away {
     pub(super) end: Option<Cut>,
     /// Why, for the people who see it.
     pub(super) why: Refused,
-    /// Where a branch of a fork is left: what that means for what stays.
+    /// Where a branch of a fork is left.
     pub(super) left: Option<Left>,
 }
 
-/// What stays when a branch of a fork is left, and rested on it.
+/// Where a branch of a fork is left.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Left {
     /// Length of the partner's stream from now on.
     cursor: u64,
     /// Own events that come back on the other branch.
     gap: Option<Gap>,
-    /// Delegations whose order the left messages have settled.
-    concerned: BTreeSet<DelegationNo>,
 }
 
 /// Sets messages aside and folds every delegation that they concern anew. Replies with the items that wait again.
 pub(super) fn set_aside(step: &mut Step<'_>, away: Away) -> Result<Vec<Order>, Refusal> {
     let stream = find::stream(step, away.no)?;
-    let (cursor, gap, mut concerned) = match away.left {
-        Some(left) => (left.cursor, left.gap, left.concerned),
-        None => (stream.in_length, None, BTreeSet::new()),
-    };
+    let Left { cursor, gap } = away.left.unwrap_or(Left { cursor: stream.in_length, gap: None });
     let mut piece = SetAside {
         no: away.no,
         ours: away.ours,
@@ -77,7 +74,7 @@ pub(super) fn set_aside(step: &mut Step<'_>, away: Away) -> Result<Vec<Order>, R
         end: None,
         at: step.now,
     };
-    concerned.extend(ended(step, away.no, away.ours, away.range)?);
+    let mut concerned = BTreeSet::from_iter(ended(step, away.no, away.ours, away.range)?);
     concerned.extend(
         away.given_up
             .map_or(Ok(Vec::new()), |first| ended(step, away.no, true, (first, stream.out_length)))?,
@@ -123,27 +120,6 @@ fn record(step: &mut Step<'_>, piece: &mut SetAside) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Takes the effect from more of the messages that the partner has disowned, a bounded part of them. `true` while there
-/// are more, and nothing new of the partner may be taken.
-pub(super) fn disown_more(step: &mut Step<'_>, no: LinkNo, partner: &str) -> Result<bool, Refusal> {
-    let Some((first, last)) = find::stream(step, no)?.disowning else { return Ok(false) };
-    let mut end = first;
-    let (mut known, mut events) = (BTreeSet::new(), 0);
-    for seq in first..=last.min(first.saturating_add(DISOWNED - 1)) {
-        if let Some(delegation) = event_of(step, no, seq)?
-            && known.insert(delegation)
-        {
-            events += count_events(step, delegation)?;
-            if events > DISOWNED_EVENTS && seq > first {
-                break;
-            }
-        }
-        end = seq;
-    }
-    disown(step, no, (first, end), partner)?;
-    Ok(end < last)
-}
-
 /// Takes the effect from messages that the partner has disowned.
 pub(super) fn disown(
     step: &mut Step<'_>,
@@ -155,67 +131,6 @@ pub(super) fn disown(
     let why = refused("disowned", &words);
     let away = Away { no, ours: false, range, given_up: None, end: None, why, left: None };
     set_aside(step, away).map(drop)
-}
-
-/// The delegation to whose fold a message of the partner belongs.
-fn event_of(step: &Step<'_>, no: LinkNo, seq: u64) -> Result<Option<DelegationNo>, Refusal> {
-    let row = received(step, no, seq)?;
-    if row.refused.is_some() || row.aside.is_some() {
-        return Ok(None);
-    }
-    let message = message(step, row.entry)?;
-    Ok(message.local.delegation.filter(|_| message.event.is_some()))
-}
-
-fn count_events(step: &Step<'_>, delegation: DelegationNo) -> Result<usize, Refusal> {
-    let mut count = 0;
-    step.rows().scan(DELEGATION_EVENTS, &delegation, None, Direction::Forward, &mut |_, _| {
-        count += 1;
-        Ok(if count > DISOWNED_EVENTS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })?;
-    Ok(count)
-}
-
-/// The partner's stream is cut: what our own events had seen behind that, or what receipts told of them there, settles
-/// nothing any more.
-pub(super) fn cut_theirs(step: &Step<'_>, no: LinkNo, cut: u64) -> Result<Left, Refusal> {
-    let stream = find::stream(step, no)?;
-    let mut known = 0;
-    let mut receipts = Vec::new();
-    step.rows().scan(RECEIPTS, &no, None, Direction::Forward, &mut |(_, upto), at| {
-        receipts.push((upto, at));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    for (upto, at) in receipts.into_iter().rev() {
-        if taken(step, at)?.length <= cut {
-            known = upto;
-            break;
-        }
-    }
-    let mut concerned = BTreeSet::new();
-    for seq in (1..=stream.out_length).rev() {
-        let row = sent(step, no, seq)?;
-        if seq <= known && numbered(step, &row)?.1 <= cut {
-            break;
-        }
-        concerned.extend(row.event);
-    }
-    Ok(Left { cursor: cut, gap: None, concerned })
-}
-
-/// Our own stream is cut, and goes on with what the partner holds: its events that may have seen that wait for it.
-pub(super) fn cut_ours(step: &Step<'_>, no: LinkNo, cut: u64) -> Result<Left, Refusal> {
-    let stream = find::stream(step, no)?;
-    let seen = if cut == 0 { 0 } else { numbered(step, &sent(step, no, cut)?)?.1 };
-    let mut concerned = BTreeSet::new();
-    for seq in (1..=stream.in_length).rev() {
-        let message = message(step, received(step, no, seq)?.entry)?;
-        if seq <= seen && message.seen <= cut {
-            break;
-        }
-        concerned.extend(message.local.delegation.filter(|_| message.event.is_some()));
-    }
-    Ok(Left { cursor: stream.in_length, gap: Some(Gap { own: cut, seen }), concerned })
 }
 
 /// Receipts that cover our messages behind `upto` bind nobody: their answers are open again.
@@ -231,8 +146,18 @@ pub(super) fn void_receipts(
     for seq in upto + 1..=stream.acked {
         concerned.extend(sent(step, no, seq)?.event);
     }
-    let (again, cursor) = (BTreeMap::new(), stream.in_length);
-    Anew { no, again, why: why.clone(), cursor, gap: None }.refold(step, concerned)
+    refold_all(step, no, why.clone(), Left { cursor: stream.in_length, gap: None }, concerned)
+}
+
+/// Folds these delegations anew where nothing is given up.
+fn refold_all(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    why: Refused,
+    Left { cursor, gap }: Left,
+    concerned: BTreeSet<DelegationNo>,
+) -> Result<(), Refusal> {
+    Anew { no, again: BTreeMap::new(), why, cursor, gap }.refold(step, concerned)
 }
 
 /// What a message of the partner has brought about, beside the fold; and the delegation whose fold it belongs to.
@@ -301,14 +226,17 @@ fn numbers(
     concerned: &BTreeSet<DelegationNo>,
 ) -> Result<BTreeMap<EntryRef, (u64, SentRow)>, Refusal> {
     let mut found = BTreeMap::new();
-    step.rows().scan(SENT, &no, None, Direction::Forward, &mut |(_, seq), row| {
+    let from = (no, steps::oldest(step, no, concerned)?);
+    step.rows().scan(SENT, &no, Some(&from), Direction::Forward, &mut |(_, seq), row| {
         if row.event.is_some_and(|delegation| concerned.contains(&delegation)) {
             found.insert(row.item, (seq, row));
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    if let Some(end) = find::link(step, no)?.accord.close.ours {
-        found.insert(end.text, (end.seq, sent(step, no, end.seq)?));
+    if let Some(end) = find::link(step, no)?.accord.close.ours
+        && let Some(row) = step.rows().get(SENT, &(no, end.seq))?
+    {
+        found.insert(end.text, (end.seq, row));
     }
     Ok(found)
 }
@@ -508,6 +436,11 @@ fn numbered(step: &Step<'_>, sent: &SentRow) -> Result<(ByteBuf, u64), Refusal> 
         Record::Numbered { signed, seen, .. } => Ok((signed, seen)),
         _ => Err(find::broken("a sent message that is another record")),
     }
+}
+
+/// What our message with this number had seen.
+pub(super) fn seen_by_ours(step: &Step<'_>, no: LinkNo, seq: u64) -> Result<u64, Refusal> {
+    numbered(step, &sent(step, no, seq)?).map(|(_, seen)| seen)
 }
 
 fn message(step: &Step<'_>, at: EntryRef) -> Result<Received, Refusal> {

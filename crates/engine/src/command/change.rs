@@ -11,12 +11,15 @@ use deskwire_proto::text::{self, Line};
 use deskwire_store::Direction;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::{ItemMade, Record};
-use deskwire_store::row::{KeyChange, LinkEventRow, LinkRow, LinkState, Refused, StreamRow};
+use deskwire_store::row::{
+    KeyChange, Leaving, LeavingOwn, LinkEventRow, LinkRow, LinkState, Refused, StreamRow,
+};
 use deskwire_store::table::{LINKS, OWN_FACE, OWN_KEYS, RECEIPTS, Rows};
 use serde_bytes::ByteBuf;
 
 use super::aside::{self, Away, set_aside};
 use super::{find, key, recover, session};
+use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
 use crate::{Fault, Refusal, Step, cut_words, refused};
 
@@ -104,6 +107,8 @@ fn changed(
         } else if link.trouble.is_some() || link.retry.attempt > 0 {
             step.record(&Record::DeliveryBack { no, at: step.now }, None)?;
         }
+        // What an older change has left to be done is done under the older key.
+        while aside::go_on(step, no)? {}
         let stream = find::stream(step, no)?;
         let vouched = chosen.iter().find(|(link, _)| *link == no).map(|(_, most)| *most);
         let whole = if restored { RESTORED } else { stream.out_length };
@@ -158,8 +163,10 @@ pub(super) fn welcomed(
     link: &LinkRow,
     welcome: &Welcome,
 ) -> Result<Meaning, Refusal> {
-    void_foreign_receipts(step, no, link, welcome)?;
     step.memory.fetching.remove(&no);
+    if void_foreign_receipts(step, no, link, welcome)? {
+        return Ok(Meaning::SayAgain);
+    }
     let stream = find::stream(step, no)?;
     let open = |change: &KeyChange| !change.confirmed || change.place.is_none();
     let Some(change) = stream.out_change.filter(open) else {
@@ -225,7 +232,11 @@ pub(super) fn take_page(
             if seq <= stream.out_length && session::sent_hash(step, no, link, seq)? == message.hash {
                 continue;
             }
-            decide(step, no, link, Known { agreed: seq - 1, held: seq - 1 })?;
+            if decide(step, no, link, Known { agreed: seq - 1, held: seq - 1 })? {
+                // What is not ours is fetched again when all of that is done.
+                step.memory.fetching.remove(&no);
+                return Ok(Ok(true));
+            }
         }
         if message.key + 1 == step.identity.keys().keys().len() {
             // Our newest key signed it: it is ours and was lost, which is for a recovery.
@@ -304,10 +315,11 @@ pub(super) struct Known {
 }
 
 /// Decides where our newest key begins. What the partner holds behind it loses its effect here too; what it does not
-/// hold, because a thief used its numbers, is numbered again; what is in doubt is not sent any more.
-pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Known) -> Result<(), Refusal> {
+/// hold, because a thief used its numbers, is numbered again; what is in doubt is not sent any more. `true` when that is
+/// more than one step does, and goes on.
+pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Known) -> Result<bool, Refusal> {
     let stream = find::stream(step, no)?;
-    let Some(change) = stream.out_change else { return Ok(()) };
+    let Some(change) = stream.out_change else { return Ok(false) };
     let place = match change.most {
         RESTORED => before_newest(step, no, stream.out_length)?,
         most => most.min(known.agreed),
@@ -316,27 +328,17 @@ pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Kno
     let change = KeyChange { place: Some(cut), ..change };
     step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
     if change.most == RESTORED {
-        return Ok(());
+        return Ok(false);
     }
     // What both have alike and the operator does not vouch for.
     let shared = known.held.min(known.agreed);
     let stays = shared.max(place);
-    let given_up = (stays < stream.out_length).then_some(stays + 1);
-    if place >= shared && given_up.is_none() {
-        return Ok(());
+    if place >= shared && stays >= stream.out_length {
+        return Ok(false);
     }
-    let end = Cut(stays, session::sent_hash(step, no, link, stays)?);
-    let why = disowned_here();
-    let range = (place + 1, shared);
-    let away = Away { no, ours: true, range, given_up, end: Some(end), why: why.clone(), left: None };
-    let doubtful = orders_above(step, no, change.most, stream.out_length)?;
-    let again = set_aside(step, away)?;
-    let mut dropped = 0;
-    for order in again.into_iter().filter(|order| doubtful.contains(order)) {
-        dropped += 1;
-        step.record(&Record::Dropped { no, order, why: why.clone(), at: step.now }, None)?;
-    }
-    told_of(step, no, link, range, dropped)
+    let first = place + 1;
+    let own = LeavingOwn { first, next: first, shared, stays, most: change.most, dropped: 0 };
+    aside::begin(step, no, Leaving::Disowned(own))
 }
 
 /// The last of our messages that is not signed with our newest key. Along a stream keys never grow older.
@@ -355,12 +357,17 @@ fn before_newest(step: &Step<'_>, no: LinkNo, length: u64) -> Result<u64, Refusa
 }
 
 /// The places among the items of our messages behind this number.
-fn orders_above(step: &Step<'_>, no: LinkNo, most: u64, length: u64) -> Result<Vec<Order>, Refusal> {
+pub(super) fn orders_above(
+    step: &Step<'_>,
+    no: LinkNo,
+    most: u64,
+    length: u64,
+) -> Result<Vec<Order>, Refusal> {
     (most + 1..=length).map(|seq| Ok(aside::sent(step, no, seq)?.order)).collect()
 }
 
 /// Tells the operator which of our messages were disowned.
-fn told_of(
+pub(super) fn told_of(
     step: &mut Step<'_>,
     no: LinkNo,
     link: &LinkRow,
@@ -468,7 +475,9 @@ fn take_place(
             lines.extend(line(seq, &message.signed));
         }
     }
-    aside::disown_more(step, no, link.partner_name.as_str())?;
+    if aside::disown_more(step, no, link.partner_name.as_str())? {
+        step.after(Effect::Due);
+    }
     let words = format!(
         "{} has changed its signing key and disowned {} messages that were signed with the old one. They are kept and have no \
          effect; ask its operator before you act on them.",
@@ -509,23 +518,25 @@ pub(super) fn stands(stream: &StreamRow, seq: u64, key: u64, hash: Hash) -> Resu
 }
 
 /// A receipt that a retired key of the partner signed binds nobody if the partner's welcome says, under the new key, that
-/// it does not hold what the receipt covers.
+/// it does not hold what the receipt covers. `true` when that is more than one step does, and goes on.
 fn void_foreign_receipts(
     step: &mut Step<'_>,
     no: LinkNo,
     link: &LinkRow,
     welcome: &Welcome,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     let stream = find::stream(step, no)?;
     if stream.in_change.is_none() || welcome.length >= stream.acked {
-        return Ok(());
+        return Ok(false);
     }
     if given_by_newest(step, no, link, welcome.length)? {
-        return Ok(());
+        return Ok(false);
     }
-    let why =
-        refused("receipt-void", "The receipt for it was given by somebody else who had the partner's key.");
-    aside::void_receipts(step, no, welcome.length, &why)?;
+    aside::begin(step, no, Leaving::Receipts { upto: welcome.length })
+}
+
+/// Tells the operator that receipts bind nobody any more.
+pub(super) fn told_void(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Result<(), Refusal> {
     let words = format!(
         "{} changed its signing key and does not hold what receipts under the old key say. Those receipts bind nobody any \
          more; what they covered is sent again.",

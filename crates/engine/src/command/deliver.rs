@@ -13,7 +13,7 @@ use deskwire_proto::limits::{PULL_PAGE_BYTES, RECEIPT_MESSAGES};
 use deskwire_proto::message::Body;
 use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::local::LinkNo;
+use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::record::{Received, Record};
 use deskwire_store::row::{LinkRow, LinkState, Pause, ReceivedRow, StreamRow};
 use deskwire_store::table::{LEFT_RECEIVED, RECEIVED, RETIRED, Rows};
@@ -74,9 +74,9 @@ impl Command for Deliver {
         if let Err(code) = session(step, no, &self.head, &stream)? {
             return Ok(Delivered::Refused(code));
         }
-        if stream.disowning.is_some() {
-            // What the partner has disowned loses its effect before anything new of it takes any.
-            aside::disown_more(step, no, link.partner_name.as_str())?;
+        if stream.is_leaving() {
+            // What was disowned loses its effect before anything new takes any.
+            aside::go_on(step, no)?;
             return Ok(Delivered::Refused(Code::Busy));
         }
         if news.is_some() && !is_affordable(step, no)? {
@@ -227,9 +227,6 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     };
     let text = message.delivery.1.filter(|_| !gone).map(|text| text.into_vec());
     let at = step.record(&Record::Received(record), text)?;
-    if let Some(file) = file.filter(|_| gone) {
-        privacy::forget_file(step, file)?;
-    }
     if disowned {
         // It came once, was disowned, and was lost here with a restore.
         aside::disown(step, no, (seq, seq), context.link.partner_name.as_str())?;
@@ -238,9 +235,7 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     if let Some(newer) = described {
         key::take(step, no, &newer)?;
     }
-    if file.is_some() && !gone {
-        step.after(Effect::Fetch(no));
-    }
+    fetch(step, no, file, gone)?;
     if let (Some(came), Ok(body)) = (came, &message.body) {
         onward(step, no, |step| relay::came(step, no, at, &came, body))?;
     }
@@ -250,6 +245,16 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     }
     // A long search ends the batch, so that no partner causes a long stop.
     Ok((looked > LOOKED_MOST).then_some(Delivered::Refused(Code::Busy)))
+}
+
+/// The bytes of an announced file are fetched, unless they were erased before this desk was restored.
+fn fetch(step: &mut Step<'_>, no: LinkNo, file: Option<FileNo>, gone: bool) -> Result<(), Refusal> {
+    match file {
+        Some(file) if gone => return privacy::forget_file(step, file),
+        Some(_) => step.after(Effect::Fetch(no)),
+        None => {}
+    }
+    Ok(())
 }
 
 /// What follows at other partners from a message that was consumed. It stays consumed whatever stands in the way there.

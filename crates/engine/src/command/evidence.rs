@@ -8,7 +8,7 @@ use deskwire_proto::text::Line;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
 use deskwire_store::local::LinkNo;
-use deskwire_store::record::Record;
+use deskwire_store::record::{MendRecord, Record};
 use deskwire_store::table::{LINK_EVENTS, RECEIPTS, Rows};
 
 use super::find;
@@ -17,6 +17,8 @@ use crate::{Refusal, Step};
 
 /// The code of what the operator is told.
 pub(crate) const CODE: &str = "receipts-differ";
+/// The code of what the operator is told where not all could be compared.
+const NOT_COMPARED: &str = "receipt-not-compared";
 /// A partner that goes on contradicting itself is heard once in so long, milliseconds.
 const AGAIN: u64 = 3_600_000;
 /// Receipts that one is compared with, and bytes of them after which there are no more.
@@ -41,7 +43,7 @@ pub(super) fn compare(
     if receipt.base >= last || was_told(step, no)? {
         return Ok(());
     }
-    let held = held(step, no, receipt.base + 1, last)?;
+    let (held, upto) = held(step, no, receipt.base + 1, last)?;
     let times: BTreeMap<u64, Timestamp> = receipt.commit_times().collect();
     let differing: Vec<_> = held
         .iter()
@@ -50,7 +52,7 @@ pub(super) fn compare(
         })
         .collect();
     if differing.is_empty() {
-        return Ok(());
+        return if upto < last { kept(step, no, receipt, raw, (upto, last)) } else { Ok(()) };
     }
     tracing::warn!(link = %no, messages = differing.len(), "a receipt of the partner contradicts one that it gave before");
     let line = |seq: u64, (time, outcome): &(Timestamp, Option<Outcome>)| {
@@ -68,21 +70,44 @@ pub(super) fn compare(
     step.record(&Record::ReceiptsDiffer { no, receipt, details, at: step.now }, None).map(drop)
 }
 
+/// More was told of these messages before than one receipt is compared with. What was compared is alike; this one is kept,
+/// so that whoever doubts the rest can look.
+fn kept(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    receipt: &Receipt,
+    raw: &[u8],
+    (upto, last): (u64, u64),
+) -> Result<(), Refusal> {
+    let partner = find::link(step, no)?.partner_name;
+    let words = format!(
+        "{partner} gave one receipt for messages {} to {}, for which it had given more than {COMPARED} receipts before. Up to \
+         message {upto} they say the same; what they say of messages {} to {last} was not compared. The receipt is kept.",
+        receipt.base + 1,
+        receipt.upto,
+        upto + 1
+    );
+    tracing::info!(link = %no, upto, last, "a receipt was compared with the first of many alone");
+    let event = find::event(step.now, NOT_COMPARED, &words, Vec::new());
+    let receipt = raw.to_vec().into();
+    step.record(&Record::Mend(MendRecord::ReceiptKept { no, receipt, event }), None).map(drop)
+}
+
 type Told = BTreeMap<u64, (Timestamp, Option<Outcome>)>;
 
-/// What was first told of the messages `first ..= last`, or of the first of them.
-fn held(step: &Step<'_>, no: LinkNo, first: u64, last: u64) -> Result<Told, Refusal> {
+/// What was first told of the messages `first ..= last`, or of the first of them; and up to which.
+fn held(step: &Step<'_>, no: LinkNo, first: u64, last: u64) -> Result<(Told, u64), Refusal> {
     let mut entries = Vec::new();
     step.rows().scan(RECEIPTS, &no, Some(&(no, first)), Direction::Forward, &mut |(_, upto), at| {
-        entries.push(at);
+        entries.push((upto, at));
         Ok(if upto < last && entries.len() < COMPARED {
             ControlFlow::Continue(())
         } else {
             ControlFlow::Break(())
         })
     })?;
-    let (mut told, mut read) = (Told::new(), 0);
-    for at in entries {
+    let (mut told, mut read, mut compared) = (Told::new(), 0, first.saturating_sub(1));
+    for (upto, at) in entries {
         if read >= COMPARED_BYTES {
             break;
         }
@@ -92,8 +117,9 @@ fn held(step: &Step<'_>, no: LinkNo, first: u64, last: u64) -> Result<Told, Refu
         for (seq, time) in receipt.commit_times().filter(|(seq, _)| (first..=last).contains(seq)) {
             told.entry(seq).or_insert_with(|| (time, receipt.outcome(seq).cloned()));
         }
+        compared = upto.min(last);
     }
-    Ok(told)
+    Ok((told, compared))
 }
 
 /// The words may be said otherwise, by a newer version of the partner's program; what came of it may not.
@@ -114,7 +140,7 @@ fn was_told(step: &Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
     let mut told = false;
     step.rows().scan(LINK_EVENTS, &no, None, Direction::Backward, &mut |_, event| {
         let recent = step.now.since(event.at) < AGAIN;
-        told = recent && event.code.as_str() == CODE;
+        told = recent && [CODE, NOT_COMPARED].contains(&event.code.as_str());
         Ok(if recent && !told { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     Ok(told)

@@ -5,9 +5,10 @@ use deskwire_proto::text::{Code, Line};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::record::Record;
-use deskwire_store::row::{Author, FileState, LinkEventRow};
-use deskwire_store::table::{EXCHANGES, FILES, KEYED, Rows};
+use deskwire_store::row::{Author, FileState, LinkEventRow, LinkState};
+use deskwire_store::table::{BLOB_FILES, EXCHANGES, FILES, KEYED, Rows};
 
+use super::find;
 use crate::custody::Finding;
 use crate::port::Effect;
 use crate::{Command, Refusal, Step, cut_words};
@@ -45,7 +46,8 @@ fn details(finding: &Finding) -> Vec<Line> {
     files.iter().take(TOLD).filter_map(|(file, _)| Line::new(format!("file {}", file.0)).ok()).collect()
 }
 
-/// The bytes of a partner's file are gone or damaged here: they are fetched again.
+/// The bytes of a partner's file are gone or damaged here: they are fetched again. So are all files of the same bytes
+/// whose partners can be asked: one of them may have been taken for complete since somebody looked.
 #[derive(Debug, Clone)]
 pub struct FetchAgain(pub FileNo);
 
@@ -54,12 +56,24 @@ impl Command for FetchAgain {
 
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         let Some(row) = step.rows().get(FILES, &self.0)? else { return Ok(()) };
-        if let (FileState::Here, Author::Partner(link)) = (&row.state, row.author) {
-            step.record(&Record::BlobLost { file: self.0, at: step.now }, None)?;
-            step.after(Effect::Fetch(link));
+        for ((_, file), ()) in step.rows().list(BLOB_FILES, &row.blob, usize::MAX)? {
+            let Some(row) = step.rows().get(FILES, &file)? else { continue };
+            if let (FileState::Here, Author::Partner(link)) = (&row.state, row.author)
+                && (file == self.0 || can_be_asked(step, link)?)
+            {
+                step.record(&Record::BlobLost { file, at: step.now }, None)?;
+                step.after(Effect::Fetch(link));
+            }
         }
         Ok(())
     }
+}
+
+/// Whether a partner can be asked for its files: a partner without an address brought them itself.
+fn can_be_asked(step: &Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
+    let link = find::link(step, no)?;
+    let open = link.state == LinkState::Active;
+    Ok(open && !find::descriptor(step, link.descriptor)?.body().endpoints.is_empty())
 }
 
 /// Gives up rows that nobody asks for any more, as [`Custody::sweepable`](crate::custody::Custody::sweepable) found them.

@@ -12,10 +12,12 @@ use deskwire_store::row::LinkState;
 use deskwire_store::table::{RECEIVED, Rows};
 use serde_bytes::ByteBuf;
 
+use super::aside;
 use super::find;
 use super::recover;
 use super::send::{Next, NextBatch};
 use super::session::SayHello;
+use crate::sabotage::{self, Sabotage};
 use crate::{Command, Refusal, Step};
 
 /// Lays out what a partner that asks is answered. The session may have been opened by a push or by a pull: there is one,
@@ -52,13 +54,17 @@ impl Command for AnswerPull {
             return Ok(Pulled::Refused(code));
         }
         step.memory.was_asked(self.link, step.now);
+        if find::stream(step, self.link)?.leaving.is_some() && aside::go_on(step, self.link)? {
+            return Ok(Pulled::Refused(Code::Busy));
+        }
         let stream = find::stream(step, self.link)?;
         let open = step.memory.sessions.get(&self.link).copied();
         let Some(session) = open.filter(|_| !self.doubt && self.upto <= stream.out_length) else {
             return self.hello(step).map(Pulled::Hello);
         };
         // What the partner holds and no receipt covers is sent again, for the receipt.
-        let covered = self.upto.min(stream.acked);
+        let believed = sabotage::makes(Sabotage::PullWithoutReceipt);
+        let covered = if believed { self.upto } else { self.upto.min(stream.acked) };
         // The first one opens the session at the partner, though there is nothing new.
         let confirmed = step.memory.confirmed.contains(&self.link);
         let after = Some(covered).filter(|covered| confirmed || *covered < stream.out_length);

@@ -30,6 +30,9 @@ impl Command for TakeReceipt {
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         let link = find::link(step, self.link)?;
         let stream = find::stream(step, self.link)?;
+        if stream.leaving.is_some() {
+            return Err(Refusal::busy());
+        }
         let body = self.receipt.body();
         body.check()?;
         if body.link != link.link {

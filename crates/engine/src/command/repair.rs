@@ -4,15 +4,15 @@
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::Hash;
 use deskwire_proto::session::Cut;
+use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
-use deskwire_store::row::{LinkRow, LinkState, Pause, StreamRow};
+use deskwire_store::row::{Leaving, LeavingBranch, LinkEventRow, LinkRow, LinkState, Pause, StreamRow};
 use deskwire_store::table::{RECEIVED, Rows};
 
-use super::aside::{self, Away, set_aside};
-use super::{find, session};
+use super::{aside, find, session};
 use crate::port::Effect;
-use crate::{Command, Fault, Refusal, Step, refused};
+use crate::{Command, Fault, Refusal, Step};
 
 /// Which branch of a fork a stream goes on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,12 @@ impl Command for Repair {
         let no = self.link;
         let link = find::link(step, no)?;
         let stream = find::stream(step, no)?;
+        match (&stream.leaving, self.branch) {
+            // It is being done.
+            (Some(Leaving::Branch(_)), Branch::Theirs) => return Ok(()),
+            (Some(_), _) => return Err(under_way(&link)),
+            (None, _) => {}
+        }
         let Some(fork) = fork_of(&link.state) else { return Err(nothing_to_repair(&link)) };
         let cut = match (self.branch, fork) {
             (Branch::Ours, _) | (_, Fork::Beyond) => None,
@@ -47,20 +53,35 @@ impl Command for Repair {
             (Branch::Theirs, Fork::Partners) => Some(partners_cut(step, no, &link, &stream)?),
         };
         let ours = fork == Fork::Own;
-        while aside::disown_more(step, no, link.partner_name.as_str())? {}
-        let left = match cut {
-            Some((cut, _)) => leave(step, no, &link, ours, &stream, cut)?,
-            None => 0,
-        };
-        let words = words(&link, self.branch, fork, left);
+        if let Some((cut, seen)) = cut {
+            let end = if ours { stream.out_length } else { stream.in_length };
+            let branch = LeavingBranch { ours, cut, seen, end, looking: None };
+            return aside::begin(step, no, Leaving::Branch(branch)).map(drop);
+        }
+        let words = words(&link, self.branch, fork, 0);
         let event = find::event(step.now, "branch-chosen", &words, Vec::new());
-        step.record(&Record::BranchChosen { no, ours, cut, event }, None)?;
+        step.record(&Record::BranchChosen { no, ours, cut: None, event }, None)?;
         step.memory.sessions.remove(&no);
         step.memory.complete.remove(&no);
         step.wake(no);
         step.after(Effect::Fetch(no));
         Ok(())
     }
+}
+
+/// What the operator is told once a branch of so many messages is left.
+pub(super) fn left_words(now: Timestamp, link: &LinkRow, left: u64) -> LinkEventRow {
+    let fork = fork_of(&link.state).unwrap_or(Fork::Partners);
+    find::event(now, "branch-chosen", &words(link, Branch::Theirs, fork, left), Vec::new())
+}
+
+fn under_way(link: &LinkRow) -> Refusal {
+    Refusal::new(
+        Fault::Conflict,
+        "repair-under-way",
+        format!("Messages of the link {} are losing their effect just now.", link.name),
+        format!("Wait until `deskwire link show {}` tells the end of it.", link.name),
+    )
 }
 
 /// Whose stream stands in two versions.
@@ -101,9 +122,11 @@ pub(crate) fn nothing_to_repair(link: &LinkRow) -> Refusal {
     )
 }
 
-/// Where our own stream is certainly the partner's as well: as far as its receipts go.
+/// Where our own stream is certainly the partner's as well: as far as its receipts go. With the `seen` of that message.
 fn own_cut(step: &Step<'_>, no: LinkNo, link: &LinkRow, stream: &StreamRow) -> Result<(Cut, u64), Refusal> {
-    Ok((Cut(stream.acked, session::sent_hash(step, no, link, stream.acked)?), 0))
+    let (cut, hash) = (stream.acked, session::sent_hash(step, no, link, stream.acked)?);
+    let seen = if cut == 0 { 0 } else { aside::seen_by_ours(step, no, cut)? };
+    Ok((Cut(cut, hash), seen))
 }
 
 /// The last message of the partner before the first different one, with its `seen`: the evidence names it, or else
@@ -141,27 +164,6 @@ fn theirs(step: &Step<'_>, no: LinkNo, link: &LinkRow, seq: u64) -> Result<(Hash
         Record::Received(message) => Ok((row.hash, message.seen)),
         _ => Err(find::broken("a received message that is another record")),
     }
-}
-
-/// Sets aside what lies behind the cut, and opens again what was settled by it; how many messages that are.
-fn leave(
-    step: &mut Step<'_>,
-    no: LinkNo,
-    link: &LinkRow,
-    ours: bool,
-    stream: &StreamRow,
-    cut: Cut,
-) -> Result<u64, Refusal> {
-    let end = if ours { stream.out_length } else { stream.in_length };
-    let left = if ours { aside::cut_ours(step, no, cut.0)? } else { aside::cut_theirs(step, no, cut.0)? };
-    let words = format!(
-        "This was on the branch of the fork with {} that the operators have left. It is kept, without effect.",
-        link.partner_name
-    );
-    let why = refused("branch-left", &words);
-    let range = (cut.0 + 1, end);
-    set_aside(step, Away { no, ours, range, given_up: None, end: None, why, left: Some(left) })?;
-    Ok(end.saturating_sub(cut.0))
 }
 
 fn words(link: &LinkRow, branch: Branch, fork: Fork, left: u64) -> String {

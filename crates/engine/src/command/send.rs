@@ -72,6 +72,9 @@ impl Command for NextBatch {
             return Ok(Next::NoSession);
         }
         let mut stream = find::stream(step, self.link)?;
+        if stream.leaving.is_some() {
+            return Ok(Next::Idle);
+        }
         if stream.recovery.is_some() {
             recover::place_due(step, self.link)?;
             stream = find::stream(step, self.link)?;

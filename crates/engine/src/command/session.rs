@@ -15,7 +15,7 @@ use deskwire_store::table::{ANNOUNCED, BROUGHT, HELLOS, RECEIVED, Rows, SENT};
 use serde_bytes::ByteBuf;
 
 use super::change::{self, Meaning};
-use super::{clock, find, key, recover};
+use super::{aside, clock, find, key, recover};
 use crate::memory::Said;
 use crate::port::Effect;
 use crate::{Command, Refusal, Step};
@@ -33,6 +33,10 @@ impl Command for SayHello {
     fn run(self, step: &mut Step<'_>) -> Result<Vec<u8>, Refusal> {
         let link = find::link(step, self.link)?;
         let stream = find::stream(step, self.link)?;
+        if stream.leaving.is_some() {
+            // Our stream changes just now; whoever waits is woken at the end of it.
+            return Err(Refusal::busy());
+        }
         step.memory.sessions.remove(&self.link);
         // A partner that did not welcome the last hello may not know our newest key.
         let greeted = step.memory.greeted.remove(&self.link);
@@ -104,6 +108,9 @@ impl Command for TakeWelcome {
             return Ok(Err(Code::SessionUnknown));
         }
         let (no, at) = (self.link, step.now);
+        if stream.leaving.is_some() && aside::go_on(step, no)? {
+            return Ok(Err(Code::SessionUnknown));
+        }
         if let Some(raw) = &welcome.descriptor
             && take_descriptor(step, no, raw)? == key::Taken::Forked
         {
@@ -233,6 +240,9 @@ impl Command for AnswerHello {
             return Ok(Err(code));
         }
         step.memory.heard(self.link, step.now);
+        if find::stream(step, self.link)?.leaving.is_some() && aside::go_on(step, self.link)? {
+            return Ok(Err(Code::Busy));
+        }
         let stream = find::stream(step, self.link)?;
         let hash = self.hello.hash();
         let mut open = stream.pending.iter().chain(&stream.session);

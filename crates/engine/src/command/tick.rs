@@ -92,8 +92,8 @@ fn one_link(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) {
             part(step, due, "approval", |step, due| unapproved(step, no, link, due));
         }
         LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => {
-            part(step, due, "disowning", |step, due| {
-                if aside::disown_more(step, no, link.partner_name.as_str())? {
+            part(step, due, "what loses its effect", |step, due| {
+                if aside::go_on(step, no)? {
                     // The rest of it without waiting for the partner to come again.
                     due.at(step.now);
                 }
@@ -104,6 +104,10 @@ fn one_link(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) {
             by_itself(step, no, link, due);
         }
         LinkState::Closed => part(step, due, "the end of a link", |step, due| {
+            if aside::go_on(step, no)? {
+                due.at(step.now);
+                return Ok(());
+            }
             // What waits leaves the folds first, so that they end as they stand without it.
             leftovers(step, no, due, false)?;
             if due.left == 0 || !closing::bring_end(step, no, link)? {

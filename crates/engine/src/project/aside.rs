@@ -1,6 +1,8 @@
 //! What was disowned or set aside: it stays where it is shown, and its delegations get another past. proto-spec,
 //! sections 5.8 and 5.10.
 
+use std::ops::ControlFlow;
+
 use deskwire_machine::delegation::{Answer, Event, Fate, Place};
 use deskwire_proto::id::Hash;
 use deskwire_proto::keylog::KeyLog;
@@ -11,7 +13,7 @@ use deskwire_store::table::{
     AGREEMENTS, ANNOUNCED, DELEGATIONS, EVENT_PLACES, FETCHING, FILES, OWN_KEYS, RECEIPTS, RECEIVED, REPORTS,
     Rows, RowsMut, SENT, THREADS, TICKET_DELEGATIONS, TO_COMPARE, WAITING,
 };
-use deskwire_store::{EntryRef, Result};
+use deskwire_store::{Direction, EntryRef, Result};
 
 use super::delegation::{own_effect, place_key, store};
 use super::{change, contradiction, link, need, relay, stream};
@@ -196,10 +198,13 @@ pub(super) fn log_brought(rows: &mut Overlay, at: EntryRef, no: LinkNo, log: &[u
 /// Receipts for our messages behind `upto` bind nobody: whoever gave them was not the partner.
 pub(super) fn receipts_void(rows: &mut Overlay, no: LinkNo, upto: u64) -> Result<()> {
     super::account::receipts_void(rows, no, upto)?;
-    let void = rows.list(RECEIPTS, &no, usize::MAX)?;
-    for (key, _) in void.into_iter().filter(|((_, covered), _)| *covered > upto) {
-        rows.delete(RECEIPTS, &key);
-    }
+    let mut void = Vec::new();
+    let from = (no, upto.saturating_add(1));
+    rows.scan(RECEIPTS, &no, Some(&from), Direction::Forward, &mut |key, _| {
+        void.push(key);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    void.iter().for_each(|key| rows.delete(RECEIPTS, key));
     let order = rows.get(SENT, &(no, upto))?.map_or(0, |sent| sent.order.0);
     stream::with(rows, no, |row| {
         row.acked = row.acked.min(upto);

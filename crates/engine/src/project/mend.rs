@@ -1,14 +1,14 @@
 //! What mends something that a restore, or the want of room, has left open.
 
-use deskwire_store::Result;
 use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::record::MendRecord;
 use deskwire_store::table::{ANNOUNCED, BROUGHT, DELEGATIONS, LOST, Rows, RowsMut, Table};
+use deskwire_store::{EntryRef, Result};
 
-use super::change;
+use super::{change, link, recover, stream};
 use crate::overlay::Overlay;
 
-pub(super) fn record(rows: &mut Overlay, record: &MendRecord) -> Result<()> {
+pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &MendRecord) -> Result<()> {
     match record {
         MendRecord::WordsSaid { delegation, seq, words } => {
             change(rows, DELEGATIONS, delegation, |row| row.case.say_again(*seq, words.clone())).map(drop)
@@ -19,6 +19,11 @@ pub(super) fn record(rows: &mut Overlay, record: &MendRecord) -> Result<()> {
             transfer(rows, *no, (ANNOUNCED, LOST), lost)
         }
         MendRecord::FilesAgain { no, upto } => transfer(rows, *no, (LOST, ANNOUNCED), |seq| seq <= *upto),
+        MendRecord::Leaving { no, leaving } => stream::with(rows, *no, |row| row.leaving = leaving.clone()),
+        MendRecord::ReceiptKept { no, event, .. } => link::note(rows, (*no, at), event),
+        MendRecord::BranchLeft { no, ours, cut, seen, delegations } => {
+            recover::left(rows, at, (*no, *ours), (cut, *seen), delegations)
+        }
     }
 }
 

@@ -167,7 +167,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::RecoveryEnded { no, event } => recover::ended(rows, at, *no, event),
         Record::HandedBack { no, first, items, .. } => recover::handed_back(rows, *no, *first, items),
         Record::Shortened { no, length, .. } => recover::shortened(rows, *no, *length),
-        Record::Mend(record) => mend::record(rows, record),
+        Record::Mend(record) => mend::record(rows, at, record),
         Record::BranchChosen { no, ours, cut, event } => {
             recover::chosen(rows, at, (*no, *ours), cut.as_ref(), event)?;
             terms::changed(rows, *no)

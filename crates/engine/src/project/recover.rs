@@ -5,11 +5,11 @@ use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::session::{Cut, Welcome};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::local::{LinkNo, Order, TicketNumber};
+use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{Placed, PlacedFile};
 use deskwire_store::row::{
-    Audience, Author, FileRow, FileState, LinkEventRow, LinkState, Pause, Promise, Recovery, SentRow, Shared,
-    ThreadKind, ThreadRow,
+    Audience, Author, DelegationRow, FileRow, FileState, LinkEventRow, LinkState, Pause, Promise, Recovery,
+    SentRow, Shared, ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
     ANNOUNCED, BLOB_FILES, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, EVENT_PLACES, FILES, GRANTS,
@@ -312,7 +312,13 @@ pub(super) fn chosen(
     event: &LinkEventRow,
 ) -> Result<()> {
     if let Some((cut, seen)) = cut {
-        leave(rows, at, no, ours, cut, *seen)?;
+        // Mostly it was left step by step before.
+        let at_once = need(rows, STREAMS, &no)?.leaving.is_none();
+        leave(rows, at, (no, ours), (cut, *seen))?;
+        if at_once && !ours {
+            let all = rows.list(DELEGATION_IDS, &no, usize::MAX)?;
+            release_ids(rows, no, &all.into_iter().map(|(_, delegation)| delegation).collect::<Vec<_>>())?;
+        }
     }
     if ours {
         stream::with(rows, no, |row| {
@@ -330,7 +336,24 @@ pub(super) fn chosen(
     link::note(rows, (no, at), event)
 }
 
-fn leave(rows: &mut Overlay, at: EntryRef, no: LinkNo, ours: bool, cut: &Cut, seen: u64) -> Result<()> {
+/// The last messages of a branch are left.
+pub(super) fn left(
+    rows: &mut Overlay,
+    at: EntryRef,
+    (no, ours): (LinkNo, bool),
+    stays: (&Cut, u64),
+    delegations: &[DelegationNo],
+) -> Result<()> {
+    leave(rows, at, (no, ours), stays)?;
+    if ours { Ok(()) } else { release_ids(rows, no, delegations) }
+}
+
+fn leave(
+    rows: &mut Overlay,
+    at: EntryRef,
+    (no, ours): (LinkNo, bool),
+    (cut, seen): (&Cut, u64),
+) -> Result<()> {
     let stream = need(rows, STREAMS, &no)?;
     let end = if ours { stream.out_length } else { stream.in_length };
     for seq in cut.0 + 1..=end {
@@ -345,9 +368,6 @@ fn leave(rows: &mut Overlay, at: EntryRef, no: LinkNo, ours: bool, cut: &Cut, se
         }
     }
     account::left(rows, no, ours, cut.0)?;
-    if !ours {
-        release_ids(rows, no)?;
-    }
     stream::with(rows, no, |row| {
         if ours {
             row.out_length = cut.0;
@@ -363,19 +383,15 @@ fn leave(rows: &mut Overlay, at: EntryRef, no: LinkNo, ours: bool, cut: &Cut, se
     })
 }
 
-/// The branch that goes on may offer again what was offered on the one that was left: those ids are free again.
-fn release_ids(rows: &mut Overlay, no: LinkNo) -> Result<()> {
-    let mut left = Vec::new();
-    rows.scan(DELEGATION_IDS, &no, None, Direction::Forward, &mut |key, delegation| {
-        left.push((key, delegation));
-        Ok(std::ops::ControlFlow::Continue(()))
-    })?;
-    for (key, delegation) in left {
-        let case = need(rows, DELEGATIONS, &delegation)?.case;
+/// The branch that goes on may offer again what was offered on the one that was left: the ids of these are free again.
+fn release_ids(rows: &mut Overlay, no: LinkNo, delegations: &[DelegationNo]) -> Result<()> {
+    for delegation in delegations {
+        let DelegationRow { id, case, .. } = need(rows, DELEGATIONS, delegation)?;
         let partners = case.role() == Role::Contractor;
         let nothing = case.open().iter().all(|open| open.author == case.role());
-        if partners && nothing && case.settled().state == State::Unoffered {
-            rows.delete(DELEGATION_IDS, &key);
+        let known = rows.get(DELEGATION_IDS, &(no, id))? == Some(*delegation);
+        if known && partners && nothing && case.settled().state == State::Unoffered {
+            rows.delete(DELEGATION_IDS, &(no, id));
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::link::{Approve, MakeInvitation, invitation_text};
 use deskwire_engine::command::linking::{Accepted, AnswerRequest, ComposeRequest, TakeLinkState, TakeReveal};
 use deskwire_engine::command::receipt::TakeReceipt;
+use deskwire_engine::command::recover::{AnswerRecover, Laid};
 use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_engine::command::ticket::NewTicket;
@@ -17,6 +18,7 @@ use deskwire_engine::port::Entropy;
 use deskwire_engine::{Command, Core, Partner, Reader, Refusal};
 use deskwire_machine::disclosure::Choice;
 use deskwire_proto::batch::Batch;
+use deskwire_proto::code::Code;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::Signed;
 use deskwire_proto::envelope::{Stream, Verified, accept};
@@ -26,6 +28,7 @@ use deskwire_proto::key::SecretKey;
 use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::linking::LinkRequest;
 use deskwire_proto::message::common::{Person, Priority};
+use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::{Label, Line, Prose, Url};
 use deskwire_proto::time::Timestamp;
@@ -222,6 +225,18 @@ impl Desk {
     ) -> Result<CommentAdded, Refusal> {
         let ticket = TicketNumber(ticket);
         self.run(AddComment { ticket, body: prose(body), audience, by: person("Boris") })
+    }
+
+    /// Hands the restored partner a page of what it lost, as the endpoint does.
+    pub(crate) fn hand_back(
+        &mut self,
+        link: LinkNo,
+        request: Signed<RecoverRequest>,
+        most: usize,
+    ) -> Result<Vec<u8>, Code> {
+        let reader = Reader::new(&self.core, Arc::new(deskwire_engine::port::SystemClock));
+        let laid = Laid::read(&reader, link, request.body(), most).unwrap()?;
+        self.run(AnswerRecover { link, request, laid }).unwrap().map(|page| page.encode())
     }
 
     fn stream_to(&self, other: &Self) -> Stream {

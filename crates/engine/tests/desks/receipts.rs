@@ -117,6 +117,13 @@ fn a_receipt_is_compared_with_the_first_of_many() {
     assert_eq!(shop.stream().acked, begin + 50);
     take(&mut shop, &acme, lie(50));
     assert_eq!(contradictions(&shop), 0, "the last of fifty is not looked at");
+    let told = shop.rows().list(LINK_EVENTS, &LINK, usize::MAX).unwrap();
+    let told: Vec<_> =
+        told.iter().filter(|(_, event)| event.code.as_str() == "receipt-not-compared").collect();
+    let words = told[0].1.words.as_str();
+    assert!(told.len() == 1 && words.contains("not compared. The receipt is kept"), "{words}");
+    assert!(words.contains(&format!("messages {} to {} was", begin + 33, begin + 50)), "{words}");
+    shop.now = shop.now.plus(3_600_000);
     take(&mut shop, &acme, lie(10));
     assert_eq!(contradictions(&shop), 1, "the last of ten is");
 }

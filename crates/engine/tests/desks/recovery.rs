@@ -3,7 +3,7 @@
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::Delivered;
 use deskwire_engine::command::link::Resume;
-use deskwire_engine::command::recover::{AnswerRecover, AskPage, Page, TakePage, Taken};
+use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_machine::delegation::State;
 use deskwire_proto::code::Code;
@@ -56,7 +56,7 @@ pub(crate) fn open(bytes: &[u8], to: &Desk, from: &Desk) -> Result<Page, Code> {
 pub(crate) fn fetch(restored: &mut Desk, other: &mut Desk, most: usize) -> usize {
     let mut pages = 0;
     while let Some(request) = request(restored) {
-        let page = other.run(AnswerRecover { link: LINK, request, most }).unwrap().unwrap();
+        let page = other.hand_back(LINK, request, most).unwrap();
         assert!(page.len() <= most);
         let page = open(&page, restored, other);
         let taken = restored.run(TakePage { link: LINK, page }).unwrap();
@@ -193,7 +193,7 @@ fn a_desk_in_the_middle_of_its_recovery_answers_busy_numbers_nothing_and_goes_on
     let sent = batch(&mut acme, open, Some(shop.stream().in_length)).unwrap();
     assert_eq!(deliver(&acme, &mut shop, &sent), Delivered::Refused(Code::Busy));
     let request = request(&mut shop).unwrap();
-    let page = acme.run(AnswerRecover { link: LINK, request, most: 8_192 }).unwrap().unwrap();
+    let page = acme.hand_back(LINK, request, 8_192).unwrap();
     let page = self::open(&page, &shop, &acme);
     assert_eq!(shop.run(TakePage { link: LINK, page }).unwrap(), Taken::More);
 
@@ -280,7 +280,7 @@ fn a_page_that_was_tampered_with_is_taken_in_no_part_and_the_operator_is_told() 
     assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
     let before = shop.stream();
     let request = request(&mut shop).unwrap();
-    let page = acme.run(AnswerRecover { link: LINK, request, most: BATCH_BYTES }).unwrap().unwrap();
+    let page = acme.hand_back(LINK, request, BATCH_BYTES).unwrap();
     let mut torn = RecoverPage::decode(&page).unwrap();
     torn.deliveries.remove(1);
     let mut foreign = RecoverPage::decode(&page).unwrap();
@@ -317,13 +317,13 @@ fn a_page_is_for_the_restored_desk_alone_and_only_while_it_lacks_something() {
     let mut other = asked.body().clone();
     other.welcome = deskwire_proto::id::Nonce::new([7; 32]);
     let other = Signed::seal(other, shop.identity.secret());
-    let answer = acme.run(AnswerRecover { link: LINK, request: other, most: BATCH_BYTES }).unwrap();
+    let answer = acme.hand_back(LINK, other, BATCH_BYTES);
     assert!(answer == Err(Code::RecoveryNotOffered));
     recover(&mut shop, &mut acme);
     shop.comment(1, "and on", Audience::Thread).unwrap();
     settle(&mut shop, &mut acme);
     // An old request that somebody kept opens nothing once the session is over.
-    let answer = acme.run(AnswerRecover { link: LINK, request: asked, most: BATCH_BYTES }).unwrap();
+    let answer = acme.hand_back(LINK, asked, BATCH_BYTES);
     assert!(answer == Err(Code::RecoveryNotOffered));
 }
 

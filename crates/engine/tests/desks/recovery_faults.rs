@@ -5,7 +5,7 @@ use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::deliver::Delivered;
 use deskwire_engine::command::file::{AttachFile, Brought};
 use deskwire_engine::command::key::PlanKey;
-use deskwire_engine::command::recover::{AnswerRecover, TakePage, Taken};
+use deskwire_engine::command::recover::{TakePage, Taken};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_engine::identity::{Face, Identity};
 use deskwire_proto::batch::{Batch, BatchHead};
@@ -163,7 +163,7 @@ fn a_full_disk_in_the_middle_of_a_recovery_does_not_turn_true_messages_into_lies
     let mut shop = shop.restore(&copy);
     assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
     let asked = request(&mut shop).unwrap();
-    let page = acme.run(AnswerRecover { link: LINK, request: asked, most: BATCH_BYTES }).unwrap().unwrap();
+    let page = acme.hand_back(LINK, asked, BATCH_BYTES).unwrap();
     let page = open(&page, &shop, &acme);
     let disk = shop.store.disk().clone();
     disk.set_capacity(Some(disk.used()));
@@ -199,7 +199,7 @@ fn what_lost_messages_had_seen_and_nobody_holds_any_more_is_told_to_the_operator
     let lie = lied_to(&mut shop, &mut acme, |welcome| welcome.known = 0);
     assert_eq!(lie, Err(Code::RecoveryNeeded));
     let asked = request(&mut shop).unwrap();
-    let page = acme.run(AnswerRecover { link: LINK, request: asked, most: BATCH_BYTES }).unwrap().unwrap();
+    let page = acme.hand_back(LINK, asked, BATCH_BYTES).unwrap();
     let mut page = RecoverPage::decode(&page).unwrap();
     let theirs = page
         .head
@@ -294,7 +294,7 @@ fn all_that_was_handed_back_is_known_also_where_a_page_overlaps_one_before() {
     assert_eq!(hello(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
     // The first page is lost on its way; the next is larger.
     let asked = request(&mut shop).unwrap();
-    acme.run(AnswerRecover { link: LINK, request: asked, most: 8_192 }).unwrap().unwrap();
+    acme.hand_back(LINK, asked, 8_192).unwrap();
     recover(&mut shop, &mut acme);
     assert_eq!(acme.rows().list(RETURNED_ITEMS, &LINK, usize::MAX).unwrap().len(), 20);
 }

@@ -5,6 +5,7 @@ use deskwire_engine::command::deliver::Delivered;
 use deskwire_engine::command::link::{PauseTold, Resume};
 use deskwire_engine::command::repair::{Branch, Repair};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
+use deskwire_engine::command::tick::Tick;
 use deskwire_machine::delegation::State;
 use deskwire_proto::code::Code;
 use deskwire_proto::document::Signed;
@@ -324,4 +325,74 @@ fn an_author_that_takes_the_readers_branch_puts_its_events_before_what_the_reade
     assert_eq!(acme.delegation(1).case.settled(), twin.delegation(1).case.settled());
     same_after_rebuild(twin);
     same_after_rebuild(acme);
+}
+
+/// The branch of a fork may be longer than one step takes: it is left step by step, also over a kill, and what rests on it
+/// with it.
+#[test]
+fn a_long_branch_is_left_step_by_step_also_over_a_kill() {
+    const MANY: usize = 1_100;
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    settle(&mut shop, &mut acme);
+    let (copy, same) = (shop.copy(), acme.stream().in_length);
+    for _ in 0..MANY {
+        shop.comment(1, "on the reader's branch", Audience::Thread).unwrap();
+    }
+    let sent = numbered(&mut shop, &mut acme);
+    shop.act(1, Action::Recall(because("Not needed."))).unwrap();
+    let last = numbered(&mut shop, &mut acme);
+    // A copy that numbers on without asking, as no correct desk does.
+    let mut shop = shop.restore(&copy);
+    let early = session(&mut shop, &mut acme);
+    shop.comment(1, "on the author's branch", Audience::Thread).unwrap();
+    batch(&mut shop, early, None).unwrap();
+    for batch in &sent {
+        assert!(matches!(deliver(&shop, &mut acme, batch), Delivered::Receipt(_)));
+    }
+    for _ in 0..MANY {
+        acme.comment(1, "which has seen that", Audience::Thread).unwrap();
+    }
+    numbered(&mut acme, &mut shop);
+    for batch in &last {
+        assert!(matches!(deliver(&shop, &mut acme, batch), Delivered::Receipt(_)));
+    }
+    assert_eq!(shown(&acme, 1).0, State::Recalled);
+
+    assert_eq!(hello(&mut shop, &mut acme), Err(Code::Fork));
+    shop.run(PauseTold { link: LINK, code: Code::Fork }).unwrap();
+    acme.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    let mut steps = 0;
+    while acme.stream().leaving.is_some() {
+        assert!(matches!(state(&acme), LinkState::Paused(Pause::Fork(_))), "nothing goes on before the end");
+        assert!(acme.run(Repair { link: LINK, branch: Branch::Ours }).is_err(), "it is being left");
+        acme = if steps == 0 { same_after_rebuild(acme) } else { acme.restart() };
+        acme.run(Tick).unwrap();
+        steps += 1;
+        assert!(steps < 20, "it ends");
+    }
+    assert!(steps > 1, "it was more than one step");
+    assert_eq!((acme.stream().in_length, state(&acme)), (same, LinkState::Active));
+    assert_eq!(acme.rows().list(LEFT_RECEIVED, &LINK, usize::MAX).unwrap().len(), MANY + 1);
+    shop.run(Repair { link: LINK, branch: Branch::Ours }).unwrap();
+    assert_eq!(hello(&mut shop, &mut acme), Ok(()));
+    send_again(&mut shop, &mut acme);
+    settle(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert_eq!((shown(&acme, 1).0, shown(&shop, 1)), (State::Accepted, shown(&acme, 1)));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Everything that waits is numbered and laid out, and nothing of it is carried.
+fn numbered(from: &mut Desk, to: &mut Desk) -> Vec<deskwire_proto::batch::Batch> {
+    let (open, mut last, mut sent) = (session(from, to), from.stream().out_length, Vec::new());
+    while let Some(batch) = batch(from, open, Some(last)) {
+        last = from.stream().out_length;
+        sent.push(batch);
+    }
+    sent
 }

@@ -1,13 +1,20 @@
 //! `POST /deskwire/1/recover`: a restored partner gets back what it has lost. proto-spec, section 5.7.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
-use deskwire_engine::command::recover::AnswerRecover;
+use deskwire_engine::Refusal;
+use deskwire_engine::command::recover::{AnswerRecover, Laid};
 use deskwire_proto::cbor::{self, Bounds};
+use deskwire_proto::code::Code;
+use deskwire_proto::document::Signed;
 use deskwire_proto::limits::BATCH_BYTES;
 use deskwire_proto::recover::{RecoverHead, RecoverRequest};
+use deskwire_store::local::LinkNo;
 
 use super::refuse::Refused;
 use super::{Answer, Shelf, body, document, open_link};
+use crate::shared::Shared;
 use crate::verify;
 
 /// What a page costs beyond a request, and what one that is refused costs: pages are dear to lay out.
@@ -24,8 +31,7 @@ pub(super) async fn recover(State(endpoint): Shelf, request: Request) -> Answer 
     lane.fresh(opened.signed.body().time).map_err(Refused::stale)?;
     // The receipt of each page is stored.
     lane.idle.open().map_err(Refused::limited)?;
-    let command = AnswerRecover { link: partner.no, request: opened.signed, most: BATCH_BYTES };
-    match endpoint.shared.engine.call(command).await? {
+    match hand_back(&endpoint.shared, partner.no, opened.signed, BATCH_BYTES).await? {
         Ok(page) => {
             lane.idle.charge(stored(&page));
             tracing::info!(link = %partner.no, bytes = page.len(), "handed back a page of what the partner lost");
@@ -37,6 +43,24 @@ pub(super) async fn recover(State(endpoint): Shelf, request: Request) -> Answer 
             Err(endpoint.refused_at(partner.no, code))
         }
     }
+}
+
+/// Lays out a page of at most `most` bytes of what a restored partner has lost, and has the engine answer with it. The
+/// page is read beside the writer: no link waits for the disk because of the loss of another one.
+pub(crate) async fn hand_back(
+    shared: &Arc<Shared>,
+    link: LinkNo,
+    request: Signed<RecoverRequest>,
+    most: usize,
+) -> Result<Result<Vec<u8>, Code>, Refusal> {
+    let (reader, asked) = (shared.engine.reader().clone(), request.clone());
+    let laid = tokio::task::spawn_blocking(move || Laid::read(&reader, link, asked.body(), most)).await;
+    let laid = match laid.unwrap_or_else(|_| Err(Refusal::stopping()))? {
+        Ok(laid) => laid,
+        Err(code) => return Ok(Err(code)),
+    };
+    let page = shared.engine.call(AnswerRecover { link, request, laid }).await?;
+    Ok(page.map(|page| page.encode()))
 }
 
 /// What a page costs at least that was handed back, bytes.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use deskwire_engine::Refusal;
 use deskwire_engine::command::file::{BlobFailed, BlobHere};
+use deskwire_engine::command::keep::FetchAgain;
 use deskwire_http::server::Shutdown;
 use deskwire_machine::retry::{Failure, Retry};
 use deskwire_store::local::{FileNo, LinkNo};
@@ -136,6 +137,11 @@ impl Fetcher {
         tracing::info!(link = %self.link, %file, bytes = row.size, "fetched a file");
         self.shared.engine.call(BlobHere { file }).await?;
         self.shared.engine.reader().note_arrived(file, None);
+        // Bytes that another file had may have been found damaged, and put aside, while this one was taken for complete.
+        if matches!(whole(self.shared.engine.reader().blobs(), row.blob).await, Ok(None)) {
+            tracing::warn!(link = %self.link, %file, "a file is gone as soon as it was here: it is fetched again");
+            self.shared.engine.call(FetchAgain(file)).await?;
+        }
         Ok(())
     }
 

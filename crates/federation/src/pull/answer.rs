@@ -7,7 +7,6 @@ use std::time::Duration;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::link::TakeDescriptor;
 use deskwire_engine::command::pull::PauseForked;
-use deskwire_engine::command::recover::AnswerRecover;
 use deskwire_engine::command::session::AnswerHello;
 use deskwire_engine::{Partner, Refusal};
 use deskwire_machine::retry::Failure;
@@ -23,7 +22,7 @@ use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::Hello;
 
 use super::{Failed, LONGEST, Puller, Then};
-use crate::endpoint::recover::stored;
+use crate::endpoint::recover::{hand_back, stored};
 use crate::peer::Trouble;
 use crate::verify;
 
@@ -99,8 +98,7 @@ impl Puller {
             return Ok(self.sated());
         }
         let asked = (opened.signed.body().from_seq.get(), opened.signed.body().upto);
-        let command = AnswerRecover { link: self.link, request: opened.signed, most: PULL_PAGE_BYTES };
-        match self.shared.engine.call(command).await? {
+        match hand_back(&self.shared, self.link, opened.signed, PULL_PAGE_BYTES).await? {
             Ok(page) => {
                 tracing::info!(link = %self.link, bytes = page.len(), "handing back what the partner lost");
                 self.lane.idle.charge(stored(&page));

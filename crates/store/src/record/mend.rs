@@ -1,9 +1,12 @@
 //! Records that mend what a restore, or the want of room, has left open.
 
 use deskwire_machine::delegation::Words;
+use deskwire_proto::session::Cut;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::local::{DelegationNo, LinkNo};
+use crate::row::{Leaving, LinkEventRow};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,5 +33,34 @@ pub enum MendRecord {
         no: LinkNo,
         /// How many of our messages it holds.
         upto: u64,
+    },
+    /// What loses its effect on a link, step by step, and how far that has come; nothing once all of it has.
+    Leaving {
+        /// On which link.
+        no: LinkNo,
+        /// What.
+        leaving: Option<Leaving>,
+    },
+    /// A receipt that could not be compared with all that are held of the same messages is kept beside them.
+    ReceiptKept {
+        /// Of which link.
+        no: LinkNo,
+        /// As signed.
+        receipt: ByteBuf,
+        /// What the operator is told.
+        event: LinkEventRow,
+    },
+    /// A stream ends before the last messages of the branch that is left, which were set aside before.
+    BranchLeft {
+        /// On which link.
+        no: LinkNo,
+        /// Whether the stream is our own.
+        ours: bool,
+        /// Its last message from now on.
+        cut: Cut,
+        /// What that message had seen.
+        seen: u64,
+        /// The delegations whose folds they belonged to.
+        delegations: Vec<DelegationNo>,
     },
 }

@@ -28,8 +28,8 @@ pub use link::{ExchangeRow, ExpectedRow, InvitationRow, LinkEventRow, LinkRow, L
 pub use open::{ALL_LINKS, OpenRow};
 pub use privacy::{ErasureRow, RequestRow};
 pub use stream::{
-    HelloRow, InSession, KeyChange, Late, ParkedRow, Promise, ReceivedRow, Recovery, Refused, SentRow,
-    StreamRow, WaitingRow,
+    HelloRow, InSession, KeyChange, Late, Leaving, LeavingBranch, LeavingOwn, ParkedRow, Promise,
+    ReceivedRow, Recovery, Refused, SentRow, StreamRow, WaitingRow,
 };
 pub use ticket::{
     Audience, Author, Erased, RelayRow, Revised, Revision, Shared, ThreadKind, ThreadRow, TicketRow,

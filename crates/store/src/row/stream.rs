@@ -93,6 +93,57 @@ pub struct StreamRow {
     /// The partner's messages that it has disowned and that still have their effect, by first and last number.
     #[serde(default)]
     pub disowning: Option<(u64, u64)>,
+    /// What else of this link loses its effect step by step; until all of it has, nothing is said on the link.
+    #[serde(default)]
+    pub leaving: Option<Leaving>,
+}
+
+/// What loses its effect, a bounded part of it at a time, so that no link makes the others wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Leaving {
+    /// Messages of ours, because our key was changed after a theft. proto-spec, section 5.8.
+    Disowned(LeavingOwn),
+    /// One branch of a fork, because an operator chose the other one. proto-spec, section 5.10.
+    Branch(LeavingBranch),
+    /// Receipts of the partner for our messages behind `upto`: a thief of its key gave them.
+    Receipts {
+        /// The last message whose receipt stands.
+        upto: u64,
+    },
+}
+
+/// Messages of ours that are disowned. Those that the partner does not hold are given up first, the last ones before the
+/// others, so that what is left is a stream at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeavingOwn {
+    /// The first that stays in its place, without effect.
+    pub first: u64,
+    /// The next one of these.
+    pub next: u64,
+    /// The last one of these: so far the partner has the same.
+    pub shared: u64,
+    /// Behind this one all are given up: their items wait again.
+    pub stays: u64,
+    /// Items of messages behind this one are in doubt, and do not wait again.
+    pub most: u64,
+    /// How many of those there were so far.
+    pub dropped: u64,
+}
+
+/// A branch of a fork that is left, the last messages before the others; then what rested on it is looked for in the
+/// other stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeavingBranch {
+    /// Whether it is one of our own stream.
+    pub ours: bool,
+    /// The last message of the stream that stays.
+    pub cut: Cut,
+    /// What that message had seen.
+    pub seen: u64,
+    /// How long the branch was.
+    pub end: u64,
+    /// The next message of the other stream to be looked at, downwards; not begun yet.
+    pub looking: Option<u64>,
 }
 
 /// A change of key takes effect at a place of a stream. proto-spec, section 5.8.
@@ -144,7 +195,14 @@ impl StreamRow {
             in_left: 0,
             agreed: 0,
             disowning: None,
+            leaving: None,
         }
+    }
+
+    /// Whether messages or receipts of this link are still to lose their effect.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.disowning.is_some() || self.leaving.is_some()
     }
 
     /// Up to which of the partner's messages its older keys stand. A desk that was restored gets back what it held once,

@@ -34,7 +34,7 @@ use super::{change, find, privacy, session};
 use crate::identity::Identity;
 use crate::{Command, Refusal, Step, refused};
 
-pub use answer::AnswerRecover;
+pub use answer::{AnswerRecover, Laid};
 pub use page::Page;
 pub(super) use place::{Placing, place_due};
 pub(super) use told::{Told, consume, told};
@@ -55,6 +55,9 @@ impl Command for AskPage {
     fn run(self, step: &mut Step<'_>) -> Result<Option<Vec<u8>>, Refusal> {
         let link = find::link(step, self.link)?;
         let stream = find::stream(step, self.link)?;
+        if stream.leaving.is_some() {
+            return Ok(None);
+        }
         if let Some((welcome, next)) = change::fetching(step, self.link) {
             let from_seq = Seq::new(next).map_err(|_| find::broken("a stream longer than any can be"))?;
             let request = RecoverRequest {
@@ -114,6 +117,9 @@ impl Command for TakePage {
         let no = self.link;
         let link = find::link(step, no)?;
         let stream = find::stream(step, no)?;
+        if stream.leaving.is_some() {
+            return Ok(Taken::Refused(Code::RecoveryNotOffered));
+        }
         if change::fetching(step, no).is_some() {
             return foreign(step, no, &link, self.page);
         }

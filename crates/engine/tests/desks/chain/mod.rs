@@ -17,7 +17,7 @@ use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::link::{Approve, MakeInvitation, invitation_text};
 use deskwire_engine::command::linking::{Accepted, TakeLinkState, TakeReveal};
 use deskwire_engine::command::receipt::TakeReceipt;
-use deskwire_engine::command::recover::{AnswerRecover, AskPage, Page, TakePage, Taken};
+use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::relay::SetRelay;
 use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
@@ -347,7 +347,7 @@ pub(crate) fn recovered(chain: &mut Chain, restored: usize, other: usize) {
             let Some(raw) = desk.run(AskPage { link: here, time }).unwrap() else { break };
             let request = Signed::open(&raw, desk.identity.keys().current()).unwrap();
             let most = deskwire_proto::limits::BATCH_BYTES;
-            let page = partner.run(AnswerRecover { link: there, request, most }).unwrap().unwrap();
+            let page = partner.hand_back(there, request, most).unwrap();
             let page = Page::open(&page, &desk.identity, &own, partner.identity.keys());
             let taken = desk.run(TakePage { link: here, page }).unwrap();
             assert!(!matches!(taken, Taken::Refused(_)), "{taken:?}");

@@ -5,7 +5,7 @@ use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::key::{ImportKeyLog, Imported, PlanKey, doubtful};
 use deskwire_engine::command::queue::{Park, Retry, Target};
 use deskwire_engine::command::receipt::TakeReceipt;
-use deskwire_engine::command::recover::{AnswerRecover, AskPage, Page, TakePage, Taken};
+use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{AnswerHello, Opened, SayHello, TakeWelcome};
 use deskwire_engine::command::tick::Tick;
@@ -34,6 +34,7 @@ use crate::harness::{Desk, LINK, because, linked, person, prose, settle};
 use crate::rebuild::all;
 
 mod ended;
+mod steps;
 mod theft;
 
 /// The key that a desk of this seed commits to after so many rotations.
@@ -82,7 +83,7 @@ fn fetch(from: &mut Desk, to: &mut Desk) {
         let time = from.now;
         let request = from.run(AskPage { link: LINK, time }).unwrap().unwrap();
         let request = Signed::open(&request, from.identity.keys().current()).unwrap();
-        let page = to.run(AnswerRecover { link: LINK, request, most: BATCH_BYTES }).unwrap().unwrap();
+        let page = to.hand_back(LINK, request, BATCH_BYTES).unwrap();
         let link = from.rows().get(LINKS, &LINK).unwrap().unwrap().link;
         let stream = Stream { link, from: from.identity.desk(), to: to.identity.desk() };
         let page = Page::open(&page, &from.identity, &stream, to.identity.keys());
@@ -459,7 +460,7 @@ fn of_a_page_that_does_not_fit_to_its_end_nothing_is_kept() {
     let before = held(&shop);
     let request = shop.run(AskPage { link: LINK, time: shop.now }).unwrap().unwrap();
     let request = Signed::open(&request, shop.identity.keys().current()).unwrap();
-    let page = acme.run(AnswerRecover { link: LINK, request, most: BATCH_BYTES }).unwrap().unwrap();
+    let page = acme.hand_back(LINK, request, BATCH_BYTES).unwrap();
     let mut bad = RecoverPage::decode(&page).unwrap();
     bad.deliveries.push(bad.deliveries[0].clone());
     let link = shop.rows().get(LINKS, &LINK).unwrap().unwrap().link;
