@@ -65,7 +65,20 @@ async fn a_file_that_is_too_large_or_changes_is_not_attached() {
     // What fits arrives.
     fs::write(&path, vec![7; 1 << 20]).unwrap();
     acme.json(&["ticket", "attach", &ticket, name, "--to", "kassa", "--name", "fits.bin"]).await;
-    file_is(&kassa, "fits.bin", FileState::Here).await;
+    let theirs = file_is(&kassa, "fits.bin", FileState::Here).await;
+
+    // Taken back, its bytes are given to nobody at the partner any more, and its author still has them.
+    let ours = file_is(&acme, "fits.bin", FileState::Here).await;
+    acme.json(&["ticket", "retract", &ticket, &ours.id]).await;
+    until("the retraction at the partner", async || {
+        Ok(kassa.client().file(&theirs.id).await?.retracted.then_some(()))
+    })
+    .await;
+    let got = world.path("got.bin");
+    kassa.refuses(&["file", "get", &theirs.id, "-o", got.to_str().unwrap()], "file-retracted").await;
+    assert!(!got.exists(), "nothing is left of it");
+    acme.json(&["file", "get", &ours.id, "-o", got.to_str().unwrap()]).await;
+    assert_eq!(fs::read(&got).unwrap().len(), 1 << 20);
 }
 
 /// A large file must not begin anew each time a machine restarts.

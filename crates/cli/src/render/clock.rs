@@ -51,13 +51,18 @@ pub(crate) fn due(due: Option<&Due>, style: Style) -> String {
     let at = when(due.at);
     match due.state {
         DueState::Overdue => style.red(&format!("{at} overdue")),
-        DueState::Near => style.yellow(&at),
+        DueState::Near => style.yellow(&format!("{at} soon")),
         DueState::Open if due.stands => style.dim("stands"),
         DueState::Open => at,
         DueState::Met => style.dim("met"),
         DueState::Breached => style.red("late"),
         DueState::Void => String::new(),
     }
+}
+
+/// The deadline that a ticket shows now: what has to be done by then, and how that stands.
+pub(crate) fn next(due: Option<&Due>, style: Style) -> Option<String> {
+    due.map(|due| format!("to {} by {}", due.kind.as_str(), deadline(due, style)))
 }
 
 /// The clock of a delegation.

@@ -267,9 +267,28 @@ fn lists_of_tickets_and_delegations_say_what_is_due() {
     let list = DelegationList { delegations: vec![delegation], before: None };
     assert_eq!(
         delegation_list(&list, PLAIN()),
-        "ID            PARTNER     STATE     TURN        DUE                OURS     THEIRS  TITLE\n\
-         3f9a2c71  to  Kassa GmbH  accepted  their turn  2026-07-01 09:30Z  ACME-12  KAS-7   Cash register is dead\n"
+        "ID            PARTNER     STATE     TURN        DUE                     OURS     THEIRS  TITLE\n\
+         3f9a2c71  to  Kassa GmbH  accepted  their turn  2026-07-01 09:30Z soon  ACME-12  KAS-7   Cash register is dead\n"
     );
+}
+
+/// Whoever opens a case sees that it is late, or soon will be, without looking at each of its delegations.
+#[test]
+fn a_ticket_says_that_it_is_late_and_that_it_soon_will_be() {
+    let mut detail = samples::ticket_detail();
+    assert!(!ticket(&detail, PLAIN()).contains("deadline"));
+    for (kind, state, words) in [
+        (DueKind::Respond, DueState::Near, "to respond by 2026-07-01 09:30Z, moved by 2h 00m, soon"),
+        (
+            DueKind::Resolve,
+            DueState::Overdue,
+            "to resolve by 2026-07-01 09:30Z, moved by 2h 00m, passed in the hands of the contractor",
+        ),
+    ] {
+        detail.ticket.next_due = Some(due(kind, state));
+        let shown = ticket(&detail, PLAIN());
+        assert!(shown.contains(words), "{shown}");
+    }
 }
 
 #[test]

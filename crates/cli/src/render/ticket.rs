@@ -93,6 +93,7 @@ fn head(ticket: &Ticket, style: Style) -> String {
         .maybe("equipment", equipment)
         .maybe("agreement", ticket.agreement.as_ref())
         .maybe("due", ticket.due.map(when))
+        .maybe("deadline", super::clock::next(ticket.next_due.as_ref(), style))
         .maybe("handed over by", ticket.origin_partner.as_ref())
         .maybe("handed out", ticket.handed.as_ref().map(relay::handed))
         .put("opened", format!("{} by {}", when(ticket.created), person(ticket.by.as_ref())))
