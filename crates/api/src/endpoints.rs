@@ -164,13 +164,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// Calls that change something take a key; questions that come as `POST` do not.
-const QUESTIONS: [&str; 6] = [
+const QUESTIONS: [&str; 7] = [
     "/v1/verify",
     "/v1/tickets/{number}/delegations/preview",
     "/v1/queue/drop/preview",
     "/v1/tickets/{number}/comments/preview",
     "/v1/tickets/{number}/files/preview",
     "/v1/relays/preview",
+    "/v1/erasures/preview",
 ];
 
 async fn unknown_path(uri: Uri) -> ApiError {
