@@ -29,7 +29,7 @@ SEQUENCES = {"batch", "recover-page", "blob-upload", "pull-answer"}
 PLAIN = {"terms", "invitation", "blob-have", "author-proof", "any"}
 JUDGED = {"not-deterministic", "bad-signature", "key-unknown", "weak-key"}
 # What is found in a proof file is all judged here.
-JUDGED |= {"altered", "added", "bad-linking", "bad-receipt", "cut-off", "removed", "swapped", "text-differs"}
+JUDGED |= {"altered", "added", "bad-form", "bad-linking", "bad-receipt", "cut-off", "removed", "swapped", "text-differs"}
 
 
 class Refused(Exception):
@@ -302,6 +302,10 @@ def proof(vector, data):
         again(item)
         items.append(item)
     values = [cbor2.loads(item) for item in items]
+    opening = [value[0] for value in values[:5]]
+    once = [value[0] for value in values[5:] if value[0] in ("proof", "keys", "linking")]
+    if opening != ["proof", "keys", "keys", "linking", "stream"] or once:
+        raise Refused("bad-form")
     found = set(ending(items, values))
     about = next(value[2] for value in values if value[0] == "proof")
     logs = {}

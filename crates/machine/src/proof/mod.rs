@@ -21,7 +21,8 @@ use stream::Walk;
 #[derive(Debug, Default)]
 pub struct Verifier {
     about: Option<About>,
-    keys: Vec<(DeskId, KeyLog)>,
+    /// Key logs in the order in which they came; nothing where one does not verify.
+    keys: Vec<(DeskId, Option<KeyLog>)>,
     linked: bool,
     /// The stream that is read, and the one before it.
     walks: Vec<Walk>,
@@ -51,7 +52,10 @@ impl Verifier {
             (Item::End(items, hash), _) => self.end(&Item::End(items, hash)),
             (_, None) => self.find("bad-form", "The file does not begin as a proof file does.".to_owned()),
             (Item::Head(_), Some(_)) => self.find("bad-form", "The file begins a second time.".to_owned()),
-            (Item::Keys(desk, events), Some(_)) => self.keys(desk, &events),
+            (Item::Keys(desk, events), Some(about)) => {
+                let place = desk == about.inviter || desk == about.accepter;
+                self.keys(desk, place, &events);
+            }
             (Item::Linking(request, answer, nonce), Some(about)) => {
                 let expected = about.clone();
                 self.linking(&expected, (&request, &answer), &nonce);
@@ -105,18 +109,27 @@ impl Verifier {
         }
     }
 
-    fn keys(&mut self, desk: DeskId, events: &[serde_bytes::ByteBuf]) {
-        match KeyLog::verify(events) {
-            Ok(log) if log.desk() == desk => self.keys.push((desk, log)),
-            Ok(_) => self.find("bad-key-log", format!("The key log is not that of desk {desk}.")),
+    fn keys(&mut self, desk: DeskId, of_link: bool, events: &[serde_bytes::ByteBuf]) {
+        let again = self.keys.iter().any(|(known, _)| *known == desk);
+        if !of_link || again || self.linked || !self.walks.is_empty() {
+            return self.find("bad-form", format!("The key log of desk {desk} has no place here."));
+        }
+        let log = match KeyLog::verify(events) {
+            Ok(log) if log.desk() == desk => Some(log),
+            Ok(_) => {
+                self.find("bad-key-log", format!("The key log is not that of desk {desk}."));
+                None
+            }
             Err(code) => {
                 self.find("bad-key-log", format!("The key log of desk {desk} does not verify ({code})."));
+                None
             }
-        }
+        };
+        self.keys.push((desk, log));
     }
 
     fn log(&self, desk: DeskId) -> Option<&KeyLog> {
-        self.keys.iter().find(|(known, _)| *known == desk).map(|(_, log)| log)
+        self.keys.iter().find(|(known, _)| *known == desk).and_then(|(_, log)| log.as_ref())
     }
 
     fn linking(
@@ -125,8 +138,9 @@ impl Verifier {
         (request, answer): (&[u8], &[u8]),
         nonce: &deskwire_proto::id::Nonce,
     ) {
-        if self.linked {
-            return self.find("bad-form", "The linking stands twice in the file.".to_owned());
+        if self.linked || self.keys.len() < 2 || !self.walks.is_empty() {
+            let words = "The linking stands once, behind the keys of both desks and before the streams.";
+            return self.find("bad-form", words.to_owned());
         }
         self.linked = true;
         if let Err(words) = self.linked_by(about, (request, answer), nonce) {
@@ -170,6 +184,9 @@ impl Verifier {
     }
 
     fn begin(&mut self, about: &About, author: DeskId) {
+        if !self.linked {
+            self.find("bad-form", format!("The stream of desk {author} begins before the linking."));
+        }
         let reader = match self.walks.len() {
             0 if author == about.inviter => about.accepter,
             1 if author == about.accepter => about.inviter,

@@ -19,6 +19,7 @@ use serde_bytes::ByteBuf;
 use super::*;
 use crate::delegation::State;
 
+mod order;
 mod vectors;
 
 /// A desk of the file.

@@ -128,6 +128,27 @@ fn bad(told: &Told) -> Vec<Case> {
             "bad-linking",
             None,
         ),
+        (
+            "keys-twice",
+            "The key log of one desk is there twice.",
+            changed(&|items| items.insert(2, items[1].clone())),
+            "bad-form",
+            None,
+        ),
+        (
+            "keys-in-a-stream",
+            "A key log stands between messages.",
+            changed(&|items| items.insert(at(1), items[1].clone())),
+            "bad-form",
+            None,
+        ),
+        (
+            "stream-before-linking",
+            "A stream begins before the linking.",
+            changed(&|items| items.swap(3, 4)),
+            "bad-form",
+            None,
+        ),
         ("end-missing", "The file was cut off before its end.", cut, "cut-off", None),
         ("end-altered", "The hash at the end is not that of the bytes before.", altered, "altered", None),
     ]
