@@ -7,12 +7,12 @@ use std::sync::Arc;
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::ticket::NewTicket;
 use deskwire_engine::port::{Clock, SystemClock};
-use deskwire_engine::{Command, Core, Keyed, Refusal};
+use deskwire_engine::{Command, Core, Keyed, Refusal, fill};
 use deskwire_proto::id::Hash;
 use deskwire_proto::message::common::{Person, Priority};
 use deskwire_proto::text::{Line, Prose, TextError};
 use deskwire_store::WriteError;
-use deskwire_store::local::{DelegationNo, TicketNumber};
+use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::row::Audience;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,6 +91,17 @@ impl Filling {
             self.call(command)?;
         }
         self.commit()
+    }
+
+    /// Puts so many lines of work more beside the first one of the first link, each approved, and figures of so many
+    /// delegations. See [`fill::account`].
+    ///
+    /// # Errors
+    /// When this desk has not approved a line of its partner there, or the store fails.
+    pub fn account(&mut self, lines: u64, delegations: u64) -> Result<(), StartError> {
+        self.commit()?;
+        let filled = fill::account(&self.core, LinkNo(1), lines, delegations);
+        filled.map_err(|refusal: Refusal| StartError::new(refusal.code, refusal.words, refusal.next))
     }
 
     /// Makes a snapshot of what lies in closed segments; its size, where there was something to be put into one.

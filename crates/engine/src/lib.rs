@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod command;
 mod core;
 pub mod custody;
+pub mod fill;
 mod fold;
 pub mod gauge;
 pub mod identity;

@@ -1,5 +1,6 @@
 //! `deskwire bench`: how fast this machine is at it.
 
+mod account;
 mod burst;
 mod disk;
 mod drain;
@@ -25,6 +26,7 @@ verbs! {
     Links => links,
     File => file,
     Size => size,
+    Account => account,
 }
 
 /// Sizes of comments: from enough to tell two apart to what one may hold at most (chapter 12 of the protocol).
@@ -46,7 +48,8 @@ Examples:
   deskwire bench drain --messages 5000
   deskwire bench links --links 200
   deskwire bench file --size 256MiB
-  deskwire bench size --tickets 10000,100000";
+  deskwire bench size --tickets 10000,100000
+  deskwire bench account --lines 50000";
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
