@@ -236,6 +236,7 @@ class Proof:
                     continue
                 if head["seen"] > other.length:
                     self.find("seen-ahead", "It has seen messages that are not there.", s, seq)
+                    continue
                 if head["seen"] < highest:
                     self.find("seen-falls", "`seen` is lower than in an earlier message.", s, seq, broken=False)
                 highest = max(highest, head["seen"])

@@ -4,6 +4,7 @@
 mod cases;
 mod compare;
 mod report;
+mod seen;
 mod stream;
 
 use deskwire_proto::id::DeskId;
@@ -87,9 +88,9 @@ impl Verifier {
         if self.walks.len() < 2 || !self.linked {
             self.find("incomplete", "The file does not have both streams and the linking.".to_owned());
         }
-        if let [inviter, accepter] = &mut self.walks[..] {
-            inviter.compare(accepter, &mut self.findings);
-            accepter.compare(inviter, &mut self.findings);
+        if let [inviter, accepter] = &self.walks[..] {
+            seen::compare(inviter, accepter, &mut self.findings);
+            seen::compare(accepter, inviter, &mut self.findings);
         }
         let only = self.about.as_ref().and_then(|about| about.delegation);
         let cases = self.cases.fold(only, &self.walks);

@@ -15,6 +15,7 @@ use deskwire_proto::session::{Cut, Hello};
 
 use super::cases::Cases;
 use super::report::{Finding, StreamReport, Weight};
+use super::seen::Seen;
 
 /// What the receipts in the file say of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +41,7 @@ pub(super) struct Walk {
     last: (u64, Option<Hash>),
     /// Place of the last key among the author's.
     key: usize,
-    seen: u64,
-    /// Where `seen` rose: number of the message, what it had seen.
-    steps: Vec<(u64, u64)>,
+    seen: Seen,
     missing: BTreeSet<u64>,
     /// Ranges that receipts tell of.
     told: Vec<(u64, u64)>,
@@ -74,8 +73,7 @@ impl Walk {
             change: None,
             last: (0, Some(empty)),
             key: 0,
-            seen: 0,
-            steps: Vec::new(),
+            seen: Seen::default(),
             missing: BTreeSet::new(),
             told: Vec::new(),
             refused: BTreeMap::new(),
@@ -96,6 +94,26 @@ impl Walk {
         } else {
             Told::Nothing
         }
+    }
+
+    /// Number of the last message.
+    pub(super) const fn length(&self) -> u64 {
+        self.last.0
+    }
+
+    pub(super) const fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// What the receipts for this stream promise of that of their signer: its length then, and up to where it had read.
+    pub(super) fn promises(&self) -> &[(u64, u64)] {
+        &self.promises
+    }
+
+    /// Whether its reader refused the message for what it says to have seen (section 4.6).
+    pub(super) fn is_refused_for_seen(&self, seq: u64) -> bool {
+        let codes = [OutcomeCode::SeenAhead, OutcomeCode::SeenFalls, OutcomeCode::SeenBehindReceipt];
+        self.refused.get(&seq).is_some_and(|told| codes.iter().any(|code| code.as_str() == told))
     }
 
     pub(super) fn report(mut self) -> StreamReport {
@@ -176,9 +194,9 @@ impl Walk {
         }
         self.report.messages += 1;
         self.signer(head, place, findings);
-        self.saw(head, findings);
         self.text(&verified, findings);
         if !self.is_disowned(head.seq, place) {
+            self.seen.add(head.seq, head.seen);
             cases.add(head);
         }
     }
@@ -248,16 +266,6 @@ impl Walk {
     fn is_disowned(&self, seq: u64, place: usize) -> bool {
         let newest = place + 1 == self.keys.0.keys().len();
         !newest && self.change.is_some_and(|Cut(length, _)| seq > length)
-    }
-
-    fn saw(&mut self, head: &Head, findings: &mut Vec<Finding>) {
-        if head.seen < self.seen {
-            let words = "The message denies having seen what an earlier one had seen.";
-            self.remark(findings, "seen-falls", head.seq, words);
-        } else if head.seen > self.seen || self.steps.is_empty() {
-            self.seen = head.seen;
-            self.steps.push((head.seq, head.seen));
-        }
     }
 
     fn text(&mut self, verified: &Verified, findings: &mut Vec<Finding>) {
@@ -359,31 +367,6 @@ impl Walk {
         match self.told.last_mut() {
             Some(range) if first <= range.1 + 1 && first >= range.0 => range.1 = range.1.max(last),
             Some(_) | None => self.told.push((first, last)),
-        }
-    }
-
-    /// What can be said only when both streams were read. proto-spec, sections 5.2 and 8.4.
-    pub(super) fn compare(&self, other: &Self, findings: &mut Vec<Finding>) {
-        if self.seen > other.last.0 {
-            let words = format!(
-                "It says to have seen {} messages of the other stream; {} are there.",
-                self.seen, other.last.0
-            );
-            let seq = self.steps.last().map(|step| step.0);
-            self.find(findings, "seen-ahead", seq, words);
-        }
-        // The receipts for the other stream were signed by the author of this one.
-        for (length, upto) in &other.promises {
-            let had_seen = |seq: u64| {
-                let behind = self.steps.partition_point(|step| step.0 <= seq);
-                behind.checked_sub(1).map_or(0, |at| self.steps[at].1)
-            };
-            if self.last.0 > *length && had_seen(length + 1) < *upto {
-                let words = format!(
-                    "Its author had signed a receipt for {upto} messages before, and denies it; a desk that was restored from a backup may."
-                );
-                self.remark(findings, "seen-behind-receipt", length + 1, words);
-            }
         }
     }
 }

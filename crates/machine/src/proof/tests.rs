@@ -20,6 +20,7 @@ use super::*;
 use crate::delegation::State;
 
 mod order;
+mod seen;
 mod vectors;
 
 /// A desk of the file.
@@ -132,7 +133,11 @@ impl Told {
     }
 
     fn say(&mut self, side: usize, seen: u64, delegation: DelegationId, body: Body) {
-        let composed: Composed = compose(&body, Some(delegation), [7; 16]).unwrap();
+        self.say_of(side, seen, Some(delegation), body);
+    }
+
+    fn say_of(&mut self, side: usize, seen: u64, delegation: Option<DelegationId>, body: Body) {
+        let composed: Composed = compose(&body, delegation, [7; 16]).unwrap();
         let (from, to) = self.sides(side);
         let stream = Stream { link: self.link, from: from.log.desk(), to: to.log.desk() };
         let (seq, prev) = self.heads[side];
@@ -145,10 +150,14 @@ impl Told {
 
     /// The other desk's receipt for all that this side has said.
     fn receipt(&mut self, side: usize, base: u64, length: u64, refused: Option<u64>) {
+        self.receipt_with(side, base, length, refused.map(|seq| (seq, "not-allowed-by-terms")));
+    }
+
+    fn receipt_with(&mut self, side: usize, base: u64, length: u64, refused: Option<(u64, &str)>) {
         let (upto, hash) = self.heads[side];
         let (author, signer) = self.sides(side);
-        let outcome = |seq| {
-            let code = Word::new("not-allowed-by-terms").unwrap();
+        let outcome = |(seq, code)| {
+            let code = Word::new(code).unwrap();
             Outcome(seq, NotApplied::Refused, code, Words::new("No.").unwrap())
         };
         let receipt = Receipt {

@@ -55,6 +55,13 @@ fn good(told: &Told) -> Vec<Case> {
             "ok",
             None,
         ),
+        (
+            "seen-refused",
+            "A `seen` that is ahead, and one that falls, of messages that their reader refused for it: they are not used.",
+            written(&seen::refused_for_seen().items(None)),
+            "ok",
+            None,
+        ),
     ]
 }
 
