@@ -248,8 +248,8 @@ class Proof:
     # --- 6, the fold ---
 
     def delegations(self):
-        """From the facts alone, so a change of title and description binds nothing here."""
-        offers = {}
+        """From the facts alone: the fold needs no text."""
+        offers, left_out = {}, sum(len(s.hashes) - len(s.heads) for s in self.streams)
         for s in self.streams:
             for seq, head in s.heads.items():
                 if head["kind"] == "delegation.offer" and s.applied(seq) and "delegation" in head:
@@ -257,7 +257,7 @@ class Proof:
         for delegation, principal in sorted(offers.items()):
             if self.about.get("delegation", delegation) != delegation:
                 continue
-            events, provisional = [], False
+            events, provisional = [], left_out > 0
             for s in self.streams:
                 side = "principal" if s.author == principal else "contractor"
                 for seq, head in s.heads.items():
@@ -267,7 +267,7 @@ class Proof:
                     provisional |= bool(event) and seq not in s.given
             done = fold(events)
             yield {"delegation": delegation.hex(), "principal": desk_text(principal), "state": done.state,
-                   "events": len(events), "provisional": provisional,
+                   "events": len(events), "provisional": provisional, "left_out": left_out,
                    "without_effect": sum(step in "-x" for _, step in done.steps)}
 
     @staticmethod
@@ -281,6 +281,7 @@ class Proof:
             return None
         names = {"resolve": "deadline", "priority": "priority", "price": "price"}
         fields = {field for member, field in names.items() if member in facts}
+        fields |= {"scope"} if facts.get("scope") is True else set()
         return Event(author, seq, head["seen"], name, facts.get("version", 0), frozenset(fields), s.applied(seq))
 
     def report(self):

@@ -62,7 +62,8 @@ fn fold(id: DelegationId, mut events: Vec<Placed>, closes: &[Placed], walks: &[W
         events.iter().find(|placed| matches!(placed.event, Event::Offer { .. }) && applied(placed))?;
     let principal = offer.author;
     events.extend_from_slice(closes);
-    let provisional = events.iter().any(|placed| told(placed) == Told::Nothing);
+    let left_out = walks.iter().map(Walk::left_out).sum();
+    let provisional = left_out > 0 || events.iter().any(|placed| told(placed) == Told::Nothing);
     let mut memory = Memory::default();
     let mut without_effect = 0;
     let role = |placed: &Placed| if placed.author == principal { Role::Principal } else { Role::Contractor };
@@ -76,5 +77,5 @@ fn fold(id: DelegationId, mut events: Vec<Placed>, closes: &[Placed], walks: &[W
         without_effect += u64::from(!effective);
     }
     let events = ordered.len() as u64;
-    Some(CaseReport { id, principal, state: memory.state, provisional, events, without_effect })
+    Some(CaseReport { id, principal, state: memory.state, provisional, left_out, events, without_effect })
 }

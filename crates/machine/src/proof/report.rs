@@ -60,8 +60,10 @@ pub struct CaseReport {
     pub principal: DeskId,
     /// The state that the fold comes to.
     pub state: State,
-    /// Whether an event of it has no receipt in the file.
+    /// Whether the state can be another one: an event of it has no receipt in the file, or could be among what is left out.
     pub provisional: bool,
+    /// Messages of both streams of which the hash alone is there; each of them could be an event of this delegation.
+    pub left_out: u64,
     /// Events of the fold.
     pub events: u64,
     /// Events without effect: superseded or refused.

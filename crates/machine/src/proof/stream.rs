@@ -101,6 +101,11 @@ impl Walk {
         self.last.0
     }
 
+    /// Messages of which the hash alone is there.
+    pub(super) const fn left_out(&self) -> u64 {
+        self.report.left_out
+    }
+
     pub(super) const fn seen(&self) -> &Seen {
         &self.seen
     }
@@ -125,7 +130,7 @@ impl Walk {
         match item {
             Item::Change(hello) => self.change(&hello, findings),
             Item::Message(delivery) => self.message(delivery, cases, findings),
-            Item::LeftOut(seq, hash) => self.left_out(seq, hash, findings),
+            Item::LeftOut(seq, hash) => self.leave_out(seq, hash, findings),
             Item::Receipt(receipt) => self.receipt(&receipt, findings),
             Item::Head(_) | Item::Keys(..) | Item::Linking(..) | Item::Stream(_) | Item::End(..) => {}
         }
@@ -293,7 +298,7 @@ impl Walk {
         }
     }
 
-    fn left_out(&mut self, seq: u64, hash: Hash, findings: &mut Vec<Finding>) {
+    fn leave_out(&mut self, seq: u64, hash: Hash, findings: &mut Vec<Finding>) {
         if self.only.is_none() {
             self.find(findings, "bad-form", Some(seq), "A file about a whole link leaves nothing out.");
         }

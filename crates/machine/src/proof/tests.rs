@@ -19,6 +19,7 @@ use serde_bytes::ByteBuf;
 use super::*;
 use crate::delegation::State;
 
+mod left_out;
 mod order;
 mod seen;
 mod vectors;
