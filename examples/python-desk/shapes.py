@@ -224,7 +224,7 @@ delegation.status either by own ?state:progress
 delegation.resolve contractor resolve-text own ?code
 delegation.confirm principal by ?own ?auto:bool
 delegation.reopen principal reason ?own ?code
-delegation.update principal update-text ?price:money ?resolve:count ?respond:count version:seq ?category:code ?priority
+delegation.update principal update-text ?price:money ?scope:bool ?resolve:count ?respond:count version:seq ?category:code ?priority
 delegation.change-take contractor by version:seq
 delegation.change-decline contractor reason version:seq
 delegation.ask contractor ask-text ?own

@@ -394,9 +394,9 @@ class Book:
     def _event(self, row, name, author):
         if name == "-":
             return Event(author, row["seq"], row["seen"] or 0, name, applied=False)
-        facts, text = decode(Signed(row["signed"], "message").body["facts"]), decode(row["text"])[1] if row["text"] else {}
+        facts = decode(Signed(row["signed"], "message").body["facts"])
         names = {"deadline": "resolve" in facts, "priority": "priority" in facts, "price": "price" in facts,
-                 "scope": "title" in text or "description" in text}
+                 "scope": facts.get("scope") is True}
         return Event(author, row["seq"], row["seen"], name, facts.get("version", 0),
                      frozenset(n for n, there in names.items() if there))
 

@@ -234,6 +234,7 @@ pub fn update(
     let passed = gate.pass(changes);
     let facts = update::Facts {
         price: passed.price,
+        scope: (changes.title.is_some() || changes.description.is_some()).then_some(true),
         resolve: passed.resolve,
         respond: passed.respond,
         version,

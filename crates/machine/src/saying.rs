@@ -21,7 +21,7 @@ pub fn said(body: &Body) -> Option<Said> {
         Body::Resolve { facts, .. } => (Event::Resolve, Some(&facts.own)),
         Body::Confirm { facts, .. } => (Event::Confirm, facts.own.as_ref()),
         Body::Reopen { facts, .. } => (Event::Reopen, facts.own.as_ref()),
-        Body::Update { facts, text } => (updated(facts, text), None),
+        Body::Update { facts, .. } => (updated(facts), None),
         Body::ChangeTake { facts, .. } => (Event::ChangeTake { version: facts.version.get() }, None),
         Body::ChangeDecline { facts, .. } => (Event::ChangeDecline { version: facts.version.get() }, None),
         Body::Ask { facts, .. } => (Event::Ask, facts.own.as_ref()),
@@ -54,7 +54,7 @@ pub fn said_in_facts(facts: &Facts) -> Option<Said> {
         Facts::Resolve(facts) => (Event::Resolve, Some(&facts.own)),
         Facts::Confirm(facts) => (Event::Confirm, facts.own.as_ref()),
         Facts::Reopen(facts) => (Event::Reopen, facts.own.as_ref()),
-        Facts::Update(facts) => (updated(facts, &update::Text::default()), None),
+        Facts::Update(facts) => (updated(facts), None),
         Facts::ChangeTake(facts) => (Event::ChangeTake { version: facts.version.get() }, None),
         Facts::ChangeDecline(facts) => (Event::ChangeDecline { version: facts.version.get() }, None),
         Facts::Ask(facts) => (Event::Ask, facts.own.as_ref()),
@@ -86,13 +86,14 @@ fn progress(state: status::Progress) -> Progress {
     }
 }
 
-/// Of the members of an update those of section 7.7 bind; when to respond does not.
-fn updated(facts: &update::Facts, text: &update::Text) -> Event {
+/// Of the members of an update those of section 7.7 bind; when to respond does not. That the text changes the scope is said
+/// in the facts, so that whoever has the signed bytes alone folds the same (decision 0013).
+fn updated(facts: &update::Facts) -> Event {
     let binding = [
         (facts.resolve.is_some(), Field::Deadline),
         (facts.priority.is_some(), Field::Priority),
         (facts.price.is_some(), Field::Price),
-        (text.title.is_some() || text.description.is_some(), Field::Scope),
+        (facts.scope == Some(true), Field::Scope),
     ];
     let binding = Fields::of(binding.into_iter().filter(|(said, _)| *said).map(|(_, field)| field));
     Event::Update { version: facts.version.get(), binding }
@@ -133,6 +134,7 @@ mod tests {
     fn binding(change: impl FnOnce(&mut update::Facts, &mut update::Text)) -> Fields {
         let mut facts = update::Facts {
             price: None,
+            scope: None,
             resolve: None,
             respond: None,
             version: Revision::new(5).unwrap(),
@@ -141,7 +143,9 @@ mod tests {
         };
         let mut text = update::Text::default();
         change(&mut facts, &mut text);
-        match said(&Body::Update { facts, text }).unwrap().event {
+        let (event, bare) = (Body::Update { facts: facts.clone(), text }, Facts::Update(facts));
+        assert_eq!(said(&event), said_in_facts(&bare), "a text that was erased changes no fold");
+        match said(&event).unwrap().event {
             Event::Update { version: 5, binding } => binding,
             other => panic!("{other:?}"),
         }
@@ -182,9 +186,11 @@ mod tests {
         assert_eq!(binding(|facts, _| facts.category = Code::new("till").ok()), Fields::NONE);
         assert_eq!(binding(|facts, _| facts.respond = Some(Timestamp(1))), Fields::NONE);
         assert_eq!(binding(|facts, _| facts.resolve = Some(Timestamp(1))), Fields::of([Field::Deadline]));
-        assert_eq!(binding(|_, text| text.title = Line::new("Till").ok()), Fields::of([Field::Scope]));
+        assert_eq!(binding(|facts, _| facts.scope = Some(true)), Fields::of([Field::Scope]));
+        assert_eq!(binding(|facts, _| facts.scope = Some(false)), Fields::NONE);
+        assert_eq!(binding(|_, text| text.title = Line::new("Till").ok()), Fields::NONE);
         let several = binding(|facts, text| {
-            facts.priority = Some(Priority::Urgent);
+            (facts.priority, facts.scope) = (Some(Priority::Urgent), Some(true));
             text.description = Prose::new("now it burns").ok();
         });
         assert_eq!(several, Fields::of([Field::Priority, Field::Scope]));

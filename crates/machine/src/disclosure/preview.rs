@@ -105,7 +105,7 @@ pub(super) fn offer(facts: &offer::Facts, text: &offer::Text) -> Vec<Sent> {
 
 /// Lists an update, in the same way.
 pub(super) fn update(facts: &update::Facts, text: &update::Text) -> Vec<Sent> {
-    let update::Facts { price, resolve, respond, version: _, category, priority } = facts;
+    let update::Facts { price, scope: _, resolve, respond, version: _, category, priority } = facts;
     let update::Text { by, title, custom, object, company, contact, agreement, equipment, description } =
         text;
     let mut sheet = Sheet::default();

@@ -43,6 +43,7 @@ fn histories() -> Vec<(State, Vec<(Role, Event)>)> {
 fn updated(change: impl FnOnce(&mut update::Facts, &mut update::Text)) -> Event {
     let mut facts = update::Facts {
         price: None,
+        scope: None,
         resolve: None,
         respond: None,
         version: Revision::new(2).unwrap(),
@@ -52,6 +53,14 @@ fn updated(change: impl FnOnce(&mut update::Facts, &mut update::Text)) -> Event 
     let mut text = update::Text::default();
     change(&mut facts, &mut text);
     said(&Body::Update { facts, text }).unwrap().event
+}
+
+/// An update that sets one member of the text that its facts name too.
+fn scope(change: impl FnOnce(&mut update::Text)) -> Event {
+    updated(|facts, text| {
+        facts.scope = Some(true);
+        change(text);
+    })
 }
 
 /// Every field that a person can change, with the event that changes it.
@@ -64,8 +73,8 @@ fn fields() -> Vec<(&'static str, Event)> {
         deskwire_proto::list::List::new(vec![value]).unwrap()
     };
     vec![
-        ("title", updated(|_, text| text.title = Line::new("x").ok())),
-        ("description", updated(|_, text| text.description = Prose::new("x").ok())),
+        ("title", scope(|text| text.title = Line::new("x").ok())),
+        ("description", scope(|text| text.description = Prose::new("x").ok())),
         ("priority", updated(|facts, _| facts.priority = Some(Priority::High))),
         ("price limit", updated(|facts, _| facts.price = Some(money()))),
         ("resolve by", updated(|facts, _| facts.resolve = Some(Timestamp(1)))),

@@ -14,6 +14,9 @@ pub struct Facts {
     /// Price limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
+    /// True: the text changes title or description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<bool>,
     /// Resolve by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve: Option<Timestamp>,

@@ -280,6 +280,7 @@ fn update() -> Kind {
     let mut bad = bad_description();
     bad.push(("version-zero", "`version` 0.", Facts, "version", json!(0)));
     bad.push(("priority-unknown", "A priority that there is not.", Facts, "priority", json!("top")));
+    bad.push(("scope-number", "`scope` as a number.", Facts, "scope", json!(1)));
     let mut beyond = turned();
     beyond.push(("version-one", "`version` 1, which is the offer.", Facts, "version", json!(1)));
     Kind {
@@ -296,6 +297,7 @@ fn update() -> Kind {
         ),
         bad,
         beyond,
+        more: Some(("scope", "Title and description change, and the facts say so.", "scope", json!(true))),
         ..Kind::default()
     }
 }
