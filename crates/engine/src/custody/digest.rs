@@ -43,9 +43,10 @@ struct OfLink {
     answered: VecDeque<Answered>,
     /// Sessions that stay, and their instances.
     kept: BTreeMap<SessionId, InstanceId>,
-    /// Whose session was taken last.
+    /// Whose session was taken last under the present keys.
     instance: Option<InstanceId>,
-    descriptor: Option<(EntryRef, Hash)>,
+    /// The last descriptor, the head of its keys, and whether the one before had the same.
+    descriptor: Option<(EntryRef, Hash, bool)>,
 }
 
 struct Answered {
@@ -103,6 +104,7 @@ impl<'a> Digest<'a> {
                 self.back(no, None);
             }
             Record::DescriptorTaken { no, descriptor, .. } => self.described(at, no, &descriptor),
+            Record::KeyLogTaken { no, .. } => self.link(no).instance = None,
             _ => {}
         }
         Ok(())
@@ -205,16 +207,18 @@ impl<'a> Digest<'a> {
         self.drop_all(failed.into_iter().chain(before));
     }
 
-    /// A descriptor that another one with the same keys follows.
+    /// A descriptor between two others with the same keys. The first one with its keys stays where it is: it ends the
+    /// sessions under those before.
     fn described(&mut self, at: EntryRef, no: LinkNo, raw: &[u8]) {
         let head = Descriptor::open(raw).ok().map(|descriptor| descriptor.keys().head());
-        let new = head.map(|head| (at, head));
-        let before = std::mem::replace(&mut self.link(no).descriptor, new);
-        if let (Some((before, old)), Some(head)) = (before, head)
-            && old == head
-        {
-            self.drop(before);
+        let of = self.link(no);
+        let before = of.descriptor.take();
+        let same = before.filter(|(_, old, _)| head == Some(*old));
+        of.descriptor = head.map(|head| (at, head, same.is_some()));
+        if same.is_none() {
+            of.instance = None;
         }
+        self.drop_all(same.filter(|(_, _, between)| *between).map(|(before, ..)| before));
     }
 }
 
