@@ -94,6 +94,7 @@ pub(crate) fn document(report: &Report) -> Value {
                 "principal": case.principal.to_string(),
                 "state": case.state.name(),
                 "provisional": case.provisional,
+                "left_out": case.left_out,
                 "events": case.events,
                 "without_effect": case.without_effect,
             })
@@ -149,7 +150,11 @@ pub(crate) fn show(report: &Report, style: Style) -> String {
     text.push_str(&streams.render("No streams."));
     let mut cases = Table::new(&["DELEGATION", "PRINCIPAL", "STATE", "EVENTS"], style);
     for case in &report.cases {
-        let provisional = if case.provisional { " (provisional)" } else { "" };
+        let provisional = match (case.left_out, case.provisional) {
+            (1.., _) => " (as far as the file shows)",
+            (0, true) => " (provisional)",
+            (0, false) => "",
+        };
         cases.row([
             short(&case.id.to_string()).to_owned(),
             short(&case.principal.to_string()).to_owned(),
@@ -159,6 +164,14 @@ pub(crate) fn show(report: &Report, style: Style) -> String {
     }
     text.push('\n');
     text.push_str(&cases.render("No delegations."));
+    let left_out: u64 = report.streams.iter().map(|stream| stream.left_out).sum();
+    if left_out > 0 {
+        text.push_str(&format!(
+            "{} {left_out} messages are left out: nobody can tell from this file what they say. One that changes the state \
+             could be among them; a file written without --leave-out-others shows it.\n",
+            style.yellow("-")
+        ));
+    }
     for finding in &report.findings {
         let author =
             finding.author.map(|author| format!("{} ", short(&author.to_string()))).unwrap_or_default();

@@ -7,6 +7,7 @@ use deskwire_proto::delivery::Delivery;
 use deskwire_proto::document::Signed;
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::{DelegationId, DeskId};
+use deskwire_proto::message::Kind;
 use deskwire_proto::proof::{About, Item, Tally};
 use deskwire_proto::session::{Cut, Hello};
 use deskwire_proto::terms::Side;
@@ -27,7 +28,7 @@ use crate::{Partner, Reader, Refusal};
 pub enum Others {
     /// Their signed bytes without texts: every change can be found, and their facts are disclosed.
     Signed,
-    /// Their hashes alone.
+    /// Their hashes alone, but for the end of the link.
     LeftOut,
 }
 
@@ -130,11 +131,14 @@ impl File<'_> {
         let Some((about, others)) = self.export.about else {
             return Ok(Item::Message(Delivery::new(stored.signed, text)));
         };
-        let of_it = read_head(&stored.signed).is_ok_and(|head| head.delegation == Some(about));
+        let head = read_head(&stored.signed).ok();
+        let of_it = head.as_ref().is_some_and(|head| head.delegation == Some(about));
+        // The end of the link is an event of every delegation.
+        let close = head.is_some_and(|head| head.kind.as_str() == Kind::LinkClose.name());
         Ok(match (of_it, others) {
             (true, _) => Item::Message(Delivery::new(stored.signed, text)),
-            (false, Others::Signed) => Item::Message(Delivery::new(stored.signed, None)),
-            (false, Others::LeftOut) => Item::LeftOut(seq, stored.hash),
+            (false, Others::LeftOut) if !close => Item::LeftOut(seq, stored.hash),
+            (false, Others::Signed | Others::LeftOut) => Item::Message(Delivery::new(stored.signed, None)),
         })
     }
 
