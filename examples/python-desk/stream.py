@@ -277,7 +277,7 @@ class Book:
                 raise Problem("unknown-delegation", "The link has no such delegation.")
             else:
                 self._judge_inside(terms, head, facts, offer)
-        check_terms(terms, facts, text)
+        check_terms(terms, facts, {} if head["kind"] == "link.close" else text)
         if kind == "link.descriptor":
             try:
                 fits = Descriptor(facts["descriptor"]).desk == row["peer"]

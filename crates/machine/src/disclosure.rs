@@ -2,6 +2,7 @@
 //! and a preview that lists exactly them (proto-spec, sections 6.2, 6.10, 6.19 and 9.5).
 
 mod custom;
+mod excess;
 mod gate;
 mod preview;
 
@@ -18,6 +19,7 @@ use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use custom::fits;
+pub use excess::{Excess, excess};
 use gate::Gate;
 pub use preview::{Kept, Preview, Reason, Sent, optional};
 

@@ -34,10 +34,6 @@ pub(super) fn added(
     if row.case.role() == Role::Contractor {
         return Err(no(OutcomeCode::ActionNotAllowed, "The contractor alone adds lines of work."));
     }
-    if let Some(agreed) = context.terms.currency.as_ref().filter(|agreed| **agreed != facts.currency) {
-        let words = format!("The terms of this link name {agreed} as currency, not {}.", facts.currency);
-        return Err(Stop::Message(No(OutcomeCode::NotAllowedByTerms, words)));
-    }
     let net = Amount::net(&facts.quantity, &facts.price);
     if !net.fits() || !net.tax(&facts.tax).fits() {
         return Err(no(OutcomeCode::MalformedFacts, "The amount has more than twelve digits."));

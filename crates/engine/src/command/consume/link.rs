@@ -1,5 +1,6 @@
 //! What a partner says to the link as a whole: terms, suspension, end. proto-spec, sections 6.3 to 6.7.
 
+use deskwire_machine::disclosure;
 use deskwire_proto::code::OutcomeCode;
 use deskwire_proto::terms::{Side, Terms};
 use deskwire_store::table::{Rows, WORDS};
@@ -81,8 +82,10 @@ pub(crate) fn offends(body: &Body, terms: &Terms, author: Side) -> Option<String
         Body::FileAdd { facts, .. } if facts.size.get() > terms.file => {
             return Some(format!("The terms of this link take files up to {} bytes.", terms.file));
         }
-        _ => return None,
+        _ => Vec::new(),
     };
-    (!outside.is_empty())
-        .then(|| format!("The terms of this link do not let these fields travel: {}.", outside.join(", ")))
+    if outside.is_empty() {
+        return disclosure::excess(body, terms).map(|told| told.to_string());
+    }
+    Some(format!("The terms of this link do not let these fields travel: {}.", outside.join(", ")))
 }

@@ -123,6 +123,20 @@ fn decide(
     if stream.in_returned {
         said_before(step, context, message)?;
     }
+    let consumed = of_kind(step, context, stream, (message, body))?;
+    match disclosure::excess(body, context.terms) {
+        Some(told) => Err(Stop::Message(No(told.outcome(), told.to_string()))),
+        None => Ok(consumed),
+    }
+}
+
+/// What the section of its kind says.
+fn of_kind(
+    step: &Step<'_>,
+    context: &Context<'_>,
+    stream: &StreamRow,
+    (message, body): (&Verified, &Body),
+) -> Result<Consumed, Stop> {
     match body {
         Body::Offer { facts, .. } => offered(step, context, message, (body, facts)),
         Body::Accept { .. }

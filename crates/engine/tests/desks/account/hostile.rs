@@ -3,7 +3,7 @@
 use super::*;
 
 /// A message that the desk of `from` would not make: as its own program changed by somebody would.
-fn forge(
+pub(super) fn forge(
     from: &Desk,
     to: &mut Desk,
     item: u8,

@@ -36,6 +36,7 @@ use crate::harness::{
     Desk, LINK, batch, because, deliver, link, linked, person, prose, pump, session, settle,
 };
 
+mod beyond;
 mod hostile;
 mod reports;
 

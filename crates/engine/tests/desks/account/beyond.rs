@@ -1,0 +1,38 @@
+//! Partners that say what the terms, the case or their own proof do not carry.
+
+use deskwire_machine::disclosure::Changes;
+use deskwire_proto::message::common::{Audience as Reach, ReasonText};
+use deskwire_proto::message::{change_decline, change_take, comment_add, comment_edit, decline};
+use deskwire_proto::number::Revision;
+use deskwire_proto::terms::PersonRule;
+
+use super::hostile::forge;
+use super::*;
+
+fn take(version: u64) -> Body {
+    let facts = change_take::Facts { version: Revision::new(version).unwrap() };
+    Body::ChangeTake { facts, text: None }
+}
+
+fn no_change(version: u64) -> Body {
+    let facts = change_decline::Facts { version: Revision::new(version).unwrap() };
+    Body::ChangeDecline { facts, text: ReasonText { by: None, reason: prose("No.") } }
+}
+
+/// Names that the terms keep at home would be shown all the same, in every kind but the offer.
+#[test]
+fn a_partner_names_its_people_no_further_than_agreed() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    link(&mut shop, &mut acme, Terms { person: PersonRule::Function, ..Terms::default() });
+    begin(&mut shop, &mut acme);
+    let id = Some(shop.delegation(1).id);
+    let facts = comment_add::Facts { audience: Reach::Delegation };
+    let body = prose("Hello.");
+    let text =
+        comment_add::Text { by: Some(person("Boris")), body, proof: None, origin: None, relayed: None };
+    let named = Body::CommentAdd { facts, text };
+    assert_eq!(forge(&acme, &mut shop, 1, id, &named).as_deref(), Some("not-allowed-by-terms"));
+    let reason = ReasonText { by: Some(person("Boris")), reason: prose("No.") };
+    let declined = Body::Decline { facts: decline::Facts { code: None }, text: reason };
+    assert_eq!(forge(&acme, &mut shop, 2, id, &declined).as_deref(), Some("not-allowed-by-terms"));
+}
