@@ -306,6 +306,12 @@ class Book:
         if kind == "delegation.update" and facts["version"] <= max(
                 [1] + [e["facts"]["version"] for e in self.history(link, delegation) if e["kind"] == kind]):
             raise Problem("malformed-facts", "The version is not higher than that of earlier updates.")
+        if kind in ("delegation.change-take", "delegation.change-decline") and not any(
+                e["facts"]["version"] == facts["version"] and e["seq"] <= head["seen"]
+                for e in self.history(link, delegation) if e["kind"] == "delegation.update" and e["mine"]):
+            raise Problem("malformed-facts", "There is no change with this version.")
+        if kind == "work.add" and not facts["quantity"].strip("-0.") or facts.get("quantity", "").startswith("-"):
+            raise Problem("malformed-facts", "The quantity has to be more than nothing.")
         late = role == "principal" and terms.get("late", "refuse") == "refuse"
         if kind in ("comment.add", "file.add") and late and self.fold(link, delegation).state in CLOSED:
             raise Problem("not-allowed-by-terms", "The delegation is closed.")

@@ -249,23 +249,34 @@ fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body
     Ok(Consumed { local: local(delegation, row.ticket, None), event, ..Consumed::default() })
 }
 
-/// What the shape of the facts alone does not say. proto-spec, sections 6.11, 6.15 and 6.19.
+/// What the shape of the facts alone does not say. proto-spec, sections 6.11, 6.15 and 6.19 to 6.21.
 fn facts_fit(step: &Step<'_>, body: &Body, (no, row): (DelegationNo, &DelegationRow)) -> Result<(), Stop> {
     let ours = row.case.role();
     match body {
         Body::Status { facts, .. } if facts.state.is_some() && ours == delegation::Role::Contractor => {
             Err(OutcomeCode::NotYourField.into())
         }
-        Body::Accept { facts, .. }
-            if facts.version.get() > row.version && facts.version.get() > highest_version(step, no, row)? =>
-        {
-            Err(OutcomeCode::MalformedFacts.into())
-        }
+        Body::Accept { facts, .. } => said_version(step, facts.version.get(), (no, row)),
+        Body::ChangeTake { facts, .. } => said_version(step, facts.version.get(), (no, row)),
+        Body::ChangeDecline { facts, .. } => said_version(step, facts.version.get(), (no, row)),
         Body::Update { facts, .. } if facts.version.get() <= row.version => {
             Err(OutcomeCode::MalformedFacts.into())
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses a version of the offer that this desk never said.
+fn said_version(
+    step: &Step<'_>,
+    version: u64,
+    (no, row): (DelegationNo, &DelegationRow),
+) -> Result<(), Stop> {
+    if version <= row.version || version <= highest_version(step, no, row)? {
+        return Ok(());
+    }
+    let words = "There is no such version of the offer.".to_owned();
+    Err(Stop::Message(No(OutcomeCode::MalformedFacts, words)))
 }
 
 /// A version that no update of ours can have passed, counting those that were disowned or set aside: who accepts one of

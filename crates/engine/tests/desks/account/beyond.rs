@@ -19,6 +19,20 @@ fn no_change(version: u64) -> Body {
     Body::ChangeDecline { facts, text: ReasonText { by: None, reason: prose("No.") } }
 }
 
+/// What was never proposed would be kept as an answer that nobody can explain.
+#[test]
+fn a_change_that_was_never_proposed_is_neither_taken_nor_declined() {
+    let (mut shop, mut acme) = working();
+    let id = Some(shop.delegation(1).id);
+    assert_eq!(forge(&acme, &mut shop, 1, id, &take(2)).as_deref(), Some("malformed-facts"));
+    assert_eq!(forge(&acme, &mut shop, 2, id, &no_change(99)).as_deref(), Some("malformed-facts"));
+    let changes = Changes { title: Line::new("Another fault").ok(), ..Changes::default() };
+    shop.act(1, Action::Update(Box::new(changes))).unwrap();
+    let open = session(&mut shop, &mut acme);
+    assert!(batch(&mut shop, open, None).is_some(), "the change has its number");
+    assert_eq!(forge(&acme, &mut shop, 3, id, &take(2)), None);
+}
+
 /// Names that the terms keep at home would be shown all the same, in every kind but the offer.
 #[test]
 fn a_partner_names_its_people_no_further_than_agreed() {
