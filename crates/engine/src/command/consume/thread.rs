@@ -24,16 +24,21 @@ pub(super) fn added(
     text: &comment_add::Text,
 ) -> Result<Consumed, Stop> {
     let (delegation, row) = delegation_of(step, context, message)?;
-    proven(text)?;
+    proven(context, text, message.head.item)?;
     Ok(Consumed { local: local(delegation, &row, None), ..Consumed::default() })
 }
 
-/// Whether the proof of the author, if there is one, holds for these words. proto-spec, section 9.4.
-fn proven(text: &comment_add::Text) -> Result<(), Stop> {
-    match &text.proof {
-        Some(proof) if proof.verify(&text.body).is_err() => Err(OutcomeCode::MalformedText.into()),
-        Some(_) | None => Ok(()),
+/// Whether the proof of the author, if there is one, holds for these words; and, of the partner's own comment, for that
+/// comment. Which id a relayed one has at its author, nobody else knows. proto-spec, section 9.4.
+fn proven(context: &Context<'_>, text: &comment_add::Text, comment: ItemId) -> Result<(), Stop> {
+    let Some(proof) = &text.proof else { return Ok(()) };
+    let signed = proof.verify(&text.body).map_err(|_| Stop::from(OutcomeCode::MalformedText))?;
+    let relayed = text.relayed == Some(true);
+    if !relayed && (signed.comment != comment || signed.author != context.link.partner) {
+        let words = "The author's proof belongs to another comment, or to another desk.";
+        return Err(Stop::Message(No(OutcomeCode::MalformedText, words.to_owned())));
     }
+    Ok(())
 }
 
 /// New words of a comment.
@@ -49,7 +54,7 @@ pub(super) fn edited(
     if facts.version.get() <= newest_version(step, row.ticket, of)? {
         return Err(OutcomeCode::MalformedFacts.into());
     }
-    proven(text)?;
+    proven(context, text, facts.comment)?;
     let later = Later::Edits(of, facts.version.get());
     Ok(Consumed { local: local(delegation, &row, Some(later)), ..Consumed::default() })
 }

@@ -33,6 +33,33 @@ fn a_change_that_was_never_proposed_is_neither_taken_nor_declined() {
     assert_eq!(forge(&acme, &mut shop, 3, id, &take(2)), None);
 }
 
+/// Otherwise a proof could be moved to any comment with the same words.
+#[test]
+fn a_partners_own_proof_is_over_the_comment_that_carries_it() {
+    let (mut shop, acme) = working();
+    let id = Some(shop.delegation(1).id);
+    let text = |over: u8, relayed: Option<bool>| {
+        let body = prose("It is in.");
+        let (keys, key) = (acme.identity.keys(), acme.identity.secret());
+        let over = ItemId::new([over; 16]);
+        let proof = Some(comment_add::AuthorProof::seal(&body, over, acme.now, keys, key));
+        comment_add::Text { by: None, body, proof, origin: None, relayed }
+    };
+    let said = |over, relayed| {
+        let facts = comment_add::Facts { audience: Reach::Thread };
+        Body::CommentAdd { facts, text: text(over, relayed) }
+    };
+    assert_eq!(forge(&acme, &mut shop, 1, id, &said(9, None)).as_deref(), Some("malformed-text"));
+    assert_eq!(forge(&acme, &mut shop, 2, id, &said(2, None)), None);
+    assert_eq!(forge(&acme, &mut shop, 3, id, &said(9, Some(true))), None, "its id at its author");
+    let edit = |over| {
+        let (comment, version) = (ItemId::new([2; 16]), Revision::new(2).unwrap());
+        Body::CommentEdit { facts: comment_edit::Facts { comment, version }, text: text(over, None) }
+    };
+    assert_eq!(forge(&acme, &mut shop, 4, id, &edit(4)).as_deref(), Some("malformed-text"));
+    assert_eq!(forge(&acme, &mut shop, 5, id, &edit(2)), None);
+}
+
 /// Names that the terms keep at home would be shown all the same, in every kind but the offer.
 #[test]
 fn a_partner_names_its_people_no_further_than_agreed() {
