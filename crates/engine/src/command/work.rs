@@ -1,6 +1,6 @@
 //! Lines of work, and what the principal says to them. proto-spec, sections 6.30 to 6.32.
 
-use deskwire_machine::account::{Account, Amount, Said, Upto, is_currency};
+use deskwire_machine::account::{Account, Amount, Said, Upto, is_currency, is_quantity};
 use deskwire_machine::delegation::{Role, State};
 use deskwire_machine::disclosure;
 use deskwire_proto::id::ItemId;
@@ -199,9 +199,7 @@ fn trial(step: &Step<'_>, row: &DelegationRow) -> Result<(), Refusal> {
 
 fn facts(line: &NewLine, terms: &Terms) -> Result<work_add::Facts, Refusal> {
     let currency = currency(line.currency.as_ref(), terms)?;
-    if line.quantity.as_str().starts_with('-')
-        || !line.quantity.as_str().bytes().any(|digit| (b'1'..=b'9').contains(&digit))
-    {
+    if !is_quantity(&line.quantity) {
         return Err(amount(format!("the quantity is {}, and has to be more than nothing", line.quantity)));
     }
     let net = Amount::net(&line.quantity, &line.price);

@@ -56,6 +56,13 @@ impl Amount {
     }
 }
 
+/// Whether a line of work can count so many: more than nothing. proto-spec, section 6.30.
+#[must_use]
+pub fn is_quantity(quantity: &Decimal) -> bool {
+    let digits = quantity.as_str();
+    !digits.starts_with('-') && digits.bytes().any(|digit| (b'1'..=b'9').contains(&digit))
+}
+
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };

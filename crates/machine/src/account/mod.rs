@@ -13,7 +13,7 @@ mod order;
 mod statement;
 mod summary;
 
-pub use amount::Amount;
+pub use amount::{Amount, is_quantity};
 pub use book::{Account, Booked, LineState, digest_work};
 pub use currency::is_currency;
 pub use difference::{Difference, first_difference};

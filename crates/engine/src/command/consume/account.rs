@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use deskwire_machine::account::{Amount, Said};
+use deskwire_machine::account::{Amount, Said, is_quantity};
 use deskwire_machine::delegation::Role;
 use deskwire_proto::code::OutcomeCode;
 use deskwire_proto::envelope::Verified;
@@ -33,6 +33,9 @@ pub(super) fn added(
     let (delegation, row) = delegation_of(step, context, message)?;
     if row.case.role() == Role::Contractor {
         return Err(no(OutcomeCode::ActionNotAllowed, "The contractor alone adds lines of work."));
+    }
+    if !is_quantity(&facts.quantity) {
+        return Err(no(OutcomeCode::MalformedFacts, "The quantity has to be more than nothing."));
     }
     let net = Amount::net(&facts.quantity, &facts.price);
     if !net.fits() || !net.tax(&facts.tax).fits() {

@@ -60,6 +60,24 @@ fn a_partners_own_proof_is_over_the_comment_that_carries_it() {
     assert_eq!(forge(&acme, &mut shop, 5, id, &edit(2)), None);
 }
 
+/// A line over nothing, or less, would stand in a statement that people sign.
+#[test]
+fn a_line_over_nothing_or_less_is_refused_from_a_partner_too() {
+    let (mut shop, acme) = working();
+    let id = Some(shop.delegation(1).id);
+    for (item, quantity) in [(1, "0"), (2, "-1"), (3, "-0"), (4, "0.00")] {
+        let facts = work_add::Facts { quantity: Decimal::new(quantity).unwrap(), ..work_facts("1") };
+        let text = work_add::Text { by: None, what: Line::new("Nothing").unwrap() };
+        let body = Body::WorkAdd { facts, text };
+        assert_eq!(
+            forge(&acme, &mut shop, item, id, &body).as_deref(),
+            Some("malformed-facts"),
+            "{quantity}"
+        );
+    }
+    assert_eq!(states(&shop).len(), 0);
+}
+
 /// Names that the terms keep at home would be shown all the same, in every kind but the offer.
 #[test]
 fn a_partner_names_its_people_no_further_than_agreed() {
