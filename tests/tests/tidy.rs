@@ -239,12 +239,37 @@ fn each_kind_names_a_section_that_exists() {
     assert!(kinds >= 36, "only {kinds} kinds name their section");
 }
 
-/// A case whose test was renamed or removed would pass for tried.
+/// Cases of delivery that wait for something to be built: another version of the protocol.
+const OPEN_CASES: &[u32] = &[36];
+
+fn names_none(cell: &str) -> bool {
+    !cell.contains('`')
+}
+
+/// The tests of a source: their names, and whether they are left out of an ordinary run.
+fn tests_in(text: &str) -> Vec<(String, bool)> {
+    let (mut found, mut test, mut ignored) = (Vec::new(), false, false);
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            test = true;
+        } else if line.starts_with("#[ignore") {
+            ignored = true;
+        } else if let Some(rest) = line.split_once("fn ").filter(|_| test && !line.starts_with('/')) {
+            let name = rest.1.split('(').next().unwrap_or_default().to_owned();
+            found.push((name, ignored));
+            (test, ignored) = (false, false);
+        }
+    }
+    found
+}
+
+/// A case whose test was renamed, removed or left out of every run would pass for tried.
 #[test]
 fn each_fault_case_names_tests_that_exist() {
     let readme = read(&root().join("tests/README.md"));
     let folders = ["crates", "tests"].map(|name| root().join(name));
-    let code: String = folders.iter().flat_map(|folder| sources(folder)).map(|path| read(&path)).collect();
+    let files = folders.iter().flat_map(|folder| sources(folder));
+    let tests: BTreeMap<String, bool> = files.flat_map(|path| tests_in(&read(&path))).collect();
     let mut next = 1;
     let numbered =
         |line: &&str| line.starts_with("| ") && line[2..].starts_with(|letter: char| letter.is_ascii_digit());
@@ -256,12 +281,17 @@ fn each_fault_case_names_tests_that_exist() {
         let why = cells[3].contains("not yet") || cells[3].contains("cannot apply");
         assert!(why || !names.is_empty(), "case {} says nothing: {line}", cells[1]);
         for name in names {
-            assert!(
-                code.contains(&format!("fn {name}(")),
-                "case {} names {name}, which is no test",
-                cells[1]
-            );
+            let known = tests.get(name);
+            assert!(known.is_some(), "case {} names {name}, which is no test", cells[1]);
+            assert_eq!(known, Some(&false), "case {} names {name}, which no ordinary run has", cells[1]);
         }
+        // What delivery has to survive needs nothing that is still to be built.
+        let number = next - 1;
+        let delivery =
+            (1..=40).contains(&number) || (53..=59).contains(&number) || (68..=85).contains(&number);
+        let more = matches!(number, 109..=111 | 113 | 114 | 116..=118);
+        let open = OPEN_CASES.contains(&number) || cells[3].contains("cannot apply");
+        assert!(!(delivery || more) || open || !names_none(cells[3]), "case {number} has no test: {line}");
     }
     assert_eq!(next, 119, "the table has {} cases", next - 1);
 }
