@@ -6,6 +6,7 @@ use std::sync::Arc;
 use deskwire_engine::Reader;
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::attest::{Attest, Attested};
+use deskwire_engine::command::closing::Close;
 use deskwire_engine::port::SystemClock;
 use deskwire_engine::query::{Export, Others, export};
 use deskwire_machine::delegation::State;
@@ -13,7 +14,7 @@ use deskwire_machine::proof::{Report, Verifier};
 use deskwire_proto::proof::Item;
 use deskwire_store::row::Audience;
 
-use crate::harness::{Desk, LINK, because, linked, settle};
+use crate::harness::{Desk, LINK, because, linked, person, prose, pump, settle};
 
 /// Two cases at Acme: one is done, the other was declined.
 fn story() -> (Desk, Desk) {
@@ -109,6 +110,21 @@ fn a_file_about_one_case_has_no_word_of_another() {
         assert_eq!(report.cases.len(), 1);
         assert!(holds(b"By the door.", &bytes) && !holds(b"vault", &bytes) && !holds(b"No vaults", &bytes));
     }
+}
+
+/// A case that the end of the link gave back would stand in the file as if its contractor still had it.
+#[test]
+fn the_end_of_the_link_is_never_left_out() {
+    let (mut shop, mut acme) = story();
+    let door = shop.ticket("The back door");
+    shop.delegate(door).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(3, Action::Accept).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.run(Close { link: LINK, reason: prose("We part."), by: person("Anna") }).unwrap();
+    pump(&mut acme, &mut shop);
+    let mut state = |others| verify(&file(&mut shop, Some((3, others)))).cases[0].state;
+    assert_eq!([Others::LeftOut, Others::Signed].map(&mut state), [State::Returned; 2]);
 }
 
 #[test]
