@@ -1,5 +1,8 @@
 //! Keys that were stolen: what a thief says has no effect, and nobody loses what is true.
 
+use deskwire_machine::disclosure::Changes;
+use deskwire_proto::message::common::Priority;
+
 use super::*;
 
 #[test]
@@ -274,4 +277,52 @@ fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effe
     assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Resolved, State::Resolved));
     same_after_rebuild(shop);
     same_after_rebuild(acme);
+}
+
+fn urgent() -> Changes {
+    Changes { priority: Some(Priority::Urgent), ..Changes::default() }
+}
+
+/// The partner never had such an offer: it would refuse whatever is said about it, and the author would not know why.
+#[test]
+fn nothing_is_said_on_a_delegation_whose_offer_was_disowned() {
+    let (mut shop, mut acme) = working();
+    let mine = shop.stream().out_length;
+    let opened = open(&mut shop, &mut acme);
+    let second = shop.ticket("Printer");
+    shop.delegate(second).unwrap();
+    next(&mut shop, opened, None).unwrap();
+    shop.act(2, Action::Update(Box::new(urgent()))).unwrap();
+    shop.run(Park { target: Target::Link(LINK), by: person("Anna") }).unwrap();
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(state(&shop, 2), State::Unoffered);
+    let refused = shop.comment(second.0, "When do you come?", Audience::Thread).unwrap_err();
+    assert_eq!(refused.code, "no-partners");
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().acked, shop.stream().out_length);
+}
+
+/// An honest contractor had accepted what it was told before it could know that a thief had said it.
+#[test]
+fn an_accept_that_crosses_the_disowning_of_what_it_accepts_is_no_fault() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    thief.act(1, Action::Update(Box::new(urgent()))).unwrap();
+    carry(&mut thief, &mut acme);
+    acme.act(1, Action::Accept).unwrap();
+    let opened = open(&mut acme, &mut thief);
+    next(&mut acme, opened, None).unwrap();
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    let rows = shop.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
+    let refused: Vec<_> = rows.iter().filter_map(|(_, row)| row.refused.as_ref()).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    assert_eq!(state(&shop, 1), state(&acme, 1));
+    assert_eq!(acme.stream().acked, acme.stream().out_length);
 }
