@@ -7,6 +7,8 @@ mod link;
 mod privacy;
 pub(super) mod thread;
 
+use std::ops::ControlFlow;
+
 use deskwire_machine::saying::said;
 use deskwire_machine::{delegation, disclosure};
 use deskwire_proto::code::OutcomeCode;
@@ -15,15 +17,19 @@ use deskwire_proto::envelope::Verified;
 use deskwire_proto::limits::FILE_BYTES;
 use deskwire_proto::message::{Body, file_add, offer};
 use deskwire_proto::terms::Terms;
+use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{FoldEvent, Local};
 use deskwire_store::row::{DelegationEventRow, DelegationRow, LinkRow, Refused, StreamRow};
-use deskwire_store::table::{DELEGATION_EVENTS, DELEGATION_IDS, RECEIVED, RETURNED_ITEMS, Rows};
+use deskwire_store::table::{DELEGATION_EVENTS, DELEGATION_IDS, RECEIVED, RETURNED_ITEMS, Rows, SENT};
 
 use super::find;
 use crate::{Refusal, Step, quota, refused};
 
 pub(super) use link::offends;
+
+/// Messages behind the place of a change of key that are looked at for disowned ones.
+const LOOKED: u32 = 1_024;
 
 /// The link that a message came over.
 pub(super) struct Context<'a> {
@@ -279,14 +285,24 @@ fn said_version(
     Err(Stop::Message(No(OutcomeCode::MalformedFacts, words)))
 }
 
-/// A version that no update of ours can have passed, counting those that were disowned or set aside: who accepts one of
-/// these has only not heard of that yet.
+/// A version that no update of ours can have passed, counting those that were set aside, and what somebody else had said
+/// with our key: who accepts one of these has only not heard of that yet.
 fn highest_version(step: &Step<'_>, no: DelegationNo, row: &DelegationRow) -> Result<u64, Refusal> {
     let events = step.rows().list(DELEGATION_EVENTS, &no, usize::MAX)?;
     let ours = |event: &DelegationEventRow| {
         event.kind == delegation::EventKind::Update && event.by == row.case.role()
     };
-    Ok(1 + events.iter().filter(|(_, event)| ours(event)).count() as u64)
+    let known = 1 + events.iter().filter(|(_, event)| ours(event)).count() as u64;
+    let change = find::stream(step, row.link)?.out_change;
+    let Some(place) = change.and_then(|change| change.place) else { return Ok(known) };
+    let (mut looked, mut disowned) = (0, 0);
+    let behind = (row.link, place.0 + 1);
+    step.rows().scan(SENT, &row.link, Some(&behind), Direction::Forward, &mut |_, sent| {
+        looked += 1;
+        disowned += u64::from(sent.aside.is_some());
+        Ok(if looked < LOOKED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    Ok(known + disowned)
 }
 
 fn offered(
