@@ -106,7 +106,10 @@ impl World {
         (self.net.loss, self.net.doubles, self.net.cuts, self.net.slowest) = (0, 0, 0, 50);
         let originals = self.at_address.len();
         for desk in originals..self.desks.len() {
+            let who = self.desks[desk].who;
             self.desks[desk].end();
+            // Whoever has ended a copy starts the desk anew: it learns then what the copy has said.
+            self.crash(who, false);
         }
         for desk in 0..originals {
             let disk = self.desks[desk].store.disk();
