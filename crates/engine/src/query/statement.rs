@@ -104,15 +104,16 @@ pub struct SignedMessage {
 /// # Errors
 /// When the store fails.
 pub fn statements(reader: &Reader, link: &Partner) -> Result<Vec<StatementInfo>, Refusal> {
-    let book = Book::read(reader, link)?;
-    let mut all = book.waiting(reader)?;
-    for (ours, seq, row) in book.rows.iter().rev() {
-        if matches!(row.said, Said::Propose { .. }) {
-            all.push(book.info(reader, *ours, *seq, row)?);
+    steadily(reader, link, |book| {
+        let mut all = book.waiting(reader)?;
+        for (ours, seq, row) in book.rows.iter().rev() {
+            if matches!(row.said, Said::Propose { .. }) {
+                all.push(book.info(reader, *ours, *seq, row)?);
+            }
         }
-    }
-    all.sort_by_key(|info| std::cmp::Reverse(info.time));
-    Ok(all)
+        all.sort_by_key(|info| std::cmp::Reverse(info.time));
+        Ok(all)
+    })
 }
 
 /// One statement with its lines.
@@ -120,18 +121,39 @@ pub fn statements(reader: &Reader, link: &Partner) -> Result<Vec<StatementInfo>,
 /// # Errors
 /// `unknown-statement`, or when the store fails.
 pub fn statement(reader: &Reader, link: &Partner, id: ItemId) -> Result<StatementDetail, Refusal> {
-    let book = Book::read(reader, link)?;
-    let found =
-        book.rows.iter().find(|(_, _, row)| matches!(row.said, Said::Propose { item, .. } if item == id));
-    let us = reader.identity().desk();
-    let Some((ours, seq, row)) = found else {
-        let waiting = book.waiting(reader)?.into_iter().find(|info| info.id == id);
-        let info = waiting.ok_or_else(|| unknown(id))?;
-        let facts = facts(reader, info.entry)?;
-        return book.detail(reader, info, &facts, us);
-    };
-    let facts = facts(reader, row.entry)?;
-    book.detail(reader, book.info(reader, *ours, *seq, row)?, &facts, us)
+    steadily(reader, link, |book| {
+        let found =
+            book.rows.iter().find(|(_, _, row)| matches!(row.said, Said::Propose { item, .. } if item == id));
+        let us = reader.identity().desk();
+        let Some((ours, seq, row)) = found else {
+            let waiting = book.waiting(reader)?.into_iter().find(|info| info.id == id);
+            let info = waiting.ok_or_else(|| unknown(id))?;
+            let facts = facts(reader, info.entry)?;
+            return book.detail(reader, info, &facts, us);
+        };
+        let facts = facts(reader, row.entry)?;
+        book.detail(reader, book.info(reader, *ours, *seq, row)?, &facts, us)
+    })
+}
+
+/// How often a look is repeated because something of the link got its number meanwhile.
+const LOOKS: usize = 4;
+
+/// Looks at the account of a link while nothing of it gets a number: a proposal that does so between two reads would be
+/// neither among those that wait nor among the others.
+fn steadily<T>(
+    reader: &Reader,
+    link: &Partner,
+    look: impl Fn(&Book<'_>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    for _ in 1..LOOKS {
+        let book = Book::read(reader, link)?;
+        let found = look(&book);
+        if reader.stream(link.no)?.out_length == book.stream.out_length {
+            return found;
+        }
+    }
+    look(&Book::read(reader, link)?)
 }
 
 /// The signed statements whose period meets this one, newest first: for exports and evidence.
