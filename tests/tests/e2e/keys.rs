@@ -91,6 +91,62 @@ async fn a_key_is_changed_with_work_open_and_comments_on_their_way() {
     assert_eq!(report["problems"].as_array().map(Vec::len), Some(0), "{report}");
 }
 
+/// A key changes while the partner holds a request open for what this desk says, and the key of that partner, which nobody
+/// can reach, changes as well: nothing is lost or doubled either way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_change_on_both_sides_of_a_router_while_the_partner_asks() {
+    let world = World::new("keys_change_behind_a_router");
+    let ((mut acme, words), (mut kassa, hidden)) =
+        tokio::join!(with_words(&world, "Acme"), with_words(&world, "Kassa"));
+    kassa.stop().await;
+    kassa.hide(true);
+    kassa.start().await;
+    link(&acme, &kassa, Default::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "Dead cash register").await;
+    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    quiet(PATIENCE, &acme, &kassa).await;
+
+    acme.client().comment(&ticket, &comment("Said under the first key")).await.unwrap();
+    acme.stop().await;
+    kassa.client().comment(&theirs, &comment("While it was away")).await.unwrap();
+    let next = path(&world, "acme.next");
+    acme.json(&["key", "rotate", "--words", &words, "--recovery-file", &next]).await;
+    acme.start().await;
+    acme.client().comment(&ticket, &comment("Said under the second key")).await.unwrap();
+    told(&kassa, "Acme", "key-changed").await;
+    quiet(PATIENCE, &acme, &kassa).await;
+
+    kassa.client().comment(&theirs, &comment("Asked under the first key")).await.unwrap();
+    kassa.stop().await;
+    acme.client().comment(&ticket, &comment("While nobody asked")).await.unwrap();
+    let next = path(&world, "kassa.next");
+    kassa.json(&["key", "rotate", "--words", &hidden, "--recovery-file", &next]).await;
+    kassa.start().await;
+    kassa.client().comment(&theirs, &comment("Asked under the second key")).await.unwrap();
+    told(&acme, "Kassa", "key-changed").await;
+    quiet(PATIENCE, &acme, &kassa).await;
+    for (desk, ticket) in [(&acme, &ticket), (&kassa, &theirs)] {
+        let shown = thread_of(desk, ticket).await;
+        for said in [
+            "Said under the first key",
+            "While it was away",
+            "Said under the second key",
+            "Asked under the first key",
+            "While nobody asked",
+            "Asked under the second key",
+        ] {
+            assert_eq!(shown.matches(said).count(), 1, "{said} at {}: {shown}", desk.name);
+        }
+    }
+    kassa.client().resolve(&delegation.id, &Resolve::default()).await.unwrap();
+    quiet(PATIENCE, &acme, &kassa).await;
+    assert_eq!(acme.client().delegation(&delegation.id).await.unwrap().state, DelegationState::Resolved);
+    for desk in [&acme, &kassa] {
+        let report = desk.json(&["verify"]).await;
+        assert_eq!(report["problems"].as_array().map(Vec::len), Some(0), "{report}");
+    }
+}
+
 /// The owner changes the key on a machine without a network; the desk takes it with the words alone, and a partner that
 /// is shown the key log first takes nothing more of the old key.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
