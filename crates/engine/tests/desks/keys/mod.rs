@@ -330,6 +330,29 @@ fn a_new_address_name_and_tls_key_reach_the_partner_and_an_older_one_is_ignored(
     same_after_rebuild(acme);
 }
 
+/// A partner that quietly takes less than it did would be found out by whoever needs it that day. Fault case 36.
+#[test]
+fn a_desk_that_can_do_less_than_before_is_named_to_both_operators() {
+    let (shop, mut acme) = working();
+    let before = shop.identity.descriptor().body().version;
+    let lower = Face { file_bytes: shop.identity.descriptor().body().limits.file / 2, ..face(&shop) };
+    let keys = shop.identity.keys().clone();
+    let identity = Identity::new(keys, SecretKey::from_seed(&[1; 32]), lower, before.plus(5)).unwrap();
+    let mut shop = shop.restart_as(identity);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(codes(&acme), ["partner-lowered"]);
+    let own = shop.rows().list(LINK_EVENTS, &LinkNo(0), usize::MAX).unwrap();
+    assert!(own.iter().any(|(_, event)| event.code.as_str() == "own-lowered"), "{own:?}");
+    // What takes more again is no loss.
+    let before = shop.identity.descriptor().body().version;
+    let higher = Face { file_bytes: shop.identity.descriptor().body().limits.file * 2, ..face(&shop) };
+    let keys = shop.identity.keys().clone();
+    let identity = Identity::new(keys, SecretKey::from_seed(&[1; 32]), higher, before.plus(5)).unwrap();
+    let mut shop = shop.restart_as(identity);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(codes(&acme), ["partner-lowered"]);
+}
+
 #[test]
 fn a_desk_restored_without_its_key_gets_back_what_it_had_said_under_the_old_one() {
     let (mut shop, mut acme) = working();
