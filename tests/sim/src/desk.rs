@@ -268,6 +268,31 @@ impl Desk {
         !deskwire_store::memory::SimDisk::session(self.store.disk()).is_alive()
     }
 
+    /// Its journal, a line for each record, as far as it can be read.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        use deskwire_store::{Replayed, record::Record};
+        let Some(core) = self.core.as_ref() else { return Vec::new() };
+        let mut lines = Vec::new();
+        let read = core.journal().replay(None, &mut |step| {
+            if let Replayed::Entry(_, entry) = step {
+                let line = match Record::read(&entry) {
+                    Ok(Record::Received(message)) => {
+                        let head = deskwire_proto::envelope::read_head(&message.signed).ok();
+                        let head = head.map(|head| (head.seen, head.kind, head.delegation));
+                        format!("Received {}: {head:?} {:?} {:?}", message.seq, message.local, message.event)
+                    }
+                    Ok(record) => format!("{record:?}"),
+                    Err(error) => error.to_string(),
+                };
+                lines.push(line);
+            }
+            std::ops::ControlFlow::Continue(())
+        });
+        lines.extend(read.err().map(|error| error.to_string()));
+        lines
+    }
+
     /// The committed rows of a running desk.
     #[must_use]
     pub fn rows(&self) -> Option<Committed> {

@@ -187,6 +187,9 @@ impl World {
                 let (row, stream) = (self.desks[desk].link(no), self.desks[desk].stream(no));
                 self.note(|| format!("desk{desk}, link {link}: {:?}\n{stream:?}", row.map(|row| row.state)));
             }
+            for line in self.desks[desk].told() {
+                self.note(|| format!("desk{desk} has {line}"));
+            }
         }
     }
 
