@@ -264,7 +264,7 @@ pub(super) fn offered(step: &Step<'_>, no: DelegationNo, row: &DelegationRow) ->
     if row.case.view(find::stream(step, row.link)?.in_length).state != State::Unoffered {
         return Ok(());
     }
-    Err(match held_by(step, no, true)? {
+    Err(match held_by(step, no, false)? {
         Some((_, parked)) => Refusal::new(
             Fault::Conflict,
             "rests-on-parked",

@@ -1,6 +1,6 @@
 //! Numbering what waits, and laying out the next batch. proto-spec, section 5.4.
 
-use deskwire_machine::delegation::{Event, Words};
+use deskwire_machine::delegation::{Event, Role, Words};
 use deskwire_proto::batch::{Batch, BatchHead};
 use deskwire_proto::cbor;
 use deskwire_proto::delivery::Delivery;
@@ -19,7 +19,7 @@ use super::{closing, find, queue, recover, terms};
 use serde_bytes::ByteBuf;
 
 use crate::sabotage::{self, Sabotage};
-use crate::{Command, Refusal, Step, refused};
+use crate::{Command, Fault, Refusal, Step, refused};
 
 /// Room in a batch for its head.
 const BATCH_HEAD: usize = 256;
@@ -278,19 +278,36 @@ fn keep_words(step: &mut Step<'_>, delegation: DelegationNo, seq: u64, words: Wo
     step.record(&Record::Mend(MendRecord::WordsSaid { delegation, seq, words }), None).map(drop)
 }
 
-/// The facts of an item as they stand now; a refusal if an event no longer fits what the partner has said meanwhile.
+/// The facts of an item as they stand now; a refusal if an event no longer fits what the partner has said meanwhile, or if
+/// the offer on which the item rests never left.
 fn possible(
     step: &Step<'_>,
     row: &WaitingRow,
     (order, seq, seen): (Order, u64, u64),
     made: &ItemMade,
 ) -> Result<Result<ByteBuf, Refusal>, Refusal> {
-    let Some(delegation) = row.event else { return Ok(Ok(made.facts.clone())) };
+    let Some(delegation) = row.event else {
+        return Ok(offer_left(step, row)?.map(|()| made.facts.clone()));
+    };
     let stored = step.rows().get(DELEGATIONS, &delegation)?;
     let mut case = stored.ok_or_else(|| find::broken("an event without a delegation"))?.case;
     match case.number(order.0, seq, seen) {
         Ok(numbered) => versioned(numbered.event, made).map(Ok),
         Err(refusal) => Ok(Err(refusal.into())),
+    }
+}
+
+/// Refuses what rests on an offer of ours that was dropped or disowned: the partner would refuse it, for it knows nothing of
+/// the delegation.
+fn offer_left(step: &Step<'_>, row: &WaitingRow) -> Result<Result<(), Refusal>, Refusal> {
+    let Some(no) = row.delegation else { return Ok(Ok(())) };
+    let delegation = find::delegation(step, no)?;
+    if delegation.case.role() == Role::Contractor {
+        return Ok(Ok(()));
+    }
+    match queue::offered(step, no, &delegation) {
+        Err(refusal) if refusal.fault != Fault::Conflict => Err(refusal),
+        judged => Ok(judged),
     }
 }
 

@@ -305,6 +305,28 @@ fn nothing_is_said_on_a_delegation_whose_offer_was_disowned() {
     assert_eq!(shop.stream().acked, shop.stream().out_length);
 }
 
+/// What was said already, and waits behind such an offer, does not leave without it; its author sees why.
+#[test]
+fn what_waits_behind_an_offer_that_was_disowned_does_not_leave() {
+    let (mut shop, mut acme) = working();
+    let mine = shop.stream().out_length;
+    let opened = open(&mut shop, &mut acme);
+    let second = shop.ticket("Printer");
+    shop.delegate(second).unwrap();
+    next(&mut shop, opened, None).unwrap();
+    shop.comment(second.0, "When do you come?", Audience::Thread).unwrap();
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    let rows = acme.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
+    assert!(rows.iter().all(|(_, row)| row.refused.is_none()), "{rows:?}");
+    assert!(shop.stream().waiting == 0 && shop.stream().acked == shop.stream().out_length);
+    let thread = shop.rows().list(THREADS, &second, usize::MAX).unwrap();
+    let why = thread.iter().flat_map(|(_, row)| &row.shared).filter_map(|shared| shared.refused.as_ref());
+    assert!(why.clone().any(|why| why.code.as_str() == "not-offered"), "{:?}", why.collect::<Vec<_>>());
+}
+
 /// An honest contractor had accepted what it was told before it could know that a thief had said it.
 #[test]
 fn an_accept_that_crosses_the_disowning_of_what_it_accepts_is_no_fault() {
