@@ -3,6 +3,7 @@
 //! hold is compared with what their users and partners were told.
 
 pub mod act;
+mod bring;
 mod chance;
 pub mod check;
 mod courier;
