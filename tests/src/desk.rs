@@ -79,6 +79,29 @@ impl Desk {
         desk
     }
 
+    /// Another copy of this desk, which must not run just now: its folder as it is, on a machine beside. See
+    /// [`Desk::again`].
+    #[must_use]
+    pub fn twin(&self, folder: PathBuf) -> Self {
+        assert!(self.running.is_none(), "a folder is copied while nobody writes in it");
+        copy(&self.folder, &folder);
+        self.again(folder)
+    }
+
+    /// This desk once more, from a folder that was copied or restored. It listens at addresses of its own, and tells
+    /// partners the address of the first one, or none if that has none.
+    #[must_use]
+    pub fn again(&self, folder: PathBuf) -> Self {
+        let settings = fs::read_to_string(self.folder.join("deskwire.toml")).unwrap();
+        let again = Self::found(folder, &self.name);
+        if settings.contains("\nlisten = \"none\"") {
+            again.hide(true);
+        } else {
+            again.set("peer", "endpoints", &format!("[\"https://{}\"]", self.address));
+        }
+        again
+    }
+
     /// Starts this program instead of `deskwire` from now on.
     pub fn run_as(&mut self, program: PathBuf) {
         self.program = program;
@@ -178,5 +201,20 @@ impl Desk {
         let status = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
+    }
+}
+
+/// Copies a folder with everything in it.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            fs::copy(entry.path(), target).map(drop).unwrap()
+        }
     }
 }

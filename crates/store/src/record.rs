@@ -148,7 +148,8 @@ pub enum Record {
     BlobFailed { file: FileNo, why: Refused, at: Timestamp },
     /// Something happened to a link, or to the whole desk (link 0), that its operator is told.
     Noted { no: LinkNo, event: LinkEventRow },
-    /// This desk runs with these keys and this descriptor from now on.
+    /// This desk runs with these keys and this descriptor from now on. Without `raw`: the same, and partners know a
+    /// descriptor of it with this version.
     OwnKeys {
         keys: Hash,
         count: u64,

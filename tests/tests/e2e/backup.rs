@@ -1,12 +1,12 @@
 //! Desks that come back from an old backup: what they had said and heard comes back from their partners.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use deskwire_api_types::{Audience, CommentRequest, DelegateRequest, Direction, LogQuery, NewTicket};
 use deskwire_tests::{
     answers,
     cli::assert_sentence,
-    desk::Desk,
+    desk::{Desk, copy},
     links::{PATIENCE, accept, link, link_with, offer, quiet, until},
     world::World,
 };
@@ -144,18 +144,4 @@ async fn told(desk: &Desk, partner: &str) -> serde_json::Value {
     }
     states.sort_by_key(ToString::to_string);
     serde_json::json!({ "logs": logs, "states": states })
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            fs::copy(entry.path(), target).map(drop).unwrap()
-        }
-    }
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod backup;
+mod copies;
 mod cuts;
 mod delivery;
 mod drain;

@@ -4,8 +4,9 @@ use std::{fs, time::Duration};
 
 use deskwire_api_types::{Audience, CommentRequest, ThreadEntry};
 use deskwire_tests::{
+    cli::{self, assert_sentence},
     desk::Desk,
-    links::{accept, link, offer, quiet},
+    links::{PATIENCE, accept, link, link_with, offer, quiet, until},
     world::World,
 };
 
@@ -26,9 +27,7 @@ async fn a_desk_moves_to_a_new_machine_with_one_command_on_each_side() {
     let (pass, to) = (passphrase.to_str().unwrap(), file.to_str().unwrap());
     let made = old.json(&["backup", "--with-keys", "--passphrase-file", pass, to]).await;
     let folder = world.path("new-machine");
-    let found = deskwire_tests::cli::run(&folder, &["restore", "--passphrase-file", pass, to, "--json"])
-        .await
-        .document();
+    let found = cli::run(&folder, &["restore", "--passphrase-file", pass, to, "--json"]).await.document();
     assert_eq!(found["id"], made["id"]);
     let mut new = Desk::found(folder, "Kassa");
     new.start().await;
@@ -70,7 +69,7 @@ async fn a_backup_taken_while_people_work_is_whole_and_its_desk_learns_the_rest_
     kassa.kill().await;
 
     let folder = world.path("restored");
-    let restored = deskwire_tests::cli::run(&folder, &["restore", file.to_str().unwrap(), "--json"]).await;
+    let restored = cli::run(&folder, &["restore", file.to_str().unwrap(), "--json"]).await;
     assert_eq!(restored.document()["group"], made["group"]);
     let mut restored = Desk::found(folder, "Kassa");
     restored.start().await;
@@ -83,6 +82,47 @@ async fn a_backup_taken_while_people_work_is_whole_and_its_desk_learns_the_rest_
         comments
     };
     assert_eq!(sorted(here), sorted(there), "all of it came back, once");
+}
+
+/// A backup from before a move knows the old address alone, and so does the desk that comes back from it: partners must
+/// not look for it for ever where it was in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_desk_restored_from_before_it_moved_says_so_and_is_found_again() {
+    let world = World::new("restored_from_before_a_move");
+    let (acme, mut kassa) = tokio::join!(Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
+    link(&kassa, &acme, Default::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "Moving house").await;
+    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    quiet(PATIENCE, &acme, &kassa).await;
+    let file = world.path("before.tar");
+    kassa.json(&["backup", "--with-keys", file.to_str().unwrap()]).await;
+    kassa.stop().await;
+    let mut moved = Desk::found(kassa.folder.clone(), "Kassa");
+    moved.start().await;
+    comment(&moved, &theirs, "from the new address").await;
+    quiet(PATIENCE, &acme, &moved).await;
+    comment(&acme, &ticket, "to the new address").await;
+    quiet(PATIENCE, &acme, &moved).await;
+    moved.kill().await;
+
+    let folder = world.path("restored");
+    let restored = cli::run(&folder, &["restore", file.to_str().unwrap(), "--json"]).await;
+    assert_eq!(restored.code, 0, "{restored:?}");
+    let mut restored = Desk::found(folder, "Kassa");
+    restored.set("peer", "listen", &format!("\"{}\"", kassa.address));
+    restored.start().await;
+    let told = until("What partners know", async || {
+        let events = link_with(&restored, "Acme").await.events;
+        Ok(events.into_iter().find(|event| event.code == "descriptor-newer"))
+    })
+    .await;
+    assert_sentence(&told.words);
+    restored.stop().await;
+    restored.start().await;
+    comment(&acme, &ticket, "to the old address again").await;
+    quiet(PATIENCE, &acme, &restored).await;
+    let all = ["from the new address", "to the new address", "to the old address again"];
+    assert_eq!(comments(&restored, &theirs).await, all);
 }
 
 async fn comment(desk: &Desk, ticket: &str, body: &str) {

@@ -38,6 +38,17 @@ pub(super) fn tell_descriptor(step: &mut Step<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Partners were told a descriptor of this desk with this version, by another copy of it: the next start signs one above
+/// it. `true` if this is news. proto-spec, section 2.4.
+pub(super) fn told_elsewhere(step: &mut Step<'_>, version: Timestamp) -> Result<bool, Refusal> {
+    let Some(known) = step.rows().get(OWN_KEYS, &())?.filter(|known| known.version < version) else {
+        return Ok(false);
+    };
+    let (keys, count, descriptor, at) = (known.keys, known.count, known.descriptor, step.now);
+    step.record(&Record::OwnKeys { keys, count, descriptor, version, at, raw: None }, None)?;
+    Ok(true)
+}
+
 /// What became of a descriptor of a partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {

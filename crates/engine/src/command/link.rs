@@ -326,9 +326,11 @@ impl Command for PauseTold {
             code => format!(
                 "{partner} holds another history of this desk's own messages ({code}). Both are kept, and the link stands \
                  still. Look at them with `deskwire link repair {name}`, speak with the other operator, and choose the \
-                 same one."
+                 same one. If another copy of this desk had another address, start this desk anew after that."
             ),
         };
+        // The other copy may have told partners another address.
+        key::told_elsewhere(step, step.now)?;
         let pause = Pause::Told(refused(self.code.as_str(), &words));
         super::recover::pause(step, self.link, pause, self.code.as_str(), &words)
     }

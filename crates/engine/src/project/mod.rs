@@ -140,10 +140,13 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
             if raw.is_some() {
                 rows.put(OWN_FACE, &(), &at)?;
             }
+            let known = rows.get(OWN_KEYS, &())?;
             // An older descriptor may have been told since; the highest version is what must be passed.
-            let highest = rows.get(OWN_KEYS, &())?.map_or(*version, |known| known.version.max(*version));
-            let (keys, count, descriptor, version) = (*keys, *count, *descriptor, highest);
-            aside::own_keys(rows, OwnKeysRow { keys, count, descriptor, version, planned: None })
+            let version = known.as_ref().map_or(*version, |known| known.version.max(*version));
+            // Without a descriptor it is no start, and tells of a version alone.
+            let planned = known.filter(|_| raw.is_none()).and_then(|known| known.planned);
+            let (keys, count, descriptor) = (*keys, *count, *descriptor);
+            aside::own_keys(rows, OwnKeysRow { keys, count, descriptor, version, planned })
         }
         Record::KeyPlanned { key, .. } => {
             change(rows, OWN_KEYS, &(), |row| row.planned = Some((*key, at))).map(drop)

@@ -16,7 +16,7 @@ use deskwire_proto::text::Label;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 use deskwire_store::row::StreamRow;
-use deskwire_store::table::{RECEIVED, Rows};
+use deskwire_store::table::{LEFT_RECEIVED, RECEIVED, Rows};
 use deskwire_store::{Replayed, Text};
 
 use super::log::Way;
@@ -163,6 +163,8 @@ struct Walk<'a> {
     /// Length and last hash as the rows say.
     length: u64,
     head: Hash,
+    /// Up to here there are messages of branches that were left.
+    left: u64,
     receipts: VecDeque<Checked>,
     problems: &'a mut Vec<Problem>,
     report: StreamReport,
@@ -184,9 +186,10 @@ impl<'a> Walk<'a> {
         problems: &'a mut Vec<Problem>,
     ) -> Self {
         let (ours, theirs) = (reader.identity().keys(), partner.keys());
-        let (stream, keys, length, head) = match way {
-            Way::Out => (partner.stream_out(), (ours, theirs), rows.out_length, rows.out_head),
-            Way::In => (partner.stream_in(), (theirs, ours), rows.in_length, rows.in_head),
+        // A branch of this desk's own is left behind the last message that a receipt covers.
+        let (stream, keys, (length, head, left)) = match way {
+            Way::Out => (partner.stream_out(), (ours, theirs), (rows.out_length, rows.out_head, 0)),
+            Way::In => (partner.stream_in(), (theirs, ours), (rows.in_length, rows.in_head, rows.in_left)),
         };
         let report = StreamReport {
             link: partner.row.name.clone(),
@@ -204,6 +207,7 @@ impl<'a> Walk<'a> {
             keys,
             length,
             head,
+            left,
             receipts: VecDeque::new(),
             problems,
             report,
@@ -288,6 +292,7 @@ impl<'a> Walk<'a> {
 
     fn take_receipt(&mut self, raw: &[u8]) {
         match self.receipt(raw) {
+            Ok(receipt) if self.is_of_left_branch(&receipt) => self.report.receipts += 1,
             Ok(receipt) => self.receipts.push_back(Checked { upto: receipt.upto, hash: receipt.hash }),
             Err(code) => {
                 let words =
@@ -308,6 +313,16 @@ impl<'a> Walk<'a> {
             return Err(Code::WrongDesk);
         }
         Ok(receipt)
+    }
+
+    /// Whether a receipt of this desk tells of a message on a branch that the operators have left since: it stays true,
+    /// and says nothing of the stream as it goes on.
+    fn is_of_left_branch(&self, receipt: &Receipt) -> bool {
+        if receipt.upto > self.left {
+            return false;
+        }
+        let left = self.reader.rows().list(LEFT_RECEIVED, &(self.partner.no, receipt.upto), usize::MAX);
+        left.is_ok_and(|left| left.iter().any(|(_, row)| row.hash == receipt.hash))
     }
 
     /// Compares the receipts that tell up to here with the chain.

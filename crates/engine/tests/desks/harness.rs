@@ -126,10 +126,13 @@ impl Desk {
         Core::open(opened, Arc::new(identity), Box::new(Counted(seed + 1_000_000)), now, &mut |_| {})
     }
 
+    pub(crate) fn reader(&self) -> Reader {
+        Reader::new(&self.core, Arc::new(deskwire_engine::port::SystemClock))
+    }
+
     /// What is known of the partner of the link.
     pub(crate) fn partner(&self) -> Arc<Partner> {
-        let clock = Arc::new(deskwire_engine::port::SystemClock);
-        Reader::new(&self.core, clock).partner(LINK).unwrap().unwrap()
+        self.reader().partner(LINK).unwrap().unwrap()
     }
 
     /// The keys of the partner, as they are known here.
@@ -234,8 +237,7 @@ impl Desk {
         request: Signed<RecoverRequest>,
         most: usize,
     ) -> Result<Vec<u8>, Code> {
-        let reader = Reader::new(&self.core, Arc::new(deskwire_engine::port::SystemClock));
-        let laid = Laid::read(&reader, link, request.body(), most).unwrap()?;
+        let laid = Laid::read(&self.reader(), link, request.body(), most).unwrap()?;
         self.run(AnswerRecover { link, request, laid }).unwrap().map(|page| page.encode())
     }
 

@@ -6,6 +6,7 @@ use deskwire_engine::command::link::{PauseTold, Resume};
 use deskwire_engine::command::repair::{Branch, Repair};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_engine::command::tick::Tick;
+use deskwire_engine::query::verify;
 use deskwire_machine::delegation::State;
 use deskwire_proto::code::Code;
 use deskwire_proto::document::Signed;
@@ -107,6 +108,10 @@ fn the_authors_branch_can_be_chosen_and_the_readers_has_no_effect_any_more() {
     acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
     settle(&mut shop, &mut acme);
     assert_eq!(shown(&shop, 1), shown(&acme, 1));
+    for desk in [&shop, &acme] {
+        let report = verify(&desk.reader(), None).unwrap();
+        assert!(report.problems.is_empty(), "receipts for the branch that was left are no damage: {report:?}");
+    }
     same_after_rebuild(acme);
 }
 

@@ -30,7 +30,7 @@ use deskwire_store::table::{FILES, PARKED, Rows, SENT, WAITING};
 
 use serde_bytes::ByteBuf;
 
-use super::{change, find, privacy, session};
+use super::{change, find, key, privacy, session};
 use crate::identity::Identity;
 use crate::{Command, Refusal, Step, refused};
 
@@ -139,6 +139,11 @@ impl Command for TakePage {
         };
         let complete = !page.more;
         step.record(&Record::PageTaken { no, complete, at: step.now }, None)?;
+        if let Some(version) = page.described
+            && key::told_elsewhere(step, version)?
+        {
+            told_newer(step, no, &link)?;
+        }
         let strikes = waiting(step, no, &stream)?;
         for (raw, _) in page.returned {
             step.record(&Record::ReceiptReturned { no, receipt: raw.into() }, None)?;
@@ -159,6 +164,16 @@ impl Command for TakePage {
         }
         Ok(if complete { Taken::Complete } else { Taken::More })
     }
+}
+
+/// Tells the operator that partners know another address, or another TLS key, than this desk has now.
+fn told_newer(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Result<(), Refusal> {
+    let words = format!(
+        "{} knows a newer descriptor of this desk (addresses, TLS keys, name) than the backup had. Stop the daemon and start \
+         it once more: then partners are told what is so now.",
+        link.partner_name
+    );
+    change::note(step, no, "descriptor-newer", &words, Vec::new())
 }
 
 /// Takes a page of what was said in our name under a key that we have replaced since.
@@ -266,6 +281,7 @@ pub(super) fn forked(
     let at = step.record(&Record::Forked { no, held, other, at: step.now }, None)?;
     let (name, partner) = (&link.name, &link.partner_name);
     let (why, words) = if ours {
+        key::told_elsewhere(step, step.now)?;
         (Pause::OwnFork(at), format!("{partner} holds another history of this desk's own messages."))
     } else {
         (Pause::Fork(at), format!("{partner} has signed two different messages with one number."))

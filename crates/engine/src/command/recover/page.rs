@@ -2,12 +2,14 @@
 
 use deskwire_proto::code::Code;
 use deskwire_proto::cose::Sign1;
+use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::document::Signed;
 use deskwire_proto::envelope::{Signers, Stream, Verified, accept_by};
 use deskwire_proto::id::DeskId;
 use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::receipt::Receipt;
 use deskwire_proto::recover::RecoverPage;
+use deskwire_proto::time::Timestamp;
 
 use crate::identity::Identity;
 
@@ -21,6 +23,8 @@ pub struct Page {
     pub(super) returned: Vec<(Vec<u8>, Receipt)>,
     /// The partner's receipts, by how far they go.
     pub(super) receipts: Vec<Signed<Receipt>>,
+    /// Version of the newest descriptor of ours that the partner knows.
+    pub(super) described: Option<Timestamp>,
 }
 
 impl Page {
@@ -54,7 +58,11 @@ impl Page {
             }
             messages.push(message);
         }
-        Ok(Self { more: head.more, messages, returned, receipts })
+        // One that is not ours tells nothing.
+        let described = head.descriptor.and_then(|raw| Descriptor::open(&raw).ok());
+        let described = described.filter(|told| told.desk() == identity.desk());
+        let described = described.map(|told| told.body().version);
+        Ok(Self { more: head.more, messages, returned, receipts, described })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Keys that change: nobody loses a message, and a thief who speaks under an old key is disowned on both sides.
 
+use std::sync::Arc;
+
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::key::{ImportKeyLog, Imported, PlanKey, doubtful};
@@ -330,6 +332,31 @@ fn a_new_address_name_and_tls_key_reach_the_partner_and_an_older_one_is_ignored(
     same_after_rebuild(acme);
 }
 
+/// Partners would look for a desk that came back from before it moved at its last address for ever: what it says of itself
+/// next has to be above all that they know, whatever its clock says.
+#[test]
+fn a_desk_restored_from_before_it_moved_passes_what_partners_know_of_it() {
+    let (shop, mut acme) = working();
+    let (copy, first) = (shop.copy(), Arc::clone(&shop.identity));
+    let mut moved = face(&shop);
+    moved.endpoints = vec![Url::new("https://new.example:8441").unwrap()];
+    let version = first.descriptor().body().version.plus(5);
+    let keys = first.keys().clone();
+    let identity = Identity::new(keys, SecretKey::from_seed(&[1; 32]), moved, version).unwrap();
+    let mut shop = shop.restart_as(identity);
+    quiet(&mut shop, &mut acme);
+    shop.identity = first;
+    let mut shop = shop.restore(&copy);
+    let known = |shop: &Desk| shop.rows().get(OWN_KEYS, &()).unwrap().unwrap();
+    let planned = SecretKey::from_seed(&[99; 32]).public().commitment();
+    shop.run(PlanKey { key: planned, places: Vec::new(), restored: false }).unwrap();
+    assert!(known(&shop).version < version);
+    crate::recovery::recover(&mut shop, &mut acme);
+    assert_eq!((known(&shop).version, known(&shop).planned.unwrap().0), (version, planned));
+    assert!(codes(&shop).contains(&"descriptor-newer".to_owned()));
+    same_after_rebuild(shop);
+}
+
 /// A partner that quietly takes less than it did would be found out by whoever needs it that day. Fault case 36.
 #[test]
 fn a_desk_that_can_do_less_than_before_is_named_to_both_operators() {
@@ -453,7 +480,7 @@ fn a_link_number_that_is_not_there_is_no_plan() {
 }
 
 fn reader(desk: &Desk) -> Reader {
-    Reader::new(&desk.core, std::sync::Arc::new(SystemClock))
+    Reader::new(&desk.core, Arc::new(SystemClock))
 }
 
 #[test]
