@@ -1,37 +1,43 @@
 //! The list of what was erased, in a file beside the store: a restored backup that is older has the texts still, and loses
 //! them by this list before it speaks. proto-spec, section 9.7.
 
-use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use deskwire_engine::Engine;
-use deskwire_engine::custody::{Custody, ErasedLine};
-use deskwire_store::{EntryRef, Error, Result};
+use deskwire_engine::custody::{Custody, ErasedLine, Listed};
+use deskwire_store::{Error, Result};
 
 use crate::error::StartError;
 use crate::folder::{parent, sync_folder};
 
-/// The file, and what was written to it since the start.
+/// The file, and what it says.
 #[derive(Debug)]
 pub(crate) struct ErasedList {
     path: PathBuf,
-    written: BTreeSet<EntryRef>,
+    listed: Listed,
 }
 
 impl ErasedList {
-    pub(crate) const fn new(path: PathBuf) -> Self {
-        Self { path, written: BTreeSet::new() }
+    /// The list as it stands. What cannot be read of it is written once more.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let listed = lines(&path).map(|lines| Listed::read(&lines)).unwrap_or_default();
+        Self { path, listed }
     }
 
-    /// Writes down what is to be erased and was not written down before; durable on return.
+    /// Whether partners are waited for.
+    pub(crate) fn waits(&self) -> bool {
+        self.listed.waits()
+    }
+
+    /// Writes down what is to be erased, here and at partners, and was not written down before; durable on return.
     pub(crate) fn note(&mut self, custody: &Custody) -> Result<()> {
-        let mut written = self.written.clone();
-        let lines = custody.erased_lines(&mut written)?;
+        let mut listed = self.listed.clone();
+        let lines = custody.erased_lines(&mut listed)?;
         self.append(&lines)?;
-        self.written = written;
+        self.listed = listed;
         Ok(())
     }
 
@@ -43,15 +49,32 @@ impl ErasedList {
     }
 }
 
-/// Before a desk says anything: erases again what the list names and an older state that was restored still has.
+/// Before a desk says anything: erases again what the list names and an older state that was restored still has, and asks
+/// those partners again who have not answered.
 ///
 /// # Errors
 /// When the list cannot be read or written, or the store fails: the desk must not speak then.
 pub(crate) async fn apply(engine: &Engine, custody: &Custody, path: &Path) -> Result<(), StartError> {
-    let failed = |error: io::Error| StartError::file("read", path, &error);
+    let lines = lines(path).map_err(|error| StartError::file("read", path, &error))?;
+    let Some(apply) = custody.erased_since(&lines)? else { return Ok(()) };
+    let (texts, items, asked) = (apply.here.entries.len(), apply.items.len(), apply.ask.len());
+    let applied = engine.call(apply).await?;
+    let line = custody.order_line(applied)?;
+    ErasedList::new(path.to_owned()).append(&[line])?;
+    tracing::warn!(
+        texts,
+        items,
+        asked,
+        "an older state was restored: what was erased since then is erased again, and who has not answered is asked again"
+    );
+    Ok(())
+}
+
+/// The lines of a list; none when there is none.
+fn lines(path: &Path) -> io::Result<Vec<ErasedLine>> {
     let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        text => text.map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        text => text?,
     };
     let mut lines = Vec::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
@@ -63,13 +86,7 @@ pub(crate) async fn apply(engine: &Engine, custody: &Custody, path: &Path) -> Re
             }
         }
     }
-    let Some(apply) = custody.erased_since(&lines)? else { return Ok(()) };
-    let (texts, items) = (apply.here.entries.len(), apply.items.len());
-    let applied = engine.call(apply).await?;
-    let line = custody.order_line(applied)?;
-    ErasedList::new(path.to_owned()).append(&[line])?;
-    tracing::warn!(texts, items, "an older state was restored: what was erased since then is erased again");
-    Ok(())
+    Ok(lines)
 }
 
 fn append(path: &Path, lines: &[ErasedLine]) -> io::Result<()> {

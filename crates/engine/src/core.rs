@@ -1,14 +1,15 @@
 //! The engine without its thread: opens a store, runs commands one after the other, commits groups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use deskwire_proto::id::InstanceId;
 use deskwire_proto::time::Timestamp;
-use deskwire_store::record::Record;
+use deskwire_store::record::{KeepRecord, Record};
+use deskwire_store::table::{ERASING, Rows};
 use deskwire_store::{
-    Archive, Blobs, JournalReader, Keeper, Opened, Position, SealedGroup, Sink, Snapshots, Stage, View,
-    WriteError,
+    Archive, Blobs, EntryRef, JournalReader, Keeper, Opened, Position, SealedGroup, Sink, Snapshots, Stage,
+    View, WriteError,
 };
 
 use crate::Refusal;
@@ -89,6 +90,9 @@ impl Core {
     /// # Errors
     /// The command's refusal; nothing of it remains. This too must wait for the commit.
     pub fn step<C: Command>(&mut self, now: Timestamp, command: C) -> Result<C::Reply, Refusal> {
+        if self.memory.hidden.is_none() {
+            self.memory.hidden = Some(being_erased(&self.overlay, self.journal.as_ref())?);
+        }
         let mark = self.stage.mark();
         let mut step = Step {
             now,
@@ -257,6 +261,17 @@ impl Core {
     pub fn identity(&self) -> &Arc<Identity> {
         &self.identity
     }
+}
+
+/// The records whose texts are being erased.
+fn being_erased(rows: &Overlay, journal: &dyn JournalReader) -> Result<HashSet<EntryRef>, Refusal> {
+    let mut hidden = HashSet::new();
+    for (order, ()) in rows.list(ERASING, &(), usize::MAX)? {
+        if let Record::Keep(KeepRecord::Erased { entries, .. }) = Record::read(&journal.read(order)?)? {
+            hidden.extend(entries);
+        }
+    }
+    Ok(hidden)
 }
 
 fn not_written(error: &WriteError) -> Refusal {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use deskwire_store::{Archive, BlobId, Blobs, JournalReader, Keeper, Opened, Result, Snapshots, View};
 
 pub use erase::Erasure;
-pub use listed::{ErasedLine, NoErasedLine};
+pub use listed::{ErasedLine, Listed, ListedRequest, NoErasedLine};
 pub use retain::{GivenBack, HORIZON, agreed_retention};
 pub use scrub::{Finding, Scrubbed};
 pub use snapshot::SnapshotMade;

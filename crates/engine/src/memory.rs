@@ -60,6 +60,9 @@ pub struct Memory {
     pub(crate) looked: AtomicUsize,
     /// The hello last said on each link by this process.
     pub(crate) hellos: HashMap<LinkNo, Said>,
+    /// Records whose texts are being erased, so that nothing that is said reads them any more; nothing when that has to be
+    /// looked up anew.
+    pub(crate) hidden: Option<HashSet<EntryRef>>,
 }
 
 impl Memory {
@@ -82,7 +85,29 @@ impl Memory {
             shortened: HashMap::new(),
             looked: AtomicUsize::new(0),
             hellos: HashMap::new(),
+            hidden: None,
         }
+    }
+
+    /// Notes that the texts of these records are being erased.
+    pub(crate) fn hide(&mut self, entries: Vec<EntryRef>) {
+        if let Some(hidden) = &mut self.hidden {
+            hidden.extend(entries);
+        }
+    }
+
+    /// Notes that the texts of these records are gone.
+    pub(crate) fn hide_no_more(&mut self, entries: &[EntryRef]) {
+        if let Some(hidden) = &mut self.hidden {
+            for at in entries {
+                hidden.remove(at);
+            }
+        }
+    }
+
+    /// Whether the text of a record is being erased.
+    pub(crate) fn hides(&self, at: EntryRef) -> bool {
+        self.hidden.as_ref().is_some_and(|hidden| hidden.contains(&at))
     }
 
     /// Drops what commands noted that may rest on a group which was lost: a new hello brings all of it back.
@@ -93,6 +118,7 @@ impl Memory {
         self.greeted.clear();
         self.hellos.clear();
         self.terms.clear();
+        self.hidden = None;
     }
 
     /// Notes that a partner asked for our messages.

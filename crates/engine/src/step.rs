@@ -9,7 +9,7 @@ use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 use deskwire_store::row::CounterRow;
 use deskwire_store::table::{COUNTERS, Rows};
-use deskwire_store::{Entry, EntryRef, JournalReader, SealedGroup, Stage};
+use deskwire_store::{Entry, EntryRef, JournalReader, SealedGroup, Stage, Text};
 
 use crate::Refusal;
 use crate::identity::Identity;
@@ -85,16 +85,18 @@ impl Step<'_> {
         self.stage.get(at).is_some()
     }
 
-    /// An entry of the journal, also one that is not on stable storage yet.
+    /// An entry of the journal, also one that is not on stable storage yet. One that is being erased has no text any more,
+    /// whether the disk has it still or not.
     ///
     /// # Errors
     /// When the store fails.
     pub fn entry(&self, at: EntryRef) -> Result<Entry, Refusal> {
         let fresh = self.stage.get(at).or_else(|| self.syncing.and_then(|group| group.get(at)));
-        match fresh {
-            Some(entry) => Ok(entry),
-            None => Ok(self.journal.read(at)?),
-        }
+        let entry = match fresh {
+            Some(entry) => entry,
+            None => self.journal.read(at)?,
+        };
+        Ok(if self.memory.hides(at) { blank(entry)? } else { entry })
     }
 
     /// The record of an entry.
@@ -159,6 +161,16 @@ impl Step<'_> {
     pub fn wake(&mut self, link: LinkNo) {
         self.after(Effect::Wake(link));
     }
+}
+
+/// An entry as it stands on the disk when its text is gone.
+fn blank(entry: Entry) -> Result<Entry, Refusal> {
+    let facts = Record::blanked(&entry)?.unwrap_or_else(|| entry.facts.clone());
+    let text = match entry.text {
+        Text::Kept(bytes) => Text::Erased(u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
+        text @ (Text::None | Text::Erased(_)) => text,
+    };
+    Ok(Entry { facts, text })
 }
 
 /// Something that the writer does: one file each under `command`.

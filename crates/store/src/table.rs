@@ -19,7 +19,7 @@ use crate::row::{
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
 /// The version of all rows together: a view of another version is set aside and folded anew.
-pub const SCHEMA: u32 = 6;
+pub const SCHEMA: u32 = 7;
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal, $key:ty => $row:ty;)*) => {
@@ -161,6 +161,9 @@ tables! {
     ASKED_ERASURES = b'!', (LinkNo, EntryRef) => ();
     /// Items that were erased before this desk was restored: what comes back of them is taken without its text.
     GONE_ITEMS = b'#', (LinkNo, ItemId) => ();
+    /// Records with texts that no ticket shows, by the ticket that they are about, 0 for none: items that never left, messages
+    /// without effect, what was said about a link as a whole.
+    UNSHOWN = b'%', (TicketNumber, EntryRef) => ();
     /// Answers to changing calls, by their idempotency key.
     KEYED = b'k', Hash => KeyedRow;
 }

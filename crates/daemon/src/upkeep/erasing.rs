@@ -38,7 +38,7 @@ impl Keeper {
     /// before is said, what was ordered goes from this disk, what is done everywhere is acknowledged.
     pub(super) fn erase(&self, erasing: &mut Erasing) {
         let begin = Instant::now();
-        if begin < erasing.rests || !self.is_anything_open() {
+        if begin < erasing.rests || !erasing.list.waits() && !self.is_anything_open() {
             return;
         }
         let carried = self.carry_erasures();

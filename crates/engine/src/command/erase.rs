@@ -13,7 +13,7 @@ use deskwire_store::record::{KeepRecord, Record};
 use deskwire_store::row::{LinkState, ThreadKind};
 use deskwire_store::table::{
     DELEGATION_EVENTS, DELEGATIONS, ERASING, FILES, LINKS, PARKED, Rows, SENT, STREAMS, THREADS,
-    TICKET_DELEGATIONS, TICKETS, WAITING,
+    TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Result};
 
@@ -34,13 +34,18 @@ pub struct Erase {
     pub files: Vec<FileNo>,
     /// Whether texts of the tickets are left, as they have still to reach a partner.
     pub left: bool,
+    /// Tickets whose status loses its name, though their titles stay.
+    pub statuses: Vec<TicketNumber>,
 }
 
 impl Erase {
     /// Whether there is nothing to erase.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.tickets.is_empty() && self.files.is_empty()
+        self.entries.is_empty()
+            && self.tickets.is_empty()
+            && self.files.is_empty()
+            && self.statuses.is_empty()
     }
 }
 
@@ -61,16 +66,19 @@ pub fn erase(step: &mut Step<'_>, what: Erase) -> Result<Vec<EntryRef>, Refusal>
     if what.is_empty() {
         return Ok(Vec::new());
     }
-    let Erase { entries, tickets, files, left } = what;
+    let Erase { entries, tickets, files, left, statuses } = what;
     let at = step.now;
+    let hidden = entries.clone();
+    step.once_kept(move |memory| memory.hide(hidden));
     let mut parts: Vec<_> = entries.chunks(AT_ONCE).map(<[EntryRef]>::to_vec).collect();
     let last = parts.pop().unwrap_or_default();
     let mut orders = Vec::new();
     for entries in parts {
-        let part = KeepRecord::Erased { entries, tickets: Vec::new(), files: Vec::new(), at, left: false };
+        let (tickets, files, statuses) = Default::default();
+        let part = KeepRecord::Erased { entries, tickets, files, at, left: false, statuses };
         orders.push(step.record(&Record::Keep(part), None)?);
     }
-    let last = KeepRecord::Erased { entries: last, tickets, files, at, left };
+    let last = KeepRecord::Erased { entries: last, tickets, files, at, left, statuses };
     orders.push(step.record(&Record::Keep(last), None)?);
     Ok(orders)
 }
@@ -97,6 +105,7 @@ pub fn of_ticket(rows: &impl Rows, ticket: TicketNumber) -> Result<Erase> {
     for file in &files {
         entries.extend(rows.get(FILES, file)?.map(|row| row.entry));
     }
+    entries.extend(rows.list(UNSHOWN, &ticket, usize::MAX)?.into_iter().map(|((_, at), ())| at));
     let mut links = BTreeSet::new();
     for ((_, delegation), ()) in rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
         let Some(row) = rows.get(DELEGATIONS, &delegation)? else { continue };
@@ -114,7 +123,7 @@ pub fn of_ticket(rows: &impl Rows, ticket: TicketNumber) -> Result<Erase> {
         left |= entries.len() < before;
     }
     let (entries, files) = (entries.into_iter().collect(), files.into_iter().collect());
-    Ok(Erase { entries, tickets: vec![ticket], files, left })
+    Ok(Erase { entries, tickets: vec![ticket], files, left, statuses: Vec::new() })
 }
 
 /// The items of a link that a partner may still get; those of the ticket that it has are added to the others. Nothing
@@ -172,6 +181,9 @@ impl Command for ErasureDone {
     fn run(self, step: &mut Step<'_>) -> Result<Timestamp, Refusal> {
         for order in self.0 {
             if step.rows().get(ERASING, &order)?.is_some() {
+                if let Record::Keep(KeepRecord::Erased { entries, .. }) = step.read(order)? {
+                    step.once_kept(move |memory| memory.hide_no_more(&entries));
+                }
                 let done = KeepRecord::ErasureDone { order, at: step.now };
                 step.record(&Record::Keep(done), None)?;
             }

@@ -4,6 +4,8 @@
 //! here get the list. An erasure that a partner asks for is acknowledged when nothing is left of it on this disk and every
 //! desk further on has acknowledged.
 
+mod standing;
+
 use std::collections::BTreeSet;
 
 use deskwire_machine::relay;
@@ -15,10 +17,9 @@ use deskwire_proto::text::Code;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::record::{PrivacyRecord, Record, Rest, Subject};
-use deskwire_store::row::{ErasureRow, RequestRow};
+use deskwire_store::row::{ErasureRow, LinkState, RequestRow};
 use deskwire_store::table::{
-    ERASE_REQUESTS, ERASED_ITEMS, ERASING, ERASURE_REQUESTS, ERASURES, GONE_ITEMS, PARKED, RECEIVED, Rows,
-    WAITING,
+    ERASE_REQUESTS, ERASED_ITEMS, ERASING, ERASURE_REQUESTS, ERASURES, GONE_ITEMS, RECEIVED, Rows,
 };
 
 use super::erase::{self as local, Erase};
@@ -30,9 +31,11 @@ use crate::project::privacy::whole;
 use crate::query::Found;
 use crate::{Command, Fault, Refusal, Step};
 
+pub(crate) use standing::{Standing, item_at, standing};
+
 /// Most items, and most cases, that one request names.
-const NAMED: usize = 256;
-const CASES: usize = 64;
+pub(crate) const NAMED: usize = 256;
+pub(crate) const CASES: usize = 64;
 
 /// Most items that one record names.
 const LISTED: usize = 50_000;
@@ -115,10 +118,11 @@ impl Command for Carry {
 
 /// Orders what goes from this disk.
 fn order_here(step: &mut Step<'_>, found: Found) -> Result<Vec<EntryRef>, Refusal> {
-    let Found { entries, tickets, files, .. } = found;
+    let Found { entries, tickets, files, statuses, .. } = found;
     let (entries, tickets) = (entries.into_iter().collect(), tickets.into_iter().collect());
+    let (files, statuses) = (files.into_iter().collect(), statuses.into_iter().collect());
     // What is left of them is told by the erasure itself.
-    local::erase(step, Erase { entries, tickets, files: files.into_iter().collect(), left: false })
+    local::erase(step, Erase { entries, tickets, files, left: false, statuses })
 }
 
 /// Whoever answers for this desk sees that texts went because a partner asked for it.
@@ -142,7 +146,7 @@ fn tell_who_asks(step: &mut Step<'_>, row: &ErasureRow, found: &Found) -> Result
 enum Unsent {
     /// It never left, and never will.
     Gone,
-    /// The partner has it, or nothing reaches the partner any more.
+    /// The partner has it, or may have it while nothing reaches it any more.
     There(LinkNo, ItemId),
     /// It has to reach the partner first.
     Waits,
@@ -152,15 +156,18 @@ fn unsent(step: &mut Step<'_>, at: EntryRef) -> Result<Unsent, Refusal> {
     let Record::ItemMade(made) = step.read(at)? else {
         return Err(find::broken("an item is another record"));
     };
-    let place = (made.no, made.order);
-    let waits = step.rows().get(WAITING, &place)?.is_some() || step.rows().get(PARKED, &place)?.is_some();
-    if waits && made.event.is_none() {
-        drop_unsent(step, made.no, made.order)?;
-        return Ok(Unsent::Gone);
-    }
-    let acked = !waits && made.order.0 <= find::stream(step, made.no)?.acked_order;
-    let reaches = find::speakable(&find::link(step, made.no)?).is_ok();
-    Ok(if acked || !reaches { Unsent::There(made.no, made.item) } else { Unsent::Waits })
+    let closed = find::link(step, made.no)?.state == LinkState::Closed;
+    Ok(match standing(step.rows(), made.no, at, made.order)? {
+        Standing::Waits(order) if made.event.is_none() => {
+            drop_unsent(step, made.no, order)?;
+            Unsent::Gone
+        }
+        // Nothing leaves any more on a link that has ended.
+        Standing::Waits(_) if closed => Unsent::Gone,
+        Standing::Never => Unsent::Gone,
+        Standing::Numbered(acked) if acked || closed => Unsent::There(made.no, made.item),
+        Standing::Waits(_) | Standing::Numbered(_) => Unsent::Waits,
+    })
 }
 
 /// What partners were asked in a step, and what they could not be asked.
@@ -330,7 +337,8 @@ pub(crate) fn is_done(rows: &impl Rows, erasure: EntryRef, row: &ErasureRow) -> 
         }
     }
     for ((_, request), ()) in rows.list(ERASURE_REQUESTS, &erasure, usize::MAX)? {
-        if rows.get(ERASE_REQUESTS, &request)?.is_none_or(|row| row.done.is_none() && !row.replaced) {
+        // One that was lost with a restore and could not be said again stands in what is left, until it is.
+        if rows.get(ERASE_REQUESTS, &request)?.is_some_and(|row| row.done.is_none() && !row.replaced) {
             return Ok(false);
         }
     }
@@ -367,6 +375,23 @@ pub struct ApplyErased {
     pub here: Erase,
     /// All items.
     pub items: Vec<(LinkNo, ItemId)>,
+    /// What partners had been asked for and had not answered.
+    pub ask: Vec<AskAgain>,
+}
+
+/// A request to a partner that this desk has lost with a restore, perhaps before it left.
+#[derive(Debug, Clone)]
+pub struct AskAgain {
+    /// The link.
+    pub no: LinkNo,
+    /// The item that it was: said again as the same one, it is none that the partner has twice.
+    pub request: ItemId,
+    /// Code of the ground.
+    pub basis: Code,
+    /// The items that it named.
+    pub items: Vec<ItemId>,
+    /// The delegations of which everything goes.
+    pub cases: Vec<DelegationId>,
 }
 
 impl Command for ApplyErased {
@@ -374,21 +399,50 @@ impl Command for ApplyErased {
     type Reply = EntryRef;
 
     fn run(self, step: &mut Step<'_>) -> Result<EntryRef, Refusal> {
-        let Self { here, items } = self;
+        let Self { here, items, ask } = self;
         for items in items.chunks(LISTED) {
             let (items, at) = (items.to_vec(), step.now);
             step.record(&Record::Privacy(PrivacyRecord::Listed { items, at }), None)?;
         }
         local::erase(step, here)?;
+        for ask in ask {
+            ask_again(step, ask)?;
+        }
         let (items, at) = (Vec::new(), step.now);
         step.record(&Record::Privacy(PrivacyRecord::Listed { items, at }), None)
     }
 }
 
-/// Whether what comes back from a partner was erased before this desk was restored: it is taken without its text.
+/// Asks a partner once more. If it had got the request before the loss it hands that back, and this one is struck.
+fn ask_again(step: &mut Step<'_>, ask: AskAgain) -> Result<(), Refusal> {
+    let AskAgain { no, request, basis, items, cases } = ask;
+    let (subject, at) = (Subject::Returned(no, request), step.now);
+    let ordered = Record::Privacy(PrivacyRecord::Ordered { subject, basis: basis.clone(), at });
+    let list = |error| Refusal::invalid("items", error);
+    let whole_cases = if cases.is_empty() { None } else { Some(List::new(cases.clone()).map_err(list)?) };
+    let facts = erase::Facts { basis, cases: whole_cases, items: List::new(items.clone()).map_err(list)? };
+    let body = Body::Erase { facts, text: NoText };
+    let (delegation, thread, file) = (None, None, None);
+    let saying = Saying { link: no, delegation, body, thread, file, item: Some(request) };
+    match step.attempt(|step| say(step, saying)) {
+        Ok(_) => return step.record(&ordered, None).map(drop),
+        Err(refusal) if refusal.fault == Fault::Ours => return Err(refusal),
+        Err(refusal) => tracing::warn!(link = %no, %refusal, "a partner is asked again to erase later"),
+    }
+    let erasure = step.record(&ordered, None)?;
+    let unasked = items.into_iter().map(|item| (no, item)).collect();
+    let rest =
+        Rest { unsent: Vec::new(), unasked, cases: cases.into_iter().map(|case| (no, case)).collect() };
+    let (orders, requests) = (Vec::new(), Vec::new());
+    let carried = PrivacyRecord::Carried { erasure, orders, texts: 0, requests, rest, at };
+    step.record(&Record::Privacy(carried), None).map(drop)
+}
+
+/// Whether what comes was erased before this desk was restored, or one of both desks has asked for its erasure before it
+/// came: it is taken without its text.
 pub(super) fn is_gone(step: &Step<'_>, no: LinkNo, item: ItemId) -> Result<bool, Refusal> {
-    let recovers = find::stream(step, no)?.recovery.is_some();
-    Ok(recovers && step.rows().get(GONE_ITEMS, &(no, item))?.is_some())
+    let rows = step.rows();
+    Ok(rows.get(GONE_ITEMS, &(no, item))?.is_some() || rows.get(ERASED_ITEMS, &(no, item))?.is_some())
 }
 
 /// The bytes of a file that came back announced and was erased are not fetched.

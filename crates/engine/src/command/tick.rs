@@ -194,6 +194,11 @@ fn oldest(step: &Step<'_>, no: LinkNo, stream: &StreamRow) -> Result<Option<(Ord
     Ok(first.into_iter().next().map(|((_, order), row)| (order, row.at)))
 }
 
+/// What is worth saying whenever the partner can be reached again: the end of a link; that a text has to go, or is gone.
+fn is_owed_for_ever(kind: Kind) -> bool {
+    matches!(kind, Kind::LinkClose | Kind::Erase | Kind::EraseDone)
+}
+
 /// Gives up, for now, what has waited for 30 days.
 fn dead(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Result<(), Refusal> {
     if find::stream(step, no)?.waiting == 0 {
@@ -202,8 +207,7 @@ fn dead(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Resul
     let waiting = step.rows().list(WAITING, &no, due.left + 1)?;
     let mut given_up = Vec::new();
     for ((_, order), row) in waiting {
-        if row.kind.as_str() == Kind::LinkClose.name() {
-            // The end of a link is worth saying whenever the partner can be reached again.
+        if Kind::from_name(row.kind.as_str()).is_some_and(is_owed_for_ever) {
             continue;
         }
         let moment = row.at.plus(DEAD_AFTER).max(due.gives_up);

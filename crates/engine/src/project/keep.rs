@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use deskwire_proto::text::Line;
 use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::KeepRecord;
-use deskwire_store::row::{Author, Erased, FileState, HelloRow, LinkEventRow};
+use deskwire_store::row::{Author, Erased, FileState, HelloRow, LinkEventRow, TicketRow};
 use deskwire_store::table::{
     ANNOUNCED, DELEGATIONS, ERASING, FETCHING, FILES, HELLOS, LINK_EVENTS, Rows, RowsMut, TICKET_DELEGATIONS,
     TICKETS,
@@ -26,10 +26,11 @@ pub(crate) const ERASED: &str = "erased";
 
 pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &KeepRecord) -> Result<()> {
     match record {
-        KeepRecord::Erased { entries, tickets, files, at: when, left } => {
+        KeepRecord::Erased { entries, tickets, files, at: when, left, statuses } => {
             rows.put(ERASING, &at, &())?;
             let erased = Erased { at: *when, left: *left };
             tickets.iter().try_for_each(|ticket| title(rows, *ticket, entries, erased))?;
+            statuses.iter().try_for_each(|ticket| status(rows, *ticket))?;
             files.iter().try_for_each(|file| bytes(rows, *file))?;
             unannounce(rows, files)
         }
@@ -55,6 +56,12 @@ fn title(rows: &mut Overlay, ticket: TicketNumber, entries: &[EntryRef], erased:
     row.status_label = None;
     row.erased = Some(erased);
     rows.put(TICKETS, &ticket, &row)
+}
+
+/// The name that this desk had for a status is gone, and its code stays.
+fn status(rows: &mut Overlay, ticket: TicketNumber) -> Result<()> {
+    let Some(row) = rows.get(TICKETS, &ticket)? else { return Ok(()) };
+    rows.put(TICKETS, &ticket, &TicketRow { status_label: None, ..row })
 }
 
 /// What was told of the links of a ticket with its title in it, as earlier programs did.

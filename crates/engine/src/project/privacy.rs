@@ -1,16 +1,16 @@
 //! Erasures along a chain become rows.
 
-use deskwire_proto::envelope::Head;
+use deskwire_proto::envelope::{Head, read_head};
 use deskwire_proto::id::{DelegationId, ItemId};
 use deskwire_proto::message::{Facts, Kind, erase};
 use deskwire_proto::text::Code;
 use deskwire_proto::time::Timestamp;
-use deskwire_store::local::LinkNo;
+use deskwire_store::local::{LinkNo, TicketNumber};
 use deskwire_store::record::{ItemMade, PrivacyRecord, Received, Subject};
-use deskwire_store::row::{ErasureRow, Refused, RequestRow, SentRow};
+use deskwire_store::row::{ErasureRow, Refused, RequestRow, SentRow, WaitingRow};
 use deskwire_store::table::{
-    ASKED_ERASURES, ERASE_REQUESTS, ERASED_ITEMS, ERASURE_REQUESTS, ERASURES, GONE_ITEMS, OPEN_ERASURES,
-    Rows, RowsMut,
+    ASKED_ERASURES, DELEGATION_IDS, DELEGATIONS, ERASE_REQUESTS, ERASED_ITEMS, ERASURE_REQUESTS, ERASURES,
+    GONE_ITEMS, OPEN_ERASURES, Rows, RowsMut, UNSHOWN,
 };
 use deskwire_store::{EntryRef, Result};
 
@@ -20,6 +20,44 @@ use crate::overlay::Overlay;
 /// Under which id a whole case stands among the items that are erased. Both are random, so that none is another.
 pub(crate) fn whole(case: DelegationId) -> ItemId {
     ItemId::new(*case.as_bytes())
+}
+
+/// Under which ticket stands what is about none.
+pub(crate) const NO_TICKET: TicketNumber = TicketNumber(0);
+
+/// An item of ours never leaves, or left as another record: its text is here all the same.
+pub(super) fn stays_behind(rows: &mut Overlay, item: &WaitingRow) -> Result<()> {
+    let of =
+        item.delegation.map(|no| rows.get(DELEGATIONS, &no)).transpose()?.flatten().map(|row| row.ticket);
+    let ticket = item.thread.map(|(ticket, _)| ticket).or(of);
+    rows.put(UNSHOWN, &(ticket.unwrap_or(NO_TICKET), item.entry), &())
+}
+
+/// A message of ours that came back finds no ticket on which it would be shown.
+pub(super) fn finds_no_ticket(rows: &mut Overlay, item: EntryRef) -> Result<()> {
+    rows.put(UNSHOWN, &(NO_TICKET, item), &())
+}
+
+/// What operators say about a link as a whole has a reason, and whoever gives it.
+fn of_link(rows: &mut Overlay, at: EntryRef, kind: &str) -> Result<()> {
+    match Kind::from_name(kind) {
+        Some(Kind::LinkSuspend | Kind::LinkClose) => rows.put(UNSHOWN, &(NO_TICKET, at), &()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The partner's message has a text that no ticket shows: it has no effect, or is about no delegation.
+pub(super) fn unshown(rows: &mut Overlay, at: EntryRef, message: &Received) -> Result<()> {
+    if message.refused.is_none() && message.local.ticket.is_some() {
+        return Ok(());
+    }
+    let head = read_head(&message.signed).map_err(|_| contradiction("a stored message"))?;
+    if head.text.is_none() {
+        return Ok(());
+    }
+    let known = head.delegation.map(|id| rows.get(DELEGATION_IDS, &(message.no, id))).transpose()?.flatten();
+    let row = known.map(|no| rows.get(DELEGATIONS, &no)).transpose()?.flatten();
+    rows.put(UNSHOWN, &(row.map_or(NO_TICKET, |row| row.ticket), at), &())
 }
 
 pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &PrivacyRecord) -> Result<()> {
@@ -65,6 +103,7 @@ fn row(subject: Subject, basis: Code, at: Timestamp) -> ErasureRow {
 
 /// A request of ours was made, or came back after a restore.
 pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<()> {
+    of_link(rows, at, made.kind.as_str())?;
     if Kind::from_name(made.kind.as_str()) != Some(Kind::Erase) {
         return Ok(());
     }
@@ -73,7 +112,11 @@ pub(super) fn item(rows: &mut Overlay, at: EntryRef, made: &ItemMade) -> Result<
     };
     let key = (made.no, made.item);
     // The answer may have come back before.
-    let done = rows.get(ERASE_REQUESTS, &key)?.and_then(|row| row.done);
+    let before = rows.get(ERASE_REQUESTS, &key)?;
+    let done = before.as_ref().and_then(|row| row.done);
+    if let Some(entry) = before.and_then(|row| row.entry) {
+        rows.delete(OPEN_ERASURES, &entry);
+    }
     for item in named(&facts) {
         if let Some(Some(before)) = rows.get(ERASED_ITEMS, &(made.no, item))? {
             replaced(rows, (made.no, before))?;
@@ -151,6 +194,20 @@ pub(super) fn received(rows: &mut Overlay, at: EntryRef, message: &Received, hea
             Ok(true)
         }
         Some(_) | None => Ok(false),
+    }
+}
+
+/// An item of ours never leaves, which may be a request: what it names may be asked for again.
+pub(super) fn dropped(rows: &mut Overlay, no: LinkNo, item: &WaitingRow, why: &Refused) -> Result<()> {
+    stays_behind(rows, item)?;
+    if Kind::from_name(item.kind.as_str()) != Some(Kind::Erase) {
+        return Ok(());
+    }
+    match rows.get(ERASE_REQUESTS, &(no, item.item))? {
+        Some(row) => {
+            rows.put(ERASE_REQUESTS, &(no, item.item), &RequestRow { refused: Some(why.clone()), ..row })
+        }
+        None => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use deskwire_store::row::{Effect, Late, LinkEventRow, ParkedRow, Refused, Waitin
 use deskwire_store::table::{PARKED, PARKED_OF, Rows, RowsMut, THREADS, WAITING};
 use deskwire_store::{EntryRef, Result};
 
-use super::{change, contradiction, delegation, link, need, stream, terms};
+use super::{change, contradiction, delegation, link, need, privacy, stream, terms};
 use crate::overlay::Overlay;
 
 /// A waiting item was taken out of the queue.
@@ -92,6 +92,7 @@ pub(super) fn dropped(rows: &mut Overlay, no: LinkNo, order: Order, why: &Refuse
             item
         }
     };
+    privacy::dropped(rows, no, &item, why)?;
     terms::waits(rows, no, item.kind.as_str(), None)?;
     stream::mark(rows, &item.thread, (no, order), why)
 }

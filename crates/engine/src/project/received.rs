@@ -40,6 +40,7 @@ pub(super) fn project(
         row.in_seen = message.seen;
         row.in_key = message.key;
     })?;
+    privacy::unshown(rows, at, message)?;
     match message.refused {
         Some(_) => Ok(()),
         None => applied(rows, at, message, text),

@@ -78,6 +78,7 @@ pub(super) fn struck(rows: &mut Overlay, no: LinkNo, order: Order) -> Result<()>
         }
         None => (queue::unpark(rows, no, order)?, true),
     };
+    super::privacy::stays_behind(rows, &waiting)?;
     if waiting.delegation.is_none() {
         super::terms::waits(rows, no, waiting.kind.as_str(), None)?;
     }
@@ -128,6 +129,9 @@ pub(super) fn placed(rows: &mut Overlay, placed: &Placed) -> Result<()> {
                 sent.thread = Some(key);
             }
         }
+    }
+    if placed.local.is_none() {
+        super::privacy::finds_no_ticket(rows, sent.item)?;
     }
     if let Some(delegation) = placed.digest {
         super::agreement::came_back(rows, delegation, seq)?;

@@ -23,7 +23,7 @@ use deskwire_store::table::{
 use deskwire_store::{Direction, EntryRef};
 
 use super::lookup::broken;
-use crate::command::privacy::{Adopt, Carry, Finish, is_done, standing_request, stands};
+use crate::command::privacy::{Adopt, Carry, Finish, Standing, is_done, standing, standing_request, stands};
 use crate::project::privacy::whole;
 use crate::{Fault, Reader, Refusal};
 
@@ -45,6 +45,8 @@ pub struct Found {
     pub unsent: BTreeSet<EntryRef>,
     /// Tickets whose titles go.
     pub tickets: BTreeSet<TicketNumber>,
+    /// Tickets whose status loses its name at this desk.
+    pub statuses: BTreeSet<TicketNumber>,
     /// Files whose bytes go.
     pub files: BTreeSet<FileNo>,
     /// The items by which partners have them, of both streams.
@@ -330,9 +332,11 @@ fn can_go_on(reader: &Reader, rest: &Rest) -> Result<bool, Refusal> {
         let Record::ItemMade(made) = reader.record(*at)? else {
             return Err(broken("an item is another record"));
         };
-        let acked = reader.rows().get(STREAMS, &made.no)?.map_or(0, |stream| stream.acked_order);
-        if made.order.0 <= acked || !speaks(reader, made.no)? {
-            return Ok(true);
+        let closed = reader.rows().get(LINKS, &made.no)?.is_none_or(|row| row.state == LinkState::Closed);
+        match standing(reader.rows(), made.no, *at, made.order)? {
+            Standing::Never | Standing::Numbered(true) => return Ok(true),
+            Standing::Waits(_) | Standing::Numbered(false) if closed => return Ok(true),
+            Standing::Waits(_) | Standing::Numbered(false) => {}
         }
     }
     Ok(false)

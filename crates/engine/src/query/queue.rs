@@ -325,6 +325,20 @@ pub(crate) fn resting(
     Ok(found)
 }
 
+/// Whether an item asks for an erasure or says that one is done: people rely on it, so nobody drops it.
+fn is_owed(row: &WaitingRow) -> bool {
+    matches!(Kind::from_name(row.kind.as_str()), Some(Kind::Erase | Kind::EraseDone))
+}
+
+fn owed() -> Refusal {
+    Refusal::new(
+        Fault::Conflict,
+        "erasure-owed",
+        "This asks the partner to erase something, or says that it is erased here: it is not dropped.",
+        "It waits for the partner as long as the link stands. If the partner is gone for good, end the link.",
+    )
+}
+
 /// Items that are dropped, and whether more are left.
 pub(crate) type Doomed = (Vec<(LinkNo, Order, WaitingRow)>, bool);
 
@@ -339,6 +353,9 @@ pub(crate) fn doomed(
     match target {
         Target::Item(item) => match find(rows, read, &item)? {
             Found::Sent(no, seq) => return Err(numbered(no, seq, "dropped")),
+            Found::Waiting(_, _, row) | Found::Parked(_, _, ParkedRow { item: row, .. }) if is_owed(&row) => {
+                return Err(owed());
+            }
             Found::Waiting(no, order, row) => {
                 let resting = resting(rows, no, order, &row)?;
                 doomed.push((no, order, row));
@@ -354,10 +371,10 @@ pub(crate) fn doomed(
             if rows.get(LINKS, &no)?.is_none() {
                 return Err(Refusal::unknown("link", no, "deskwire link list"));
             }
-            let waiting = waiting(rows, no, limit + 1)?;
-            let parked = parked(rows, no, limit + 1)?;
-            doomed.extend(waiting.into_iter().map(|(order, row)| (no, order, row)));
-            doomed.extend(parked.into_iter().map(|(order, row)| (no, order, row.item)));
+            let waiting = waiting(rows, no, usize::MAX)?.into_iter();
+            let parked = parked(rows, no, usize::MAX)?.into_iter().map(|(order, row)| (order, row.item));
+            let dropped = waiting.chain(parked).filter(|(_, row)| !is_owed(row));
+            doomed.extend(dropped.take(limit + 1).map(|(order, row)| (no, order, row)));
             let more = doomed.len() > limit;
             doomed.truncate(limit);
             return Ok((doomed, more));

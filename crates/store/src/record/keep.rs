@@ -26,6 +26,9 @@ pub enum KeepRecord {
         /// Whether texts of the tickets are left, as they have still to reach a partner.
         #[serde(default)]
         left: bool,
+        /// Tickets whose status loses its name at this desk, though their titles stay.
+        #[serde(default)]
+        statuses: Vec<TicketNumber>,
     },
     /// What the record `order` says is gone.
     ErasureDone {

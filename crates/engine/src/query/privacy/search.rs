@@ -9,18 +9,19 @@ use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::{DelegationId, ItemId};
 use deskwire_proto::message::Kind;
 use deskwire_proto::time::Timestamp;
-use deskwire_store::local::{LinkNo, Order, TicketNumber};
+use deskwire_store::local::{LinkNo, TicketNumber};
 use deskwire_store::record::{Record, ThreadRecord};
 use deskwire_store::row::{LinkState, ThreadKind};
 use deskwire_store::table::{
     DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FILES, LINKS, PARKED, RECEIVED, REVISIONS, Rows, SENT,
-    STREAMS, THREADS, TICKET_DELEGATIONS, TICKETS, WAITING,
+    THREADS, TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Text};
 
 use super::{Found, Person, Shown};
 use crate::command::erase::of_ticket;
-use crate::query::lookup::broken;
+use crate::command::privacy::{Standing, item_at, standing};
+use crate::project::privacy::NO_TICKET;
 use crate::{Fault, Reader, Refusal};
 
 /// Most records that one erasure takes.
@@ -45,19 +46,21 @@ pub fn find_case(reader: &Reader, ticket: TicketNumber) -> Result<Found, Refusal
 /// When it is too much for one erasure.
 pub fn find_person(reader: &Reader, person: &Person, tickets: &[TicketNumber]) -> Result<Found, Refusal> {
     let mut tickets = tickets.to_vec();
+    let mut records: Vec<EntryRef> = Vec::new();
     if tickets.is_empty() {
+        records.extend(unshown(reader, NO_TICKET)?);
         reader.rows().scan(TICKETS, &(), None, Direction::Forward, &mut |ticket, _| {
             tickets.push(ticket);
             Ok(ControlFlow::Continue(()))
         })?;
     }
     let mut search = Search::new(reader);
+    for at in records {
+        search.visit_if(person, at)?;
+    }
     for ticket in tickets {
         for at in candidates(reader, ticket)? {
-            let entry = reader.entry(at)?;
-            if person.is_in(&entry, &Record::read(&entry)?) {
-                search.visit(at)?;
-            }
+            search.visit_if(person, at)?;
         }
     }
     search.ended()
@@ -94,7 +97,7 @@ fn candidates(reader: &Reader, ticket: TicketNumber) -> Result<BTreeSet<EntryRef
     for ((_, at), row) in rows.list(THREADS, &ticket, usize::MAX)? {
         found.insert(at);
         for shared in &row.shared {
-            found.extend(own_item(reader, shared.link, shared.order)?);
+            found.extend(item_at(rows, shared.link, shared.order)?);
         }
     }
     for ((_, delegation), ()) in rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
@@ -103,7 +106,13 @@ fn candidates(reader: &Reader, ticket: TicketNumber) -> Result<BTreeSet<EntryRef
             rows.list(DELEGATION_EVENTS, &delegation, usize::MAX)?.into_iter().map(|((_, at), _)| at),
         );
     }
+    found.extend(unshown(reader, ticket)?);
     Ok(found)
+}
+
+/// Records with texts that a ticket does not show.
+fn unshown(reader: &Reader, ticket: TicketNumber) -> Result<impl Iterator<Item = EntryRef>, Refusal> {
+    Ok(reader.rows().list(UNSHOWN, &ticket, usize::MAX)?.into_iter().map(|((_, at), ())| at))
 }
 
 /// The records of items of either stream of a link; nothing when `stop` ended the look.
@@ -146,30 +155,6 @@ pub(super) fn records_of(
     }
 }
 
-/// The record of the item of ours in this place of a link; nothing for one that never left and never will. Items are
-/// numbered in their order, so it is found by halving.
-fn own_item(reader: &Reader, no: LinkNo, order: Order) -> Result<Option<EntryRef>, Refusal> {
-    let rows = reader.rows();
-    if let Some(row) = rows.get(WAITING, &(no, order))? {
-        return Ok(Some(row.entry));
-    }
-    if let Some(row) = rows.get(PARKED, &(no, order))? {
-        return Ok(Some(row.item.entry));
-    }
-    let (mut low, mut high) = (1, rows.get(STREAMS, &no)?.map_or(0, |row| row.out_length));
-    while low <= high {
-        let middle = low + (high - low) / 2;
-        let row = rows.get(SENT, &(no, middle))?;
-        let row = row.ok_or_else(|| broken("a message of an own stream has no row"))?;
-        match row.order.cmp(&order) {
-            std::cmp::Ordering::Equal => return Ok(Some(row.item)),
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Greater => high = middle - 1,
-        }
-    }
-    Ok(None)
-}
-
 struct Search<'a> {
     reader: &'a Reader,
     found: Found,
@@ -202,6 +187,12 @@ impl<'a> Search<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Takes a record in if the person is written in it.
+    fn visit_if(&mut self, person: &Person, at: EntryRef) -> Result<(), Refusal> {
+        let entry = self.reader.entry(at)?;
+        if person.is_in(&entry, &Record::read(&entry)?) { self.visit(at) } else { Ok(()) }
     }
 
     /// Takes a record in, with all that carries the same text.
@@ -243,12 +234,17 @@ impl<'a> Search<'a> {
                 let ticket = row.flatten().map(|row| row.ticket);
                 if !none {
                     let shown = (ticket, made.kind.as_str(), Some(made.no), made.at);
-                    if self.is_unsent(made.no, made.order)? {
-                        self.found.unsent.insert(at);
-                        self.show(shown);
-                    } else {
-                        self.item(made.no, made.item);
-                        self.text(at, kept, shown);
+                    match standing(self.reader.rows(), made.no, at, made.order)? {
+                        Standing::Never => self.text(at, kept, shown),
+                        Standing::Waits(_) | Standing::Numbered(false) if !self.is_closed(made.no)? => {
+                            self.found.unsent.insert(at);
+                            self.show(shown);
+                        }
+                        Standing::Waits(_) => self.text(at, kept, shown),
+                        Standing::Numbered(_) => {
+                            self.item(made.no, made.item);
+                            self.text(at, kept, shown);
+                        }
                     }
                 }
                 self.found.files.extend(made.file.map(|(file, _)| file));
@@ -269,8 +265,12 @@ impl<'a> Search<'a> {
                 self.found.files.insert(made.file);
                 self.local((made.ticket, at), kept, "file", made.at)?;
             }
-            Record::TicketStatus { ticket, at: when, .. } => {
-                self.local((ticket, at), kept, "status", when)?
+            Record::TicketStatus { ticket, at: when, label, .. } => {
+                let row = self.reader.rows().get(TICKETS, &ticket)?;
+                if label.is_some() && row.is_some_and(|row| row.status_label == label) {
+                    self.found.statuses.insert(ticket);
+                }
+                self.local((ticket, at), kept || label.is_some(), "status", when)?
             }
             Record::TicketMade(made) => {
                 // Its title is no text of the record, and goes with the ticket.
@@ -337,7 +337,7 @@ impl<'a> Search<'a> {
             | ThreadKind::Due(_) => {}
         }
         for shared in &row.shared {
-            self.todo.extend(own_item(self.reader, shared.link, shared.order)?);
+            self.todo.extend(item_at(rows, shared.link, shared.order)?);
         }
         let revisions = rows.list(REVISIONS, &(ticket, at), usize::MAX)?;
         self.todo.extend(revisions.into_iter().map(|((_, (_, revision)), ())| revision));
@@ -374,13 +374,9 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// Whether the partner does not have an item of ours yet, and may still get it.
-    fn is_unsent(&self, no: LinkNo, order: Order) -> Result<bool, Refusal> {
-        let rows = self.reader.rows();
-        let waits = rows.get(WAITING, &(no, order))?.is_some() || rows.get(PARKED, &(no, order))?.is_some();
-        let acked = rows.get(STREAMS, &no)?.map_or(0, |row| row.acked_order);
-        let closed = rows.get(LINKS, &no)?.is_none_or(|row| row.state == LinkState::Closed);
-        Ok(!closed && (waits || order.0 > acked))
+    /// Whether nothing leaves any more over a link.
+    fn is_closed(&self, no: LinkNo) -> Result<bool, Refusal> {
+        Ok(self.reader.rows().get(LINKS, &no)?.is_none_or(|row| row.state == LinkState::Closed))
     }
 
     fn ended(mut self) -> Result<Found, Refusal> {

@@ -37,11 +37,14 @@ impl Person {
         (!written.is_empty()).then_some(person)
     }
 
-    /// Whether the person is written in the text of an entry, as whole words, or in the title of a ticket.
+    /// Whether the person is written in the text of an entry, as whole words, or in the title of a ticket or the name of its status.
     pub(super) fn is_in(&self, entry: &Entry, record: &Record) -> bool {
-        if let Record::TicketMade(made) = record
-            && self.is_written(made.title.as_str())
-        {
+        let told = match record {
+            Record::TicketMade(made) => Some(made.title.as_str()),
+            Record::TicketStatus { label, .. } => label.as_ref().map(|label| label.as_str()),
+            _ => None,
+        };
+        if told.is_some_and(|told| self.is_written(told)) {
             return true;
         }
         let Some(text) = entry.text.bytes() else { return false };

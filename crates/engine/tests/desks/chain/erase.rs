@@ -1,7 +1,6 @@
 //! Fault 115 along a chain: what a person wrote, or what was written of one, goes from every desk, and every desk knows when
 //! the last one has done it.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use deskwire_engine::Refusal;
@@ -9,7 +8,7 @@ use deskwire_engine::command::act::Action;
 use deskwire_engine::command::attest::{Attest, Attested};
 use deskwire_engine::command::erase::{EndSegment, ErasureDone, of_ticket};
 use deskwire_engine::command::privacy::Order;
-use deskwire_engine::custody::{ErasedLine, Erasure};
+use deskwire_engine::custody::{ErasedLine, Erasure, Listed};
 use deskwire_engine::query::{
     self, ErasureState, ErasureWork, Export, Found, Person, erasure_work, erasures, export, find_case,
     find_person, own_digest, verify,
@@ -33,19 +32,19 @@ use super::{Chain, THREAD, recovered};
 use crate::harness::{Desk, prose};
 use crate::rebuild::all;
 
-const MARKER: &str = "Kowalewskaja";
-const CASE: TicketNumber = TicketNumber(1);
+pub(super) const MARKER: &str = "Kowalewskaja";
+pub(super) const CASE: TicketNumber = TicketNumber(1);
 
 fn go_on(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-fn code(code: &str) -> Code {
+pub(super) fn code(code: &str) -> Code {
     Code::new(code).unwrap()
 }
 
 /// A case that went down a chain of three desks with a person in it, said by each of them, and is over everywhere.
-fn personal() -> Chain {
+pub(super) fn personal() -> Chain {
     let mut chain = Chain::of(3, &Terms::default());
     chain.desks[0].ticket(&format!("{MARKER} cannot print"));
     chain.relay_all(false);
@@ -66,7 +65,7 @@ fn personal() -> Chain {
     chain
 }
 
-fn order(
+pub(super) fn order(
     chain: &mut Chain,
     desk: usize,
     subject: Subject,
@@ -76,13 +75,13 @@ fn order(
     chain.desks[desk].run(Order { subject, basis: code("request-of-person"), found, open })
 }
 
-fn erase_case(chain: &mut Chain, desk: usize) -> EntryRef {
+pub(super) fn erase_case(chain: &mut Chain, desk: usize) -> EntryRef {
     let found = find_case(&chain.reader(desk), CASE).unwrap();
     order(chain, desk, Subject::Case(CASE), found, false).unwrap()
 }
 
 /// What the care of the store does at its next look.
-fn look(chain: &mut Chain, desk: usize) {
+pub(super) fn look(chain: &mut Chain, desk: usize) {
     loop {
         let work = erasure_work(&chain.reader(desk), &mut || false).unwrap();
         let desk = &mut chain.desks[desk];
@@ -105,7 +104,7 @@ fn look(chain: &mut Chain, desk: usize) {
 }
 
 /// Looks and carries until nothing more happens.
-fn look_everywhere(chain: &mut Chain) {
+pub(super) fn look_everywhere(chain: &mut Chain) {
     loop {
         let before = chain.lengths();
         (0..chain.desks.len()).for_each(|desk| look(chain, desk));
@@ -118,7 +117,7 @@ fn look_everywhere(chain: &mut Chain) {
 }
 
 /// Everything on a disk, and every row, in which the person stands.
-fn traces(desk: &Desk) -> Vec<String> {
+pub(super) fn traces(desk: &Desk) -> Vec<String> {
     let holds = |bytes: &[u8]| bytes.windows(MARKER.len()).any(|window| window == MARKER.as_bytes());
     let disk = desk.store.disk();
     let mut found: Vec<_> =
@@ -127,13 +126,13 @@ fn traces(desk: &Desk) -> Vec<String> {
     found
 }
 
-fn is_gone(chain: &Chain) {
+pub(super) fn is_gone(chain: &Chain) {
     for (place, desk) in chain.desks.iter().enumerate() {
         assert_eq!(traces(desk), Vec::<String>::new(), "desk {place}");
     }
 }
 
-fn state(chain: &Chain, desk: usize, erasure: EntryRef) -> ErasureState {
+pub(super) fn state(chain: &Chain, desk: usize, erasure: EntryRef) -> ErasureState {
     query::erasure(&chain.reader(desk), erasure).unwrap().state
 }
 
@@ -407,8 +406,8 @@ fn a_desk_restored_from_before_an_erasure_erases_again() {
 }
 
 /// What is written down beside the store, as the care of the store does it before it erases.
-fn write_down(chain: &Chain, desk: usize, list: &mut Vec<String>) {
-    let lines = chain.desks[desk].core.custody().erased_lines(&mut BTreeSet::new()).unwrap();
+pub(super) fn write_down(chain: &Chain, desk: usize, list: &mut Vec<String>) {
+    let lines = chain.desks[desk].core.custody().erased_lines(&mut Listed::default()).unwrap();
     list.extend(lines.iter().map(ToString::to_string));
 }
 

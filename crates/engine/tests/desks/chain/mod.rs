@@ -3,6 +3,7 @@
 mod again;
 mod case;
 mod erase;
+mod forget;
 mod onward;
 mod revise;
 mod rules;

@@ -15,7 +15,7 @@ use super::revise::attached;
 use super::{Chain, THREAD};
 use crate::harness::{person, prose};
 
-fn waits(chain: &Chain, desk: usize) -> Vec<Waiting> {
+pub(super) fn waits(chain: &Chain, desk: usize) -> Vec<Waiting> {
     let waits = query::relays(&chain.reader(desk), None, 10).unwrap();
     waits.iter().map(|one| Waiting { ticket: one.ticket, of: one.of, delegation: one.no }).collect()
 }
