@@ -149,6 +149,17 @@ pub(super) fn void_receipts(
     refold_all(step, no, why.clone(), Left { cursor: stream.in_length, gap: None }, concerned)
 }
 
+/// Folds delegations anew into which messages of ours came back that stand before what was settled.
+pub(super) fn came_back(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    concerned: BTreeSet<DelegationNo>,
+) -> Result<(), Refusal> {
+    let cursor = find::stream(step, no)?.in_length;
+    let why = refused("recovered", "A message that was lost came back and stands before this one.");
+    refold_all(step, no, why, Left { cursor, gap: None }, concerned)
+}
+
 /// Folds these delegations anew where nothing is given up.
 fn refold_all(
     step: &mut Step<'_>,

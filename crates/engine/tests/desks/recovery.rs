@@ -6,10 +6,12 @@ use deskwire_engine::command::link::Resume;
 use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_machine::delegation::State;
+use deskwire_machine::disclosure::Changes;
 use deskwire_proto::code::Code;
 use deskwire_proto::document::Signed;
 use deskwire_proto::envelope::Stream;
 use deskwire_proto::limits::BATCH_BYTES;
+use deskwire_proto::message::common::Priority;
 use deskwire_proto::recover::{RecoverPage, RecoverRequest};
 use deskwire_store::row::{Audience, LinkState, Pause, Recovery};
 use deskwire_store::table::{LINK_EVENTS, LINKS, Rows, TICKETS};
@@ -106,6 +108,31 @@ pub(crate) fn offered() -> (Desk, Desk) {
     shop.delegate(ticket).unwrap();
     settle(&mut shop, &mut acme);
     (shop, acme)
+}
+
+/// Else the two sides would show another version of the same case for good.
+#[test]
+fn what_came_back_stands_where_it_was_said_though_the_partner_was_heard_first() {
+    let (mut shop, mut acme) = offered();
+    let opened = session(&mut shop, &mut acme);
+    let copy = acme.copy();
+    let urgent = Changes { priority: Some(Priority::Urgent), ..Changes::default() };
+    shop.act(1, Action::Update(Box::new(urgent))).unwrap();
+    let crossing = batch(&mut shop, opened, None).unwrap();
+    acme.act(1, Action::Decline(because("No time."))).unwrap();
+    pump(&mut acme, &mut shop);
+
+    let mut acme = acme.restore(&copy);
+    let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &crossing) else { panic!("a receipt") };
+    take_receipt(&mut shop, &acme, &receipt).unwrap();
+    assert_eq!(shown(&acme, 1).0, State::Offered);
+    assert_eq!(hello(&mut acme, &mut shop), Err(Code::RecoveryNeeded));
+    fetch(&mut acme, &mut shop, BATCH_BYTES);
+    settle(&mut shop, &mut acme);
+    assert_eq!(shown(&acme, 1), shown(&shop, 1));
+    assert_eq!((shown(&acme, 1).0, shown(&acme, 1).1), (State::Declined, 1), "the update came too late");
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
 }
 
 #[test]

@@ -209,6 +209,14 @@ impl Case {
         Ok(Numbered { event, changes: self.finish(before, seen) })
     }
 
+    /// Whether an own event that is still to come back, with this `seen`, stands before what is settled already: the
+    /// contractor took more of the principal's before it knew that it had lost something. Then the case has to be
+    /// folded anew with it, see [`Case::refold`].
+    #[must_use]
+    pub fn is_settled_beyond(&self, seen: u64) -> bool {
+        self.ours == Role::Contractor && self.heads.0 > self.seen.max(seen)
+    }
+
     /// Whether the words of our event with this number, which no receipt covers, are kept.
     #[must_use]
     pub fn has_words(&self, seq: u64) -> bool {

@@ -1,6 +1,8 @@
 //! Messages of our own that came back take effect, each as soon as what it had seen is here: in the order in which
 //! everything happened before the loss. proto-spec, section 5.7, steps 5 to 8.
 
+use std::collections::BTreeSet;
+
 use deskwire_proto::envelope::{Head, read_head, text_body};
 use deskwire_proto::id::DelegationId;
 use deskwire_proto::message::common::Priority;
@@ -13,7 +15,7 @@ use deskwire_store::table::{BLOB_FILES, DELEGATION_IDS, FILES, RECEIPTS, Rows, S
 use serde_bytes::ByteBuf;
 
 use super::super::consume::thread;
-use super::super::find;
+use super::super::{aside, find};
 use super::told::{event_of, folded, number, title_of};
 use crate::project::kinds::{Leaves, leaves};
 use crate::project::stream::read_receipt;
@@ -30,12 +32,14 @@ const BYTES: usize = 4 << 20;
 pub(crate) struct Placing {
     messages: usize,
     bytes: usize,
+    /// Delegations in which more was settled than a message of ours that came back had seen.
+    late: BTreeSet<DelegationNo>,
 }
 
 impl Placing {
     /// Nothing has taken effect in this step yet.
     pub(crate) const fn begin() -> Self {
-        Self { messages: MESSAGES, bytes: BYTES }
+        Self { messages: MESSAGES, bytes: BYTES, late: BTreeSet::new() }
     }
 }
 
@@ -49,6 +53,15 @@ impl Placing {
     /// when there is more of them than one step takes: the link is woken to go on, and until then no message of the
     /// partner is looked at.
     pub(crate) fn place(&mut self, step: &mut Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
+        let all = self.place_some(step, no)?;
+        aside::came_back(step, no, std::mem::take(&mut self.late))?;
+        if all {
+            end_if_complete(step, no)?;
+        }
+        Ok(all)
+    }
+
+    fn place_some(&mut self, step: &mut Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
         while let Some((stream, row, signed)) = next(step, no)? {
             let text = step.entry(row.item)?.text.into_bytes();
             let size = signed.len() + text.as_ref().map_or(0, Vec::len);
@@ -58,17 +71,23 @@ impl Placing {
             }
             (self.messages, self.bytes) = (self.messages - 1, self.bytes - size);
             let head = read_head(&signed)?;
-            place(step, no, &stream, &row, (&head, text.as_deref()))?;
-        }
-        let stream = find::stream(step, no)?;
-        if let Some(recovery) = &stream.recovery
-            && recovery.placed == stream.out_length
-            && recovery.complete
-            && stream.in_length >= recovery.upto
-        {
-            end(step, no, &stream, recovery)?;
+            self.late.extend(place(step, no, &stream, &row, (&head, text.as_deref()))?);
         }
         Ok(true)
+    }
+}
+
+fn end_if_complete(step: &mut Step<'_>, no: LinkNo) -> Result<(), Refusal> {
+    let stream = find::stream(step, no)?;
+    match &stream.recovery {
+        Some(recovery)
+            if recovery.placed == stream.out_length
+                && recovery.complete
+                && stream.in_length >= recovery.upto =>
+        {
+            end(step, no, &stream, recovery)
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -88,13 +107,14 @@ fn next(step: &Step<'_>, no: LinkNo) -> Result<Option<(StreamRow, SentRow, ByteB
     Ok((seen <= stream.in_length).then_some((stream, row, signed)))
 }
 
+/// Replies with its delegation if that has settled more than the message had seen.
 fn place(
     step: &mut Step<'_>,
     no: LinkNo,
     stream: &StreamRow,
     row: &SentRow,
     (head, text): (&Head, Option<&[u8]>),
-) -> Result<(), Refusal> {
+) -> Result<Option<DelegationNo>, Refusal> {
     let kind = Kind::from_name(head.kind.as_str());
     let body = kind.and_then(|kind| Body::decode(kind, &head.facts, text.and_then(text_body)).ok());
     let said = kind.and_then(|kind| event_of(kind, head, body.as_ref()));
@@ -106,9 +126,11 @@ fn place(
             None => None,
         };
     }
+    let mut late = None;
     let fits = match (&said, local) {
         (Some(said), Some((delegation, _))) => {
             let mut row = find::delegation(step, delegation)?;
+            late = row.case.is_settled_beyond(head.seen).then_some(delegation);
             row.case.recover(head.seq, head.seen, said.clone(), stream.in_length).is_ok()
         }
         (Some(_), None) => false,
@@ -151,7 +173,7 @@ fn place(
         at: step.now,
     };
     step.record(&Record::Placed(Box::new(placed)), None)?;
-    Ok(())
+    Ok(late.filter(|_| fits))
 }
 
 /// A delegation that was lost with its ticket or without: made anew from the offer.
