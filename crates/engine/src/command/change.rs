@@ -112,7 +112,10 @@ fn changed(
         let stream = find::stream(step, no)?;
         let vouched = chosen.iter().find(|(link, _)| *link == no).map(|(_, most)| *most);
         let whole = if restored { RESTORED } else { stream.out_length };
-        let most = vouched.unwrap_or(whole);
+        // What was disowned stays so, also for a partner that never heard of that change.
+        let unheard = stream.out_change.filter(|change| !change.confirmed && !restored);
+        let disowned = unheard.and_then(|change| change.place).map_or(u64::MAX, |place| place.0);
+        let most = vouched.unwrap_or(whole).min(disowned);
         let change = KeyChange { keys, place: None, most, confirmed: restored };
         step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
         // Where receipts cover all of it, the partner's history is known to be ours.

@@ -279,6 +279,27 @@ fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effe
     same_after_rebuild(acme);
 }
 
+/// Else both sides would see another state of the same case for good.
+#[test]
+fn what_was_disowned_stays_so_though_the_partner_never_heard_of_that_change() {
+    let (mut shop, mut acme) = working();
+    let mine = shop.stream().out_length;
+    shop.act(1, Action::Recall(because("Cancelled."))).unwrap();
+    settle(&mut shop, &mut acme);
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+    let shop = rotate(shop, 1);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Recalled));
+
+    // The next change comes before the partner could be reached, and vouches for everything.
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Accepted));
+    assert_eq!(heard(&acme).1, 1);
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 fn urgent() -> Changes {
     Changes { priority: Some(Priority::Urgent), ..Changes::default() }
 }
