@@ -8,6 +8,7 @@ mod scrub;
 mod snapshot;
 mod sweep;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -71,6 +72,13 @@ impl Custody {
         }
         self.blobs.forget_wants();
         Ok(gone)
+    }
+
+    /// The segments of the journal that were rewritten: what is not needed any more may be missing in them.
+    #[must_use]
+    pub fn rewritten(&self) -> BTreeSet<u64> {
+        let segments = self.archive.segments().into_iter();
+        segments.filter(|segment| segment.judged.is_some()).map(|segment| segment.number).collect()
     }
 
     /// What this start found to be lost of the journal.

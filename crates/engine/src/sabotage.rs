@@ -45,6 +45,12 @@ mistakes! {
     AsideIgnored = "aside-ignored",
     /// What a partner that asks says it holds is not sent again for the receipt.
     PullWithoutReceipt = "pull-without-receipt",
+    /// Of receipts given the newest goes as well when a segment is rewritten.
+    GiveBackTooMuch = "give-back-too-much",
+    /// A snapshot says that it reflects a segment more than it does.
+    SnapshotAhead = "snapshot-ahead",
+    /// Texts that were to be erased stay in the journal.
+    ErasureForgotten = "erasure-forgotten",
 }
 
 #[cfg(feature = "sabotage")]

@@ -1,6 +1,6 @@
 //! What people do: chosen from what their desk shows them, and repeated when no answer came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use deskwire_engine::command::act::{self, Action, OwnStatus, Reason};
@@ -172,7 +172,14 @@ impl World {
     }
 
     fn new_token(&mut self, desk: usize, act: Act, key: Option<Hash>) -> usize {
-        self.model.tokens.push(Token { desk, act, key, fate: TokenFate::Unknown, lost: false });
+        self.model.tokens.push(Token {
+            desk,
+            act,
+            key,
+            fate: TokenFate::Unknown,
+            lost: false,
+            erased: BTreeSet::new(),
+        });
         self.model.tokens.len() - 1
     }
 
@@ -299,6 +306,7 @@ impl World {
             }
         };
         self.model.tokens[number].fate = fate;
+        self.model.tokens[number].fade(&self.model.came_back);
     }
 
     fn links_told(&self, desk: usize, act: &Act, told: &[DelegationNo]) -> BTreeMap<usize, u64> {

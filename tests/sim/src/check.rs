@@ -15,6 +15,7 @@ use deskwire_store::table::{
 };
 use deskwire_store::{Direction, Replayed, View};
 
+use crate::care::Thinned;
 use crate::desk::Desk;
 use crate::late::is_late;
 use crate::model::{Token, TokenFate, token_in};
@@ -45,6 +46,8 @@ struct Journal {
     recovering: BTreeMap<LinkNo, bool>,
     /// Messages without effect.
     aside: BTreeSet<(LinkNo, u64)>,
+    /// Welcomes since the last start may have been given back.
+    thinned: Thinned,
     /// The last records of streams, for whoever has to understand what is wrong.
     last: VecDeque<String>,
     wrong: Option<String>,
@@ -53,9 +56,10 @@ struct Journal {
 impl Journal {
     fn of(desk: &Desk) -> Result<Self, String> {
         let core = desk.core.as_ref().ok_or("the desk is down")?;
-        let mut journal = Self::default();
+        let mut journal = Self { thinned: Thinned::of(&core.custody()), ..Self::default() };
         let replayed = core.journal().replay(None, &mut |step| {
-            if let Replayed::Entry(_, entry) = step {
+            if let Replayed::Entry(at, entry) = step {
+                journal.thinned.reach(at.segment);
                 match Record::read(&entry) {
                     Ok(_) if journal.wrong.is_some() => {}
                     Ok(record) => journal.take(&record, entry.text.bytes().unwrap_or_default()),
@@ -99,7 +103,10 @@ impl Journal {
     fn take(&mut self, record: &Record, text: &[u8]) {
         self.log(record);
         match record {
-            Record::Started { .. } => self.sessions.clear(),
+            Record::Started { .. } => {
+                self.sessions.clear();
+                self.thinned.start();
+            }
             Record::Welcomed { no, .. } => {
                 self.sessions.insert(*no);
             }
@@ -138,7 +145,7 @@ impl Journal {
                     self.waiting.insert((aside.no, given_up.order.0));
                 }
             }
-            Record::Parked { no, order, .. } => {
+            Record::Parked { no, order, .. } | Record::Dropped { no, order, .. } => {
                 self.waiting.remove(&(*no, order.0));
             }
             Record::Struck { no, order } => {
@@ -154,15 +161,12 @@ impl Journal {
             Record::PageTaken { no, complete, .. } => {
                 self.recovering.insert(*no, *complete);
             }
-            Record::Dropped { no, order, .. } => {
-                self.waiting.remove(&(*no, order.0));
-            }
             Record::Numbered { no, order, seq, hash, signed, at, .. } => {
                 if !self.waiting.remove(&(*no, order.0)) {
                     self.wrong = Some(format!("item {} of link {no} was numbered twice", order.0));
                 }
                 // What comes back was numbered in a session long ago.
-                if at.is_some() && !self.sessions.contains(no) {
+                if at.is_some() && !self.sessions.contains(no) && !self.thinned.lacks {
                     self.wrong = Some(format!("message {seq} of link {no} was numbered without a session"));
                 }
                 if seq.checked_sub(1).is_some_and(|before| {
@@ -353,7 +357,7 @@ impl World {
     pub(crate) fn check_all(&mut self) {
         for desk in 0..self.at_address.len() {
             let found = self.check_journal(desk).and_then(|()| self.check_rebuild(desk));
-            if let Err(what) = found {
+            if let Err(what) = found.and_then(|()| self.check_stored(desk)) {
                 return self.violate(what);
             }
         }

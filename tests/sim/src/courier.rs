@@ -376,10 +376,10 @@ impl World {
         let no = self.number(desk, link);
         if self.desks[desk].link(no).is_some_and(|row| row.trouble.is_some()) {
             self.model.reached(desk, link);
-            self.call(desk, Contact { link: no }, move |world, done| {
-                if done.is_ok() {
-                    world.fetch(desk, link);
-                }
+            self.call(desk, Contact { link: no }, move |world, done| match done {
+                Ok(()) => world.fetch(desk, link),
+                Err(_) if world.is_working(desk, link) => {}
+                Err(_) => world.rest(desk, link, Wait::For(OWN_FAILURE)),
             });
         }
     }

@@ -4,6 +4,7 @@
 
 pub mod act;
 mod bring;
+mod care;
 mod chance;
 pub mod check;
 mod courier;

@@ -28,6 +28,20 @@ pub struct Token {
     pub fate: TokenFate,
     /// Whether its desk went on from an older backup since.
     pub lost: bool,
+    /// The desks at which texts that it left were erased.
+    pub erased: BTreeSet<usize>,
+}
+
+impl Token {
+    /// Texts name what came of a call: without them it cannot be known. A desk that was restored, or ran twice, has them
+    /// back from its partners, unless they are erased there.
+    pub fn fade(&mut self, came_back: &BTreeSet<usize>) {
+        let faded =
+            self.erased.contains(&self.desk) || (!self.erased.is_empty() && came_back.contains(&self.desk));
+        if faded && matches!(self.fate, TokenFate::Done(..)) {
+            self.fate = TokenFate::Forgiven;
+        }
+    }
 }
 
 /// What a caller knows of its call.
@@ -39,7 +53,7 @@ pub enum TokenFate {
     Done(String, BTreeMap<usize, u64>),
     /// Refused in words.
     Refused,
-    /// Done, and forgotten by a desk that was restored from an older backup.
+    /// Done, and forgotten by a desk that was restored from an older backup, or erased.
     Forgiven,
 }
 
@@ -68,6 +82,8 @@ pub struct Model {
     failures: BTreeMap<(usize, usize), usize>,
     odd: BTreeMap<usize, Odd>,
     disowned: BTreeSet<usize>,
+    /// Desks that have lost something which only partners give back.
+    pub came_back: BTreeSet<usize>,
 }
 
 /// What happened to the desks of a link that does not happen to all.
@@ -163,7 +179,9 @@ impl Model {
     }
 
     fn forgive(&mut self, who: usize, held: &BTreeSet<usize>) {
+        self.came_back.insert(who);
         for (number, token) in self.tokens.iter_mut().enumerate().filter(|(_, token)| token.desk == who) {
+            token.fade(&self.came_back);
             if held.contains(&number) {
                 continue;
             }
@@ -173,6 +191,33 @@ impl Model {
                 token.fate = TokenFate::Forgiven;
             }
         }
+    }
+
+    /// Texts that these actions left are erased at a desk.
+    pub fn erased(&mut self, who: usize, tokens: Vec<usize>) {
+        for number in tokens {
+            let Some(token) = self.tokens.get_mut(number) else { continue };
+            token.erased.insert(who);
+            token.fade(&self.came_back);
+        }
+    }
+
+    /// Whether somebody may still repeat the call with this key.
+    #[must_use]
+    pub fn is_asked(&self, who: usize, key: &Hash) -> bool {
+        let mut calls =
+            self.tokens.iter().enumerate().filter(|(_, token)| token.desk == who && token.key == Some(*key));
+        calls.any(|(number, token)| {
+            token.fate == TokenFate::Unknown || self.forwards.values().any(|forward| *forward == number)
+        })
+    }
+
+    /// The answers to these calls are forgotten: nobody repeats them any more.
+    pub fn forgets_answers(&mut self, who: usize, keys: &[Hash]) {
+        let calls = self.tokens.iter_mut().filter(|token| token.desk == who);
+        calls
+            .filter(|token| token.key.is_some_and(|key| keys.contains(&key)))
+            .for_each(|token| token.key = None);
     }
 
     /// The actions of a desk that were answered.

@@ -79,6 +79,9 @@ pub fn shrink(config: &Config, failure: &Failure) -> Failure {
 
 impl World {
     fn step(&mut self) {
+        if self.care.of_thousand(120) {
+            self.some_care();
+        }
         if self.script.of_thousand(180) {
             self.some_fault();
         } else {
@@ -128,7 +131,7 @@ impl World {
             let until = self.now + LOOK;
             self.run_until(until);
             self.bury();
-            if self.is_at_rest() {
+            if !self.are_erasures_open() && self.is_at_rest() {
                 break;
             }
             if (end - self.now) < REST - 6 * 3_600_000 {

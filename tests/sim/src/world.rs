@@ -1,6 +1,6 @@
 //! The world of one history: the desks, what happens when, and what has gone wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deskwire_engine::command::tick::Tick;
@@ -81,6 +81,8 @@ pub struct World {
     pub script: Chance,
     /// What the network and the disks draw from.
     pub chance: Chance,
+    /// What the care of the stores is drawn from.
+    pub care: Chance,
     /// The mistake that is made.
     pub mutant: Option<Mutant>,
     /// Histories are so many times as long.
@@ -91,6 +93,9 @@ pub struct World {
     pub rest_began: u64,
     pub(crate) net: Net,
     pub(crate) backups: Vec<crate::fault::Backup>,
+    /// Desks with files that were damaged on purpose.
+    pub(crate) damaged: BTreeSet<usize>,
+    pub(crate) orphans: crate::care::Orphans,
     events: BTreeMap<(u64, u64), Happening>,
     serial: u64,
     pace: Pace,
@@ -140,12 +145,15 @@ impl World {
             broken: None,
             script,
             chance: Chance::new(config.seed, 2),
+            care: Chance::new(config.seed, 3),
             mutant: config.mutant,
             length: config.length.max(1),
             quiet: false,
             rest_began: 0,
             net: Net::default(),
             backups: Vec::new(),
+            damaged: BTreeSet::new(),
+            orphans: crate::care::Orphans::default(),
             events: BTreeMap::new(),
             serial: 0,
             pace: Pace::default(),
@@ -293,7 +301,8 @@ impl World {
     }
 
     pub(crate) fn schedule_launch(&mut self, desk: usize) {
-        if self.desks[desk].launching || self.desks[desk].sealed.is_some() {
+        let one = &self.desks[desk];
+        if one.launching || one.sealed.is_some() || !one.runs() {
             return;
         }
         self.desks[desk].launching = true;

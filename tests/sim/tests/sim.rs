@@ -43,6 +43,10 @@ fn nothing_is_lost_doubled_or_disclosed_in_fifty_histories() {
         "flapping lines",
         "clocks set",
         "calls repeated",
+        "rewritings of segments",
+        "snapshots",
+        "stores read over",
+        "erasures carried out",
     ] {
         assert!(report.counts.get(fault).is_some_and(|count| *count > 0), "no {fault} in fifty histories");
     }

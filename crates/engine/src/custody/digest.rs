@@ -15,6 +15,8 @@ use deskwire_store::record::{KeepRecord, Record};
 use deskwire_store::table::{Committed, HELLOS, KEYED, Rows, STREAMS};
 use deskwire_store::{EntryRef, Result};
 
+use crate::sabotage::{self, Sabotage};
+
 /// Answered hellos of a link that may still wait for their first batch.
 const PENDING: usize = 4;
 
@@ -194,6 +196,9 @@ impl<'a> Digest<'a> {
         let mut covered = Vec::new();
         while let Some((before, ..)) = given.pop_if(|(_, to, from)| *to <= upto && *from <= base) {
             covered.push(before);
+        }
+        if sabotage::makes(Sabotage::GiveBackTooMuch) {
+            covered.push(at);
         }
         given.push((at, upto, base));
         self.drop_all(covered);

@@ -13,6 +13,8 @@ use deskwire_store::{BlobId, Direction, EntryRef, Error, Result};
 
 use super::{Custody, Pace};
 use crate::project::keep::ERASED;
+use crate::query::partial_key;
+use crate::sabotage::{self, Sabotage};
 
 /// Most orders that are carried out together.
 const TOGETHER: usize = 1_000;
@@ -78,6 +80,9 @@ impl Custody {
             by_segment.entry(at.segment).or_default().insert(*at);
         }
         for (segment, entries) in by_segment {
+            if sabotage::makes(Sabotage::ErasureForgotten) {
+                break;
+            }
             let mut judge = |at, entry: &_| {
                 if !entries.contains(&at) {
                     return Ok(Verdict::Keep);
@@ -92,9 +97,11 @@ impl Custody {
         Ok(true)
     }
 
-    /// Deletes the bytes of a file, unless they are those of another one that is not erased.
+    /// Deletes the bytes of a file, and those of it that have come so far, unless they are those of another one that is
+    /// not erased.
     fn remove_bytes(&self, rows: &Committed, file: FileNo) -> Result<()> {
         let Some(row) = rows.get(FILES, &file)? else { return Ok(()) };
+        self.blobs.discard(&partial_key(file, &row))?;
         let mut needed = false;
         let mut others = Vec::new();
         rows.scan(BLOB_FILES, &row.blob, None, Direction::Forward, &mut |(_, other), ()| {

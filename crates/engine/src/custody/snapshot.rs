@@ -8,6 +8,7 @@ use deskwire_store::{Error, FoldView, Position, RebuildReason, Result, Snapshot,
 
 use super::{Custody, Pace};
 use crate::fold::{fold, newest};
+use crate::sabotage::{self, Sabotage};
 
 /// Snapshots kept: should the newest be damaged, the fold begins at the other.
 const KEPT: usize = 2;
@@ -105,13 +106,15 @@ impl Custody {
         let rows = Arc::new(FoldView::new(base));
         let view: Arc<dyn View> = rows.clone();
         let (mut stopped, mut told) = (false, 0);
-        fold(&view, self.journal.as_ref(), from, Some(open.number), &mut |at| {
+        let end = open.number - u64::from(sabotage::makes(Sabotage::SnapshotAhead));
+        fold(&view, self.journal.as_ref(), from, Some(end), &mut |at| {
             stopped = pace(at.offset.saturating_sub(told)).is_break();
             told = at.offset;
             let full = rows.layer_bytes() >= LAYER_BYTES;
             if stopped || full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let Some(position) = rows.position()?.filter(|_| !stopped) else { return Ok(None) };
+        let position = if sabotage::makes(Sabotage::SnapshotAhead) { open.start } else { position };
         let mut writer = self.snapshots.create(SCHEMA, position)?;
         if !rows.write_to(&mut writer, &mut *pace)? {
             return Ok(None);
