@@ -71,7 +71,7 @@ pub(crate) struct Bringer {
 
 impl Bringer {
     pub(crate) fn new(shared: &Arc<Shared>, link: LinkNo, stop: Shutdown) -> Self {
-        let retry = Retry::reset(shared.engine.now());
+        let retry = Retry::reset();
         Self { shared: Arc::clone(shared), link, lane: shared.lanes.of(link), stop, retry, list: None }
     }
 
@@ -114,7 +114,7 @@ impl Bringer {
                 break;
             }
             match self.settle(seq, &row).await {
-                Ok(()) => self.retry = Retry::reset(self.shared.engine.now()),
+                Ok(()) => self.retry = Retry::reset(),
                 Err(Ended::Later(trouble)) => {
                     pause = Some(self.pause(&trouble));
                     if !trouble.reached {

@@ -26,9 +26,15 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Try at once: a new link, an authenticated contact, a new address, or the operator's wish.
-    pub const fn reset(now: Timestamp) -> Self {
-        Self { attempt: 0, next_at: now }
+    /// Try at once: a new link, an authenticated contact, a new address, or the operator's wish. It stays due when the
+    /// clock is set back.
+    pub const fn reset() -> Self {
+        Self { attempt: 0, next_at: Timestamp(0) }
+    }
+
+    /// Not before when it is tried; `None` if at once.
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        Some(self.next_at).filter(|next| next.0 > 0)
     }
 
     /// True when the time to try has come.
@@ -93,8 +99,8 @@ pub enum Delivery {
 
 impl Delivery {
     /// Try at once, also out of quarantine.
-    pub const fn reset(now: Timestamp) -> Self {
-        Self::Trying(Retry::reset(now))
+    pub const fn reset() -> Self {
+        Self::Trying(Retry::reset())
     }
 
     /// After one failed attempt.
@@ -153,9 +159,16 @@ mod tests {
 
     /// A partner that comes back is served on the promised schedule, not later and not in a storm.
     #[test]
+    fn a_partner_that_is_well_is_tried_at_once_though_the_clock_was_set_back() {
+        assert!(Retry::reset().is_due(Timestamp(0)));
+        assert_eq!(Retry::reset().waits_until(), None);
+        assert_eq!(Retry::reset().failed(NOW, 0).waits_until(), Some(NOW.plus(5_000)));
+    }
+
+    #[test]
     fn pauses_follow_the_schedule_and_stay_hourly() {
         let minutes = [5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000, 3_600_000, 3_600_000];
-        let mut retry = Retry::reset(NOW);
+        let mut retry = Retry::reset();
         assert!(retry.is_due(NOW));
         for pause in minutes {
             let longest = retry.failed(NOW, 0);
@@ -177,7 +190,7 @@ mod tests {
     /// A peer cannot park our link for a year with a huge Retry-After, nor make us hammer it with zero.
     #[test]
     fn retry_after_is_followed_within_bounds() {
-        let retry = Retry::reset(NOW);
+        let retry = Retry::reset();
         assert_eq!(retry.busy(NOW, Some(u64::MAX), 0).next_at, NOW.plus(HOUR));
         assert_eq!(retry.busy(NOW, Some(0), 0).next_at, NOW.plus(5_000));
         assert_eq!(retry.busy(NOW, Some(60_000), 0), Retry { attempt: 0, next_at: NOW.plus(60_000) });
@@ -187,13 +200,13 @@ mod tests {
     /// A refusal stops the link at once; only a reset lets it try again.
     #[test]
     fn refused_is_quarantined_and_unreachable_is_not() {
-        let waiting = Delivery::reset(NOW).failed(Failure::Unreachable, NOW, 0);
+        let waiting = Delivery::reset().failed(Failure::Unreachable, NOW, 0);
         assert_eq!(waiting.next_at(), Some(NOW.plus(5_000)));
         let refused = waiting.failed(Failure::Refused, NOW, 0);
         assert_eq!(refused, Delivery::Quarantined { since: NOW });
         assert_eq!(refused.failed(Failure::Unreachable, NOW.plus(9), 0), refused);
         assert_eq!(refused.next_at(), None);
-        assert_eq!(Delivery::reset(NOW.plus(9)).next_at(), Some(NOW.plus(9)));
+        assert_eq!(Delivery::reset().next_at(), Some(Timestamp(0)));
     }
 
     /// The ticket says in time that its item is not delivered, and gives up after thirty days.

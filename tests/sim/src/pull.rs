@@ -332,7 +332,6 @@ impl World {
     }
 
     fn ask_over(&mut self, desk: usize, link: usize, outcome: Outcome) {
-        let now = Timestamp(self.desks[desk].clock.at(self.now));
         let no = self.number(desk, link);
         let puller = self.puller(desk, link);
         let then = match outcome {
@@ -345,7 +344,7 @@ impl World {
             Err(Failed::Peer(trouble)) => return self.ask_failed(desk, link, trouble),
         };
         puller.through = true;
-        puller.retry = Some(Retry::reset(now));
+        puller.retry = Some(Retry::reset());
         if puller.riders.page.is_some() {
             return self.asked(desk, link, then);
         }
@@ -367,7 +366,7 @@ impl World {
         if std::mem::take(&mut puller.through) && reached && trouble.failure == Failure::Unreachable {
             return self.asked(desk, link, Then::Pause(AT_ONCE));
         }
-        let retry = puller.retry.unwrap_or(Retry::reset(now));
+        let retry = puller.retry.unwrap_or(Retry::reset());
         let retry = match trouble.failure {
             Failure::Busy { retry_after } => retry.busy(now, retry_after, jitter),
             Failure::Unreachable | Failure::Refused => retry.failed(now, jitter),

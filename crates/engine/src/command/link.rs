@@ -362,7 +362,7 @@ impl Command for DeliveryFailed {
         let jitter = u16::from_be_bytes(step.random());
         step.memory.sessions.remove(&no);
         let forgotten = sabotage::makes(Sabotage::BackOffForgotten);
-        let retry = if forgotten { Retry::reset(at) } else { row.retry };
+        let retry = if forgotten { Retry::reset() } else { row.retry };
         match Delivery::Trying(retry).failed(self.failure, at, jitter) {
             Delivery::Trying(Retry { attempt, next_at: next }) => {
                 step.record(&Record::DeliveryFailed { no, attempt, next, why, at }, None)?;

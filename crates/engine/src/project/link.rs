@@ -66,7 +66,7 @@ pub(super) fn expected(
     (endpoint, name): (Option<Url>, Option<Label>),
     created: Timestamp,
 ) -> Result<()> {
-    let retry = Retry::reset(created);
+    let retry = Retry::reset();
     rows.put(EXPECTED, desk, &ExpectedRow { endpoint, name, entry: at, retry, trouble: None, created })
 }
 
@@ -103,7 +103,7 @@ pub(super) fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Res
         key_log: None,
         terms: at,
         reveal: opened.reveal.clone(),
-        retry: Retry::reset(opened.at),
+        retry: Retry::reset(),
         trouble: None,
         created: opened.at,
         accord: Accord::default(),
@@ -127,11 +127,11 @@ pub(super) fn open(rows: &mut Overlay, at: EntryRef, opened: &LinkOpened) -> Res
 }
 
 /// The link goes on: approved, active, or resumed by an operator.
-pub(super) fn go_on(rows: &mut Overlay, no: LinkNo, when: Timestamp) -> Result<()> {
+pub(super) fn go_on(rows: &mut Overlay, no: LinkNo) -> Result<()> {
     with(rows, no, |row| {
         row.state = LinkState::Active;
         row.reveal = None;
-        row.retry = Retry::reset(when);
+        row.retry = Retry::reset();
         row.trouble = None;
     })
 }
@@ -152,7 +152,6 @@ pub(super) fn described(
     at: EntryRef,
     no: LinkNo,
     descriptor: &[u8],
-    when: Timestamp,
 ) -> Result<()> {
     let descriptor = Descriptor::open(descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
     let keys = descriptor.keys();
@@ -160,7 +159,7 @@ pub(super) fn described(
     with(rows, no, |row| {
         row.partner_name = descriptor.body().name.clone();
         row.descriptor = at;
-        row.retry = Retry::reset(when);
+        row.retry = Retry::reset();
     })
 }
 
@@ -178,9 +177,9 @@ pub(super) fn failed(
     })
 }
 
-pub(super) fn back(rows: &mut Overlay, no: LinkNo, when: Timestamp) -> Result<()> {
+pub(super) fn back(rows: &mut Overlay, no: LinkNo) -> Result<()> {
     with(rows, no, |row| {
-        row.retry = Retry::reset(when);
+        row.retry = Retry::reset();
         row.trouble = None;
     })
 }

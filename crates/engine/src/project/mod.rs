@@ -63,21 +63,19 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         }
         Record::LinkClosed { no, .. } => link::with(rows, *no, |row| row.state = LinkState::Closed),
         Record::LinkOpened(opened) => link::open(rows, at, opened),
-        Record::LinkApproved { no, at: when }
-        | Record::LinkActive { no, at: when }
-        | Record::Resumed { no, at: when } => link::go_on(rows, *no, *when),
+        Record::LinkApproved { no, .. } | Record::LinkActive { no, .. } | Record::Resumed { no, .. } => {
+            link::go_on(rows, *no)
+        }
         Record::LinkChecked { no, matches, .. } => link::with(rows, *no, |row| row.verified = Some(*matches)),
         Record::Forked { no, .. } => link::pause(rows, *no, Pause::Fork(at)),
         Record::RecoveryNeeded { no, welcome, at: when } => recover::needed(rows, *no, welcome, *when),
         Record::CloneFound { no, .. } => link::pause(rows, *no, Pause::Clone),
         Record::Quarantined { no, why, at: when } => link::quarantine(rows, *no, why, *when),
-        Record::DescriptorTaken { no, descriptor, at: when } => {
-            link::described(rows, at, *no, descriptor, *when)
-        }
+        Record::DescriptorTaken { no, descriptor, .. } => link::described(rows, at, *no, descriptor),
         Record::DeliveryFailed { no, attempt, next, why, at: when } => {
             link::failed(rows, *no, (*attempt, *next), why, *when)
         }
-        Record::DeliveryBack { no, at: when } => link::back(rows, *no, *when),
+        Record::DeliveryBack { no, .. } => link::back(rows, *no),
         Record::HelloSaid { no, nonce, length, .. } => {
             stream::with(rows, *no, |row| row.hello = Some((*nonce, *length)))
         }

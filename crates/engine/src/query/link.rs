@@ -156,7 +156,7 @@ pub fn expected(reader: &Reader) -> Result<Vec<Expected>, Refusal> {
         // Who accepts and who invites is settled by the ids (proto-spec, section 3.8).
         let side = if ours < desk { Side::Inviter } else { Side::Accepter };
         let trouble = row.trouble.as_ref().map(|why| LinkTrouble::new(why.code.as_str(), why.words.as_str()));
-        let next_attempt = row.endpoint.as_ref().map(|_| row.retry.next_at);
+        let next_attempt = row.endpoint.as_ref().and(row.retry.waits_until());
         Ok(Expected { desk, name, terms, side, trouble, next_attempt, row })
     };
     let rows = reader.rows().list(EXPECTED, &(), usize::MAX)?;
@@ -213,7 +213,7 @@ fn whole(reader: &Reader, partner: Arc<Partner>) -> Result<Link, Refusal> {
     Ok(Link {
         words: VerificationWords::new(partner.row.link.as_bytes()),
         last_contact: health.last_contact,
-        next_attempt: (tried && !partner_fetches).then_some(partner.row.retry.next_at),
+        next_attempt: partner.row.retry.waits_until().filter(|_| tried && !partner_fetches),
         partner_fetches,
         last_asked: reader.last_asked(partner.no),
         fetches: reader.identity().descriptor().body().endpoints.is_empty(),

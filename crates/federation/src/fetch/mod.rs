@@ -84,7 +84,7 @@ pub(crate) struct Fetcher {
 
 impl Fetcher {
     pub(crate) fn new(shared: &Arc<Shared>, link: LinkNo, stop: Shutdown) -> Self {
-        let retry = Retry::reset(shared.engine.now());
+        let retry = Retry::reset();
         Self { shared: Arc::clone(shared), link, lane: shared.lanes.of(link), stop, retry }
     }
 
@@ -99,7 +99,7 @@ impl Fetcher {
             };
             tokio::select! {
                 () = self.stop.requested() => return,
-                () = self.lane.fetch.notified() => self.retry = Retry::reset(self.shared.engine.now()),
+                () = self.lane.fetch.notified() => self.retry = Retry::reset(),
                 () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
         }
@@ -133,7 +133,7 @@ impl Fetcher {
     }
 
     async fn here(&mut self, file: FileNo, row: &FileRow) -> Result<(), Refusal> {
-        self.retry = Retry::reset(self.shared.engine.now());
+        self.retry = Retry::reset();
         tracing::info!(link = %self.link, %file, bytes = row.size, "fetched a file");
         self.shared.engine.call(BlobHere { file }).await?;
         self.shared.engine.reader().note_arrived(file, None);

@@ -109,7 +109,7 @@ impl Puller {
             handed: None,
             barren: 0,
             through: false,
-            retry: Retry::reset(shared.engine.now()),
+            retry: Retry::reset(),
         }
     }
 
@@ -177,7 +177,7 @@ impl Puller {
             self.contact().await?;
         } else {
             // As long as it gets back what it lost, it takes nothing that is sent to it.
-            self.retry = Retry::reset(self.shared.engine.now());
+            self.retry = Retry::reset();
         }
         Ok(then)
     }
@@ -209,7 +209,7 @@ impl Puller {
 
     /// The partner has answered.
     async fn contact(&mut self) -> Result<(), Refusal> {
-        self.retry = Retry::reset(self.shared.engine.now());
+        self.retry = Retry::reset();
         self.shared.engine.call(Contact { link: self.link }).await
     }
 
