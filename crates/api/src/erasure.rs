@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use deskwire_api_types as api;
 use deskwire_engine::command::privacy::Order;
 use deskwire_engine::query::{self, Found, Person};
-use deskwire_engine::{Fault, Reader, Refusal};
+use deskwire_engine::{Reader, Refusal};
 use deskwire_proto::text::Code;
 use deskwire_store::EntryRef;
 use deskwire_store::record::Subject;
@@ -113,14 +113,7 @@ fn found(reader: &Reader, request: &api::EraseRequest) -> Result<(Subject, Code,
 
 /// The record that an id names.
 fn place(id: &str) -> Result<EntryRef, Refusal> {
-    let unknown = || {
-        Refusal::new(
-            Fault::NotFound,
-            "unknown-erasure",
-            format!("There is no erasure {id}."),
-            "See all of them with `deskwire erase list`.",
-        )
-    };
+    let unknown = || query::no_erasure(id);
     let (segment, offset) = id.split_once('-').ok_or_else(unknown)?;
     let number = |text: &str| text.parse().map_err(|_| unknown());
     Ok(EntryRef { segment: number(segment)?, offset: number(offset)? })

@@ -12,8 +12,8 @@ use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{KeepRecord, Record};
 use deskwire_store::row::{LinkState, ThreadKind};
 use deskwire_store::table::{
-    DELEGATION_EVENTS, DELEGATIONS, ERASING, FILES, LINKS, PARKED, Rows, SENT, STREAMS, THREADS,
-    TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
+    DELEGATION_EVENTS, DELEGATIONS, ERASING, FILES, LEFT_RECEIVED, LEFT_SENT, LINKS, PARKED, Rows, SENT,
+    STREAMS, THREADS, TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Result};
 
@@ -105,7 +105,7 @@ pub fn of_ticket(rows: &impl Rows, ticket: TicketNumber) -> Result<Erase> {
     for file in &files {
         entries.extend(rows.get(FILES, file)?.map(|row| row.entry));
     }
-    entries.extend(rows.list(UNSHOWN, &ticket, usize::MAX)?.into_iter().map(|((_, at), ())| at));
+    entries.extend(hidden_of(rows, ticket)?);
     let mut links = BTreeSet::new();
     for ((_, delegation), ()) in rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
         let Some(row) = rows.get(DELEGATIONS, &delegation)? else { continue };
@@ -124,6 +124,25 @@ pub fn of_ticket(rows: &impl Rows, ticket: TicketNumber) -> Result<Erase> {
     }
     let (entries, files) = (entries.into_iter().collect(), files.into_iter().collect());
     Ok(Erase { entries, tickets: vec![ticket], files, left, statuses: Vec::new() })
+}
+
+/// Records with texts of a ticket that it does not show: without effect, or of a branch that was left.
+///
+/// # Errors
+/// Whatever the rows say.
+pub(crate) fn hidden_of(rows: &impl Rows, ticket: TicketNumber) -> Result<BTreeSet<EntryRef>> {
+    let mut found: BTreeSet<EntryRef> =
+        rows.list(UNSHOWN, &ticket, usize::MAX)?.into_iter().map(|((_, at), ())| at).collect();
+    for ((_, delegation), ()) in rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
+        let Some(link) = rows.get(DELEGATIONS, &delegation)?.map(|row| row.link) else { continue };
+        let ours = rows.list(LEFT_SENT, &link, usize::MAX)?.into_iter();
+        found.extend(
+            ours.filter(|(_, row)| row.thread.is_some_and(|(of, _)| of == ticket)).map(|(_, row)| row.item),
+        );
+        let theirs = rows.list(LEFT_RECEIVED, &link, usize::MAX)?.into_iter();
+        found.extend(theirs.filter(|(_, row)| row.about == Some(delegation)).map(|(_, row)| row.entry));
+    }
+    Ok(found)
 }
 
 /// The items of a link that a partner may still get; those of the ticket that it has are added to the others. Nothing

@@ -31,7 +31,7 @@ use crate::project::privacy::whole;
 use crate::query::Found;
 use crate::{Command, Fault, Refusal, Step};
 
-pub(crate) use standing::{Standing, item_at, standing};
+pub(crate) use standing::{Standing, item_at, standing, ticket_of};
 
 /// Most items, and most cases, that one request names.
 pub(crate) const NAMED: usize = 256;

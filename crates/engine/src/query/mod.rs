@@ -52,7 +52,7 @@ pub use link::{
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
 pub use offer::{Offer, PendingChange};
 pub use privacy::{
-    Asked, Erasure, ErasureState, Found, Person, Shown, Work as ErasureWork, erasure, erasure_work, erasures,
+    Asked, Erasure, ErasureState, Found, Person, Shown, Work as ErasureWork, erasure, erasure_work, erasures, no_erasure,
     find_case, find_person, would_ask,
 };
 pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_preview, queue};

@@ -392,8 +392,20 @@ pub fn erasures(reader: &Reader, limit: usize) -> Result<Vec<Erasure>, Refusal> 
 /// # Errors
 /// When it does not exist, and whatever the store says.
 pub fn erasure(reader: &Reader, at: EntryRef) -> Result<Erasure, Refusal> {
-    let row = reader.rows().get(ERASURES, &at)?.ok_or_else(|| broken("an erasure without a row"))?;
+    let id = format!("{}-{}", at.segment, at.offset);
+    let row = reader.rows().get(ERASURES, &at)?.ok_or_else(|| no_erasure(&id))?;
     shown(reader, at, row)
+}
+
+/// No erasure has this id.
+#[must_use]
+pub fn no_erasure(id: &str) -> Refusal {
+    Refusal::new(
+        Fault::NotFound,
+        "unknown-erasure",
+        format!("There is no erasure {id}."),
+        "See all of them with `deskwire erase list`.",
+    )
 }
 
 fn shown(reader: &Reader, at: EntryRef, row: ErasureRow) -> Result<Erasure, Refusal> {

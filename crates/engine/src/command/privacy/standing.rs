@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use deskwire_store::local::{LinkNo, Order};
+use deskwire_store::local::{LinkNo, Order, TicketNumber};
 use deskwire_store::row::{SentRow, WaitingRow};
-use deskwire_store::table::{PARKED, Rows, SENT, STREAMS, WAITING};
+use deskwire_store::table::{DELEGATIONS, PARKED, Rows, SENT, STREAMS, WAITING};
 use deskwire_store::{Direction, EntryRef, Error, Result};
 
 /// How far an item has come.
@@ -53,6 +53,25 @@ pub(crate) fn standing(rows: &impl Rows, no: LinkNo, at: EntryRef, order: Order)
         Ok(if on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     Ok(found)
+}
+
+/// The ticket on which our message is shown whose item the record at `at` made; one that came back after a restore says it
+/// only where it was placed.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) fn ticket_of(
+    rows: &impl Rows,
+    no: LinkNo,
+    at: EntryRef,
+    order: Order,
+) -> Result<Option<TicketNumber>> {
+    let length = rows.get(STREAMS, &no)?.map_or(0, |row| row.out_length);
+    let Some((_, row)) = numbered(rows, no, length, order)?.filter(|(_, row)| row.item == at) else {
+        return Ok(None);
+    };
+    let about = row.about.map(|delegation| rows.get(DELEGATIONS, &delegation)).transpose()?.flatten();
+    Ok(row.thread.map(|(ticket, _)| ticket).or(about.map(|row| row.ticket)))
 }
 
 /// The record of the item that stands in this place of a link; nothing for one that never left and never will.

@@ -10,17 +10,17 @@ use deskwire_proto::id::{DelegationId, ItemId};
 use deskwire_proto::message::Kind;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{LinkNo, TicketNumber};
-use deskwire_store::record::{Record, ThreadRecord};
+use deskwire_store::record::{ItemMade, Record, ThreadRecord};
 use deskwire_store::row::{LinkState, ThreadKind};
 use deskwire_store::table::{
-    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FILES, LINKS, PARKED, RECEIVED, REVISIONS, Rows, SENT,
-    THREADS, TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
+    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FILES, LEFT_RECEIVED, LEFT_SENT, LINKS, PARKED, RECEIVED,
+    REVISIONS, Rows, SENT, THREADS, TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Text};
 
 use super::{Found, Person, Shown};
-use crate::command::erase::of_ticket;
-use crate::command::privacy::{Standing, item_at, standing};
+use crate::command::erase::{hidden_of, of_ticket};
+use crate::command::privacy::{Standing, item_at, standing, ticket_of};
 use crate::project::privacy::NO_TICKET;
 use crate::{Fault, Reader, Refusal};
 
@@ -46,9 +46,9 @@ pub fn find_case(reader: &Reader, ticket: TicketNumber) -> Result<Found, Refusal
 /// When it is too much for one erasure.
 pub fn find_person(reader: &Reader, person: &Person, tickets: &[TicketNumber]) -> Result<Found, Refusal> {
     let mut tickets = tickets.to_vec();
-    let mut records: Vec<EntryRef> = Vec::new();
+    let mut records = BTreeSet::new();
     if tickets.is_empty() {
-        records.extend(unshown(reader, NO_TICKET)?);
+        records = hidden_of(reader.rows(), NO_TICKET)?;
         reader.rows().scan(TICKETS, &(), None, Direction::Forward, &mut |ticket, _| {
             tickets.push(ticket);
             Ok(ControlFlow::Continue(()))
@@ -106,13 +106,8 @@ fn candidates(reader: &Reader, ticket: TicketNumber) -> Result<BTreeSet<EntryRef
             rows.list(DELEGATION_EVENTS, &delegation, usize::MAX)?.into_iter().map(|((_, at), _)| at),
         );
     }
-    found.extend(unshown(reader, ticket)?);
+    found.extend(hidden_of(rows, ticket)?);
     Ok(found)
-}
-
-/// Records with texts that a ticket does not show.
-fn unshown(reader: &Reader, ticket: TicketNumber) -> Result<impl Iterator<Item = EntryRef>, Refusal> {
-    Ok(reader.rows().list(UNSHOWN, &ticket, usize::MAX)?.into_iter().map(|((_, at), ())| at))
 }
 
 /// The records of items of either stream of a link; nothing when `stop` ended the look.
@@ -133,9 +128,7 @@ pub(super) fn records_of(
         looked += 1;
         stopped = stopped || looked.is_multiple_of(STOP) && stop();
         let item = match reader.record(at) {
-            Ok(Record::ItemMade(made)) => Some(made.item),
-            Ok(Record::Received(message)) => read_head(&message.signed).ok().map(|head| head.item),
-            Ok(_) => None,
+            Ok(record) => item_of(&record),
             Err(error) => {
                 failure = Some(error);
                 return ControlFlow::Break(());
@@ -149,10 +142,30 @@ pub(super) fn records_of(
     // The newest first: what is erased is mostly not old.
     rows.scan(RECEIVED, &no, None, Direction::Backward, &mut |_, row| Ok(look(row.entry)))?;
     rows.scan(SENT, &no, None, Direction::Backward, &mut |_, row| Ok(look(row.item)))?;
+    rows.scan(LEFT_RECEIVED, &no, None, Direction::Backward, &mut |_, row| Ok(look(row.entry)))?;
+    rows.scan(LEFT_SENT, &no, None, Direction::Backward, &mut |_, row| Ok(look(row.item)))?;
     match failure {
         Some(error) => Err(error.into()),
         None => Ok((!stopped).then_some(found)),
     }
+}
+
+/// The item that a record is.
+fn item_of(record: &Record) -> Option<ItemId> {
+    match record {
+        Record::ItemMade(made) => Some(made.item),
+        Record::Received(message) => read_head(&message.signed).ok().map(|head| head.item),
+        _ => None,
+    }
+}
+
+/// Where records stand that are one item with another record.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Beside {
+    /// What the ticket does not show.
+    Ticket(TicketNumber),
+    /// What the link has left.
+    Link(LinkNo),
 }
 
 struct Search<'a> {
@@ -162,12 +175,13 @@ struct Search<'a> {
     fields: BTreeSet<TicketNumber>,
     touched: BTreeSet<TicketNumber>,
     todo: Vec<EntryRef>,
+    beside: BTreeMap<Beside, BTreeMap<ItemId, Vec<EntryRef>>>,
 }
 
 impl<'a> Search<'a> {
     fn new(reader: &'a Reader) -> Self {
         let (found, seen, fields, touched) = Default::default();
-        Self { reader, found, seen, fields, touched, todo: Vec::new() }
+        Self { reader, found, seen, fields, touched, todo: Vec::new(), beside: BTreeMap::new() }
     }
 
     /// Takes everything of a ticket in, and what contractors made of it.
@@ -223,36 +237,13 @@ impl<'a> Search<'a> {
                     self.text(at, kept, shown);
                 }
                 self.found.files.extend(message.local.file);
+                self.copies((message.no, message.local.ticket), head.item)?;
                 if let Some(ticket) = message.local.ticket {
                     self.fields_with(kind, ticket)?;
                     self.thread(ticket, at)?;
                 }
             }
-            Record::ItemMade(made) => {
-                let row =
-                    made.delegation.map(|(no, _)| self.reader.rows().get(DELEGATIONS, &no)).transpose()?;
-                let ticket = row.flatten().map(|row| row.ticket);
-                if !none {
-                    let shown = (ticket, made.kind.as_str(), Some(made.no), made.at);
-                    match standing(self.reader.rows(), made.no, at, made.order)? {
-                        Standing::Never => self.text(at, kept, shown),
-                        Standing::Waits(_) | Standing::Numbered(false) if !self.is_closed(made.no)? => {
-                            self.found.unsent.insert(at);
-                            self.show(shown);
-                        }
-                        Standing::Waits(_) => self.text(at, kept, shown),
-                        Standing::Numbered(_) => {
-                            self.item(made.no, made.item);
-                            self.text(at, kept, shown);
-                        }
-                    }
-                }
-                self.found.files.extend(made.file.map(|(file, _)| file));
-                if let Some(ticket) = ticket {
-                    self.fields_with(Kind::from_name(made.kind.as_str()), ticket)?;
-                    self.thread(ticket, made.thread.map_or(at, |(_, of)| of))?;
-                }
-            }
+            Record::ItemMade(made) => self.own(at, &made, (none, kept))?,
             Record::CommentMade { ticket, at: when, .. } => {
                 self.local((ticket, at), kept, "comment", when)?
             }
@@ -283,6 +274,52 @@ impl<'a> Search<'a> {
                     self.found.entries.insert(at);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// An item of this desk.
+    fn own(&mut self, at: EntryRef, made: &ItemMade, (none, kept): (bool, bool)) -> Result<(), Refusal> {
+        let rows = self.reader.rows();
+        let row = made.delegation.map(|(no, _)| rows.get(DELEGATIONS, &no)).transpose()?.flatten();
+        let told = row.map(|row| row.ticket).or(made.thread.map(|(ticket, _)| ticket));
+        let ticket = match told {
+            Some(ticket) => Some(ticket),
+            None => ticket_of(rows, made.no, at, made.order)?,
+        };
+        if !none {
+            let shown = (ticket, made.kind.as_str(), Some(made.no), made.at);
+            match standing(self.reader.rows(), made.no, at, made.order)? {
+                Standing::Never => self.text(at, kept, shown),
+                Standing::Waits(_) | Standing::Numbered(false) if !self.is_closed(made.no)? => {
+                    self.found.unsent.insert(at);
+                    self.show(shown);
+                }
+                Standing::Waits(_) => self.text(at, kept, shown),
+                Standing::Numbered(_) => {
+                    self.item(made.no, made.item);
+                    self.text(at, kept, shown);
+                }
+            }
+        }
+        self.found.files.extend(made.file.map(|(file, _)| file));
+        self.copies((made.no, ticket), made.item)?;
+        if let Some(ticket) = ticket {
+            self.fields_with(Kind::from_name(made.kind.as_str()), ticket)?;
+            self.thread(ticket, made.thread.map_or(at, |(_, of)| of))?;
+        }
+        Ok(())
+    }
+
+    /// The same item may stand in several records: it came back after a restore, or stands on both branches of a fork.
+    fn copies(&mut self, (no, ticket): (LinkNo, Option<TicketNumber>), item: ItemId) -> Result<(), Refusal> {
+        for place in [Beside::Ticket(ticket.unwrap_or(NO_TICKET)), Beside::Link(no)] {
+            if !self.beside.contains_key(&place) {
+                let records = beside(self.reader, place)?;
+                self.beside.insert(place, records);
+            }
+            let copies = self.beside.get(&place).and_then(|records| records.get(&item));
+            self.todo.extend(copies.into_iter().flatten());
         }
         Ok(())
     }
@@ -395,6 +432,28 @@ impl<'a> Search<'a> {
         self.found.shown.sort_by_key(|shown| (shown.ticket, shown.at));
         Ok(self.found)
     }
+}
+
+/// The records in such a place, by their items.
+fn beside(reader: &Reader, place: Beside) -> Result<BTreeMap<ItemId, Vec<EntryRef>>, Refusal> {
+    let rows = reader.rows();
+    let entries: Vec<EntryRef> = match place {
+        Beside::Ticket(ticket) => {
+            rows.list(UNSHOWN, &ticket, usize::MAX)?.into_iter().map(|((_, at), ())| at).collect()
+        }
+        Beside::Link(no) => {
+            let theirs = rows.list(LEFT_RECEIVED, &no, usize::MAX)?.into_iter().map(|(_, row)| row.entry);
+            let ours = rows.list(LEFT_SENT, &no, usize::MAX)?.into_iter().map(|(_, row)| row.item);
+            theirs.chain(ours).collect()
+        }
+    };
+    let mut found: BTreeMap<ItemId, Vec<EntryRef>> = BTreeMap::new();
+    for at in entries {
+        if let Some(item) = item_of(&reader.record(at)?) {
+            found.entry(item).or_default().push(at);
+        }
+    }
+    Ok(found)
 }
 
 fn too_much() -> Refusal {

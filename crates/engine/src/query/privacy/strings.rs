@@ -6,10 +6,15 @@ use deskwire_proto::cbor;
 use deskwire_proto::envelope::text_body;
 use deskwire_store::Entry;
 use deskwire_store::record::Record;
+use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// Fewest letters or digits by which a person is looked for.
 const SHORTEST: usize = 3;
+
+/// Characters that nobody sees: a soft hyphen, joiners, marks of direction, and blanks without width.
+const INVISIBLE: &[char] =
+    &['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}'];
 
 /// How a person is written: name, e-mail address, telephone number.
 #[derive(Debug, Clone)]
@@ -62,9 +67,12 @@ impl Person {
     }
 }
 
-/// Letters in one case, and one blank between words.
+/// Letters in one form and one case, and one blank between words: some systems write "ü" as two characters, in the names of
+/// files above all, and people do not see it.
 fn folded(string: &str) -> String {
-    string.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+    let one_form = ComposingNormalizerBorrowed::new_nfkc().normalize(string);
+    let seen: String = one_form.chars().filter(|c| !INVISIBLE.contains(c)).collect();
+    seen.to_lowercase().replace('ß', "ss").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Digits alone, and something else wherever letters stand between two of them.
@@ -176,6 +184,14 @@ mod tests {
         assert!(anna.is_written("mailto:anna@shop.example"));
         assert!(!anna.is_written("Johanna Bergmann"));
         assert!(!anna.is_written("hanna@shop.example.org") && !anna.is_written("Anna"));
+    }
+
+    #[test]
+    fn a_name_is_found_however_its_letters_are_stored() {
+        let name = person(&["Jürgen Groß"]).unwrap();
+        assert!(name.is_written("Ju\u{308}rgen Groß.pdf"), "as a Mac names files");
+        assert!(name.is_written("JÜRGEN GROSS") && name.is_written("Jürgen\u{a0}Gro\u{ad}ß"));
+        assert!(person(&["Ju\u{308}rgen"]).unwrap().is_written("Jürgen") && !name.is_written("Jurgen Gros"));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Where a text could hide from its erasure, and what keeps an erasure from coming to its end: each a way in which somebody
 //! would be told that they are forgotten while they are not.
 
+use deskwire_engine::Keyed;
 use deskwire_engine::command::closing::{End, Suspend};
+use deskwire_engine::command::comment::AddComment;
+use deskwire_engine::command::privacy::{ApplyErased, AskAgain};
 use deskwire_engine::command::queue::{DropItems, Park, Retry, Target};
 use deskwire_engine::command::relay::Approve;
 use deskwire_engine::command::tick::Tick;
@@ -11,6 +14,7 @@ use deskwire_engine::query::{
     ErasureState, ErasureWork, Person, erasure_work, erasures, find_case, find_person,
 };
 use deskwire_machine::relay::Mode;
+use deskwire_proto::id::{Hash, ItemId};
 use deskwire_proto::message::common::Audience;
 use deskwire_proto::message::{Body, comment_add};
 use deskwire_proto::terms::Terms;
@@ -228,6 +232,75 @@ fn what_was_parked_and_sent_again_is_asked_for_like_the_rest() {
         is_gone(&chain);
         assert_eq!(chain.desks[1].rows().list(DELEGATIONS, &(), 9).unwrap().len(), 2, "the offer came");
     }
+}
+
+/// A request may come before what it names, from a desk that was restored or keeps another order: what was promised to be gone
+/// is not kept when it comes.
+#[test]
+fn a_text_that_was_named_before_it_came_is_not_kept() {
+    let mut chain = Chain::case(2, &Terms::default());
+    let key = Hash::of(b"a call");
+    let mut item = [0; ItemId::SIZE];
+    let drawn = Hash::of_parts(&[b"deskwire item", key.as_bytes(), &1u32.to_be_bytes()]);
+    item.copy_from_slice(&drawn.as_bytes()[..ItemId::SIZE]);
+    let (no, request, basis) = (chain.link_of(0, 1), ItemId::new([4; 16]), code("gdpr-17"));
+    let (items, cases) = (vec![ItemId::new(item)], Vec::new());
+    let ask = vec![AskAgain { no, request, basis, items, cases }];
+    chain.desks[0].run(ApplyErased { ask, ..ApplyErased::default() }).unwrap();
+    chain.settle();
+    let (body, by) = (prose(&format!("{MARKER} called")), person("Anna"));
+    let command = AddComment { ticket: CASE, body, audience: THREAD, by };
+    chain.desks[0].run(Keyed { key, request: key, command }).unwrap();
+    chain.settle();
+    assert!(chain.reached(1, MARKER), "it came");
+    assert_eq!(chain.bodies(1), [None]);
+    assert_eq!(traces(&chain.desks[1]), Vec::<String>::new());
+    look_everywhere(&mut chain);
+    assert!(erasures(&chain.reader(1), 9).unwrap().iter().all(|one| one.state == ErasureState::Done));
+}
+
+/// A desk that was restored with an item that waited has it twice once it came back: one of both is shown nowhere.
+#[test]
+fn what_came_back_after_a_restore_goes_with_its_first_copy() {
+    let mut chain = Chain::case(2, &Terms::default());
+    chain.cut = vec![0];
+    chain.say(0, &format!("{MARKER} called"), THREAD);
+    let copy = chain.desks[0].copy();
+    chain.cut.clear();
+    chain.settle();
+    let desk = chain.desks.remove(0);
+    chain.desks.insert(0, desk.restore(&copy));
+    recovered(&mut chain, 0, 1);
+    chain.settle();
+    let found = find_person(&chain.reader(1), &marked(), &[]).unwrap();
+    let erasure = order(&mut chain, 1, Subject::Person, found, true).unwrap();
+    look_everywhere(&mut chain);
+    assert_eq!(state(&chain, 1, erasure), ErasureState::Done);
+    is_gone(&chain);
+}
+
+/// The same of an offer, and of all that says what it said: the partner who has it names the item alone.
+#[test]
+fn an_offer_that_came_back_after_a_restore_takes_its_ticket_along() {
+    let mut chain = Chain::of(2, &Terms::default());
+    chain.desks[0].ticket(&format!("{MARKER} cannot print"));
+    let early = chain.desks[0].copy();
+    chain.cut = vec![0];
+    chain.hand_over(0, 1, 1).unwrap();
+    let late = chain.desks[0].copy();
+    chain.cut.clear();
+    chain.settle();
+    for copy in [late, early] {
+        let desk = chain.desks.remove(0);
+        chain.desks.insert(0, desk.restore(&copy));
+        recovered(&mut chain, 0, 1);
+        chain.settle();
+    }
+    let found = find_person(&chain.reader(1), &marked(), &[]).unwrap();
+    let erasure = order(&mut chain, 1, Subject::Person, found, true).unwrap();
+    look_everywhere(&mut chain);
+    assert_eq!(state(&chain, 1, erasure), ErasureState::Done);
+    is_gone(&chain);
 }
 
 /// The list beside the store, as the daemon keeps it.
