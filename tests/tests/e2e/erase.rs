@@ -74,6 +74,43 @@ async fn a_case_erased_at_the_top_is_gone_from_every_disk_and_an_older_backup_do
     assert_eq!(acme.json(&["verify"]).await["ok"], true);
 }
 
+/// The partner was away when it was to be asked, and the desk that was to ask is restored from before: only the list beside the
+/// store knows what was promised.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_who_had_not_been_asked_before_a_restore_is_asked_after_it() {
+    let world = World::new("asked_after_a_restore");
+    let (mut shop, mut acme) = tokio::join!(Desk::new(&world, "Shop"), Desk::new(&world, "Acme"));
+    link(&shop, &acme, Default::default()).await;
+    let (ticket, first) = offer(&shop, "Acme", &format!("{PERSON} cannot print")).await;
+    accept(&acme, &first.id).await;
+    quiet(PATIENCE, &shop, &acme).await;
+    let backup = world.path("shop.tar");
+    shop.json(&["backup", "--with-keys", backup.to_str().unwrap()]).await;
+    acme.kill().await;
+
+    shop.json(&["erase", "case", &ticket, "--basis", "gdpr-17", "--open", "--yes"]).await;
+    until("The erasure at the shop", async || Ok(traces(&shop.folder).is_empty().then_some(()))).await;
+    let list = shop.folder.join("erased");
+    assert!(fs::read_to_string(&list).unwrap().lines().any(|line| line.starts_with("request ")));
+    shop.kill().await;
+    let folder = world.path("restored");
+    let args = ["restore", "--erased", list.to_str().unwrap(), backup.to_str().unwrap(), "--json"];
+    deskwire_tests::cli::run(&folder, &args).await.document();
+    let mut shop = Desk::found(folder, "Shop");
+    acme.start().await;
+    assert!(!traces(&acme.folder).is_empty());
+    shop.start().await;
+    within(LONG, "The erasure at the partner", async || Ok(traces(&acme.folder).is_empty().then_some(())))
+        .await;
+    within(LONG, "Its answer", async || {
+        let all = shop.client().erasures(&ErasureQuery::default()).await?.erasures;
+        let asked = all.iter().flat_map(|one| &one.asked).any(|asked| asked.done.is_some());
+        Ok((asked && all.iter().all(|one| one.state == ErasureState::Done)).then_some(()))
+    })
+    .await;
+    assert_eq!(traces(&shop.folder), Vec::<PathBuf>::new());
+}
+
 /// A case of three desks on which everybody has written of the person; its number at the first.
 async fn case(shop: &Desk, acme: &Desk, kassa: &Desk) -> String {
     let setting = RelaySetting { mode: RelayMode::Automatic, named: false, sign: false };

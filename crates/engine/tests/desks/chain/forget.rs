@@ -15,10 +15,12 @@ use deskwire_engine::query::{
 };
 use deskwire_machine::relay::Mode;
 use deskwire_proto::id::{Hash, ItemId};
-use deskwire_proto::message::common::Audience;
-use deskwire_proto::message::{Body, comment_add};
+use deskwire_proto::list::List;
+use deskwire_proto::message::common::{Audience, NoText};
+use deskwire_proto::message::{Body, comment_add, erase};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::Label;
+use deskwire_store::local::LinkNo;
 use deskwire_store::record::Subject;
 use deskwire_store::table::{DELEGATIONS, Rows, WAITING};
 
@@ -234,6 +236,44 @@ fn what_was_parked_and_sent_again_is_asked_for_like_the_rest() {
     }
 }
 
+/// Only whoever handed a case over may have all of it erased: a contractor, or somebody who guesses an id, names its own items
+/// at most.
+#[test]
+fn nobody_has_the_case_of_another_erased_as_a_whole() {
+    let mut chain = personal();
+    let id = |chain: &Chain, desk: usize, link: LinkNo| {
+        let rows = chain.desks[desk].rows().list(DELEGATIONS, &(), 9).unwrap();
+        rows.into_iter().find(|(_, row)| row.link == link).unwrap().1.id
+    };
+    let up = id(&chain, 1, chain.link_of(1, 0));
+    for (from, to) in [(1, 0), (2, 1)] {
+        let before = traces(&chain.desks[to]);
+        let cases = Some(List::new(vec![up]).unwrap());
+        let items = List::new(vec![ItemId::new([5; 16])]).unwrap();
+        let body = Body::Erase { facts: erase::Facts { basis: code("spite"), cases, items }, text: NoText };
+        assert_eq!(chain.forge_all((from, to), None, &[body]), []);
+        look(&mut chain, to);
+        let erased = erasures(&chain.reader(to), 9).unwrap().remove(0);
+        assert_eq!((erased.state, erased.texts, erased.asked.len()), (ErasureState::Done, 0, 0));
+        assert_eq!(traces(&chain.desks[to]), before);
+    }
+}
+
+/// A link on which no new work is given still lets people be forgotten.
+#[test]
+fn an_erasure_goes_over_a_suspended_link() {
+    let mut chain = personal();
+    for (desk, other) in [(0, 1), (1, 0), (2, 1)] {
+        let (link, reason, by) = (chain.link_of(desk, other), prose("Holidays."), person("Anna"));
+        chain.desks[desk].run(Suspend { link, until: None, reason, by }).unwrap();
+    }
+    chain.settle();
+    let erasure = erase_case(&mut chain, 0);
+    look_everywhere(&mut chain);
+    assert_eq!(state(&chain, 0, erasure), ErasureState::Done);
+    is_gone(&chain);
+}
+
 /// A request may come before what it names, from a desk that was restored or keeps another order: what was promised to be gone
 /// is not kept when it comes.
 #[test]
@@ -305,9 +345,9 @@ fn an_offer_that_came_back_after_a_restore_takes_its_ticket_along() {
 
 /// The list beside the store, as the daemon keeps it.
 #[derive(Default)]
-struct List(Vec<String>);
+struct Book(Vec<String>);
 
-impl List {
+impl Book {
     fn lines(&self) -> Vec<ErasedLine> {
         self.0.iter().map(|line| line.parse().unwrap()).collect()
     }
@@ -339,7 +379,7 @@ fn a_request_that_had_not_left_before_a_restore_is_asked_again() {
     let mut chain = personal();
     let copy = chain.desks[0].copy();
     chain.cut = vec![0];
-    let mut list = List::default();
+    let mut list = Book::default();
     erase_case(&mut chain, 0);
     list.note(&chain);
     look(&mut chain, 0);
@@ -359,7 +399,7 @@ fn a_request_that_had_not_left_before_a_restore_is_asked_again() {
 fn a_request_that_had_left_before_a_restore_is_not_made_twice() {
     let mut chain = personal();
     let copy = chain.desks[0].copy();
-    let mut list = List::default();
+    let mut list = Book::default();
     erase_case(&mut chain, 0);
     list.note(&chain);
     chain.settle();
@@ -379,7 +419,7 @@ fn a_request_that_had_left_before_a_restore_is_not_made_twice() {
 fn a_request_that_was_answered_before_a_restore_is_not_asked_again() {
     let mut chain = personal();
     let copy = chain.desks[0].copy();
-    let mut list = List::default();
+    let mut list = Book::default();
     erase_case(&mut chain, 0);
     list.note(&chain);
     look_everywhere(&mut chain);
@@ -396,7 +436,7 @@ fn what_could_not_be_asked_before_a_restore_is_asked_after_it() {
     chain.cut = vec![0];
     let link = chain.link_of(0, 1);
     chain.desks[0].run(End { link }).unwrap();
-    let mut list = List::default();
+    let mut list = Book::default();
     erase_case(&mut chain, 0);
     list.note(&chain);
     look(&mut chain, 0);
