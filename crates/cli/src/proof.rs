@@ -166,9 +166,18 @@ pub(crate) fn show(report: &Report, style: Style) -> String {
     text.push_str(&cases.render("No delegations."));
     let left_out: u64 = report.streams.iter().map(|stream| stream.left_out).sum();
     if left_out > 0 {
+        let (what, could) = match left_out {
+            1 => (
+                "1 message is left out: nobody can tell from this file what it says.".to_owned(),
+                "It could be one",
+            ),
+            more => (
+                format!("{more} messages are left out: nobody can tell from this file what they say."),
+                "There could be one among them",
+            ),
+        };
         text.push_str(&format!(
-            "{} {left_out} messages are left out: nobody can tell from this file what they say. One that changes the state \
-             could be among them; a file written without --leave-out-others shows it.\n",
+            "{} {what} {could} that changes the state; a file written without --leave-out-others shows it.\n",
             style.yellow("-")
         ));
     }

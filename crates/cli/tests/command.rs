@@ -350,6 +350,43 @@ fn a_proof_file_is_verified_with_no_desk_at_all() {
     assert_eq!(report["delegations"].as_array().unwrap().len(), 2);
 }
 
+/// Who is shown a file from which something was left out must read that the state may be another one: a confirmation could
+/// be hidden. The file holds all the same.
+#[test]
+fn what_is_left_out_of_a_proof_file_is_said_and_its_state_is_no_certain_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto-spec/vectors/proof");
+    for name in ["one-delegation", "link"] {
+        let vector: Value =
+            serde_json::from_slice(&fs::read(format!("{vectors}/{name}.json")).unwrap()).unwrap();
+        let digits = vector["hex"].as_str().unwrap().as_bytes();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        fs::write(folder.path().join(name), digits.chunks(2).map(byte).collect::<Vec<_>>()).unwrap();
+    }
+    let said = "- 1 message is left out: nobody can tell from this file what it says. It could be one that changes the \
+                state; a file written without --leave-out-others shows it.\n";
+    let output = deskwire(folder.path(), &["verify", "--file", "one-delegation"]);
+    let words = text(&output.stdout);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert!(words.contains(said) && words.contains(" (as far as the file shows)"), "{words}");
+    assert!(words.contains("Everything in the file holds"), "{words}");
+    let output = deskwire(folder.path(), &["verify", "--file", "one-delegation", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let case = &report["delegations"][0];
+    assert_eq!(
+        (&report["ok"], &case["left_out"], &case["provisional"]),
+        (&json!(true), &json!(1), &json!(true))
+    );
+    let streams = report["streams"].as_array().unwrap();
+    assert_eq!(streams.iter().map(|stream| stream["left_out"].as_u64().unwrap()).sum::<u64>(), 1);
+
+    let output = deskwire(folder.path(), &["verify", "--file", "link"]);
+    let words = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!words.contains("left out:") && !words.contains("as far as the file shows"), "{words}");
+}
+
 #[test]
 fn a_proof_file_with_one_changed_bit_is_named_and_is_1() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use deskwire_proto::text::Url;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo};
 use deskwire_store::record::Record;
-use deskwire_store::row::{ExpectedRow, FileRow, LinkRow, StreamRow};
+use deskwire_store::row::{ExpectedRow, FileRow, FileState, LinkRow, StreamRow};
 use deskwire_store::table::{
     ANNOUNCED, BLOB_FILES, Committed, DELEGATION_IDS, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS,
     Rows, STREAMS,
@@ -349,6 +349,15 @@ impl Reader {
     pub fn files_of_blob(&self, blob: &Hash) -> Result<Vec<(FileNo, FileRow)>> {
         let keys = self.rows().list(BLOB_FILES, blob, usize::MAX)?;
         self.files(keys.into_iter().map(|((_, file), ())| file))
+    }
+
+    /// Whether a file with these bytes is here or still to come.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn is_wanted(&self, blob: &Hash) -> Result<bool> {
+        let wanted = |row: &FileRow| matches!(row.state, FileState::Here | FileState::Fetching);
+        Ok(self.files_of_blob(blob)?.iter().any(|(_, row)| wanted(row)))
     }
 
     /// The files that our messages up to number `upto` announced and that the partner may not have yet, with those

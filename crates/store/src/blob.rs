@@ -106,7 +106,7 @@ pub trait Blobs: Send + Sync {
         Ok(self.size(id)?.is_some())
     }
 
-    /// Deletes a blob, durably. `false` when it was not here.
+    /// Deletes a blob, durably, and a damaged copy that was set aside. `false` when it was not here.
     fn remove(&self, id: &BlobId) -> Result<bool>;
 
     /// Deletes a blob that belongs to nobody, durably, unless somebody brought it or asked for it since

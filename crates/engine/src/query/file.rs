@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use deskwire_proto::id::ItemId;
+use deskwire_proto::id::{Hash, ItemId};
 use deskwire_proto::message::Body;
 use deskwire_proto::message::common::Person;
 use deskwire_store::local::FileNo;
 use deskwire_store::record::{FileText, Record, decode_text};
-use deskwire_store::row::{Author, FileRow, Revision, ThreadRow};
+use deskwire_store::row::{Author, FileRow, FileState, LinkState, Revision, ThreadRow};
 use deskwire_store::table::{FILES, Rows, THREADS};
-use deskwire_store::{Direction, EntryRef};
+use deskwire_store::{BlobId, Direction, EntryRef};
 
 use super::contribution::{Relay, Relayed, Retraction, Revisions};
 use super::delivery::{self, Delivery};
@@ -17,7 +17,7 @@ use super::lookup::{Lookup, broken};
 use super::message::Message;
 use super::thread::{Origin, SeenBy, origin, seen_by};
 use super::ticket::quoted;
-use crate::{Reader, Refusal};
+use crate::{Reader, Refusal, refused};
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,20 @@ pub(super) fn with_thread(
     with_row(lookup, no, row(lookup.reader, no)?, thread, revisions)
 }
 
+/// Under which name an announced file is collected: a partner that announces a hash with another size or other chunks
+/// than another one harms its own transfer alone.
+#[must_use]
+pub fn partial_key(no: FileNo, row: &FileRow) -> BlobId {
+    let parts = [
+        b"deskwire partial file".as_slice(),
+        &no.0.to_be_bytes(),
+        row.blob.as_bytes(),
+        &row.size.to_be_bytes(),
+        row.chunks.as_bytes(),
+    ];
+    BlobId(*Hash::of_parts(&parts).as_bytes())
+}
+
 fn row(reader: &Reader, no: FileNo) -> Result<FileRow, Refusal> {
     let row = reader.rows().get(FILES, &no)?;
     row.ok_or_else(|| Refusal::unknown("file", no, "deskwire ticket show"))
@@ -116,10 +130,21 @@ fn by_item(reader: &Reader, id: &ItemId) -> Result<Option<FileNo>, Refusal> {
 fn with_row(
     lookup: &Lookup<'_>,
     no: FileNo,
-    row: FileRow,
+    mut row: FileRow,
     (at, thread): (EntryRef, &ThreadRow),
     revisions: &Revisions,
 ) -> Result<File, Refusal> {
+    if row.state == FileState::Fetching
+        && let Author::Partner(link) = row.author
+        && let partner = lookup.partner(link)?
+        && partner.row.state == LinkState::Closed
+    {
+        let words = format!(
+            "The link with {} ended before this file was here. Ask for it by another way.",
+            partner.row.partner_name
+        );
+        row.state = FileState::Failed(refused("link-closed", &words));
+    }
     let Names { name, media, by, relayed } = names(lookup, &row)?;
     let retraction = match row.author {
         Author::Own => revisions.retraction(lookup, at)?,

@@ -43,7 +43,7 @@ pub use delegation::{Delegation, DelegationFilter, Undelivered, delegation, dele
 pub use delivery::{Delivery, DeliveryState};
 pub use digest::{Agreement, Answered, agreement, answer, own_digest, to_compare};
 pub use export::{Export, Others, export};
-pub use file::{File, file, find_file};
+pub use file::{File, file, find_file, partial_key};
 pub use health::{Health, HealthState, health};
 pub use link::{
     Expected, Invitation, InvitationState, Link, LinkTrouble, expected, invitation, invitations, link,

@@ -5,17 +5,19 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_engine::Keyed;
-use deskwire_engine::command::file::AttachFile;
+use deskwire_engine::command::file::{AttachFile, BlobHere};
 use deskwire_engine::command::keep::{FetchAgain, TellFindings, WHOLE_DESK};
+use deskwire_engine::command::link::Verify;
 use deskwire_engine::custody::Finding;
+use deskwire_engine::query::file;
 use deskwire_proto::id::Hash;
 use deskwire_proto::text::FileName;
 use deskwire_store::local::FileNo;
-use deskwire_store::row::Audience;
+use deskwire_store::row::{Audience, FileState};
 use deskwire_store::table::{EXCHANGES, KEYED, LINK_EVENTS, Rows, SCHEMA};
 use deskwire_store::{Batch, Position, Snapshots};
 
-use crate::harness::{Desk, linked, person, settle};
+use crate::harness::{Desk, LINK, linked, person, settle};
 use crate::rebuild::all;
 
 fn go_on(_: u64) -> ControlFlow<()> {
@@ -235,6 +237,45 @@ fn what_is_damaged_is_found_told_and_mended_where_it_can_be() {
     assert_eq!(told.len(), 3);
     let shop = shop.restart();
     assert!(shop.rows().raw_get(b"t-wrong-").unwrap().is_none(), "the next start folds the view anew");
+}
+
+/// A file of a partner is found damaged while the link with it ends: before the end or after it, it would be on its way for
+/// ever. The ticket says that it does not come.
+#[test]
+fn a_file_that_is_to_be_fetched_again_when_its_link_ends_is_told_not_to_come() {
+    for end_first in [false, true] {
+        let (mut shop, mut acme) = linked();
+        let ticket = shop.ticket("Printer");
+        shop.delegate(ticket).unwrap();
+        let attach = AttachFile {
+            ticket,
+            name: FileName::new("photo.jpg").unwrap(),
+            media: None,
+            blob: Hash::of(b"a photo"),
+            size: 7,
+            chunks: Hash::of(b"chunks"),
+            audience: Audience::Thread,
+            by: person("Anna"),
+        };
+        shop.run(attach).unwrap();
+        settle(&mut shop, &mut acme);
+        let no = FileNo(1);
+        acme.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
+        acme.run(BlobHere { file: no }).unwrap();
+        assert_eq!(file(&acme.reader(), no).unwrap().row.state, FileState::Here);
+        let end = Verify { link: LINK, matches: false };
+        if end_first {
+            acme.run(end).unwrap();
+            acme.run(FetchAgain(no)).unwrap();
+        } else {
+            acme.run(FetchAgain(no)).unwrap();
+            assert_eq!(file(&acme.reader(), no).unwrap().row.state, FileState::Fetching);
+            acme.run(end).unwrap();
+        }
+        let acme = acme.restart();
+        let state = file(&acme.reader(), no).unwrap().row.state;
+        assert!(matches!(&state, FileState::Failed(why) if why.code.as_str() == "link-closed"), "{state:?}");
+    }
 }
 
 /// Answers that nobody will ask for again, and files of no ticket, must not fill the disk for ever; those of last week

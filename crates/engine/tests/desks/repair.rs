@@ -110,7 +110,10 @@ fn the_authors_branch_can_be_chosen_and_the_readers_has_no_effect_any_more() {
     assert_eq!(shown(&shop, 1), shown(&acme, 1));
     for desk in [&shop, &acme] {
         let report = verify(&desk.reader(), None).unwrap();
-        assert!(report.problems.is_empty(), "receipts for the branch that was left are no damage: {report:?}");
+        assert!(
+            report.problems.is_empty(),
+            "receipts for the branch that was left are no damage: {report:?}"
+        );
     }
     same_after_rebuild(acme);
 }

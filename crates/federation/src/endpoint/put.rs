@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::refuse::Refused;
 use super::{Answer, Shelf, body, document, open_for_files};
-use crate::fetch::{Ended, Incoming, Partial, damaged, whole};
+use crate::fetch::{Ended, Incoming, Partial, damaged, unless_wanted, whole};
 use crate::shared::Shared;
 use crate::verify;
 
@@ -154,7 +154,11 @@ impl Taking {
             self.incoming.keep(partial);
             return Ok(held);
         }
-        match partial.finish().await {
+        let names = partial.names();
+        let finished = partial.finish().await;
+        // It may have been erased while it came.
+        let left = unless_wanted(&self.shared, no, names).await;
+        match finished.and(left) {
             Ok(()) => self.here(no, size).await,
             Err(ended) => Err(self.ended(no, ended).await),
         }

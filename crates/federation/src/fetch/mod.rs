@@ -12,6 +12,7 @@ use std::time::Duration;
 use deskwire_engine::Refusal;
 use deskwire_engine::command::file::{BlobFailed, BlobHere};
 use deskwire_engine::command::keep::FetchAgain;
+use deskwire_engine::query::partial_key;
 use deskwire_http::server::Shutdown;
 use deskwire_machine::retry::{Failure, Retry};
 use deskwire_store::local::{FileNo, LinkNo};
@@ -19,7 +20,7 @@ use deskwire_store::row::{FileRow, LinkState};
 use tokio::time::sleep;
 
 pub(crate) use incoming::Incoming;
-pub(crate) use partial::{Partial, whole};
+pub(crate) use partial::{Partial, unless_wanted, whole};
 pub(crate) use request::Stride;
 
 use crate::lane::Lane;
@@ -116,7 +117,9 @@ impl Fetcher {
             if self.stop.is_requested() {
                 break;
             }
-            match self.fetch(no, &row).await {
+            let ended = self.fetch(no, &row).await;
+            self.leave(no, &row).await;
+            match ended {
                 Ended::Here => self.here(no, &row).await?,
                 Ended::Failed(code, words) => self.failed((no, &row), code, words).await?,
                 Ended::Later(trouble) if trouble.reached => then = Then::Pause(self.pause(&trouble)),
@@ -130,6 +133,14 @@ impl Fetcher {
     fn own_failure(&self, refusal: &Refusal) -> Duration {
         tracing::warn!(link = %self.link, code = refusal.code, "files cannot be fetched for a reason of this desk");
         Duration::from_secs(60)
+    }
+
+    /// Nothing stays here of a file that was erased, or taken back, while it came.
+    async fn leave(&self, file: FileNo, row: &FileRow) {
+        let names = (partial_key(file, row), row.blob);
+        if let Err(Ended::Own(refusal)) = unless_wanted(&self.shared, file, names).await {
+            tracing::warn!(code = refusal.code, %file, "what came of a file that is gone stays on the disk");
+        }
     }
 
     async fn here(&mut self, file: FileNo, row: &FileRow) -> Result<(), Refusal> {

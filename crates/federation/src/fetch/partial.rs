@@ -6,13 +6,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use deskwire_engine::query::partial_key;
 use deskwire_engine::{Fault, Reader, Refusal};
 use deskwire_machine::chunks::{Mismatch, Plan, Prefix, Verdict};
 use deskwire_proto::id::Hash;
 use deskwire_proto::limits::CHUNK_BYTES;
 use deskwire_proto::transfer::{ChunkList, Part};
 use deskwire_store::local::FileNo;
-use deskwire_store::row::FileRow;
+use deskwire_store::row::{FileRow, FileState};
+use deskwire_store::table::{FILES, Rows};
 use deskwire_store::{BlobId, Blobs, Error, PartialBlob};
 use tokio::sync::mpsc;
 
@@ -51,19 +53,6 @@ pub(crate) async fn whole(blobs: &Arc<dyn Blobs>, blob: Hash) -> Result<Option<u
     on_disk(move || blobs.settle(&BlobId(*blob.as_bytes()))).await
 }
 
-/// Under which name an announced file is collected: a partner that announces a hash with another size or other chunks
-/// than another one harms its own transfer alone.
-fn key(no: FileNo, row: &FileRow) -> BlobId {
-    let parts = [
-        b"deskwire partial file".as_slice(),
-        &no.0.to_be_bytes(),
-        row.blob.as_bytes(),
-        &row.size.to_be_bytes(),
-        row.chunks.as_bytes(),
-    ];
-    BlobId(*Hash::of_parts(&parts).as_bytes())
-}
-
 impl Partial {
     /// Reserves the room, or goes on with the chunks that an earlier try has left, found by hashing them.
     pub(crate) async fn begin(
@@ -74,7 +63,7 @@ impl Partial {
     ) -> Result<Self, Ended> {
         let mut plan = Plan::new(row.size, list).map_err(|code| announced_wrong(code.as_str()))?;
         let (reader, floor) = (shared.engine.reader().clone(), shared.disk_floor);
-        let (key, id, size) = (key(no, row), BlobId(*row.blob.as_bytes()), row.size);
+        let (key, id, size) = (partial_key(no, row), BlobId(*row.blob.as_bytes()), row.size);
         let begun = on_disk(move || {
             let blobs = Arc::clone(reader.blobs());
             let resumed = blobs.partial(&key)?.is_some_and(|partial| partial.size() == size);
@@ -105,6 +94,11 @@ impl Partial {
     /// What it will hash to.
     pub(crate) const fn blob(&self) -> Hash {
         Hash::new(self.id.0)
+    }
+
+    /// Under which name it is collected, and what it will hash to.
+    pub(crate) const fn names(&self) -> (BlobId, Hash) {
+        (self.key, self.blob())
     }
 
     /// The size it will have, bytes.
@@ -268,8 +262,30 @@ impl Written {
 
 /// Takes away what is here of a file that will not come.
 pub(super) async fn give_up(shared: &Shared, no: FileNo, row: &FileRow) -> Result<(), Ended> {
-    let (blobs, key) = (Arc::clone(shared.engine.reader().blobs()), key(no, row));
+    let (blobs, key) = (Arc::clone(shared.engine.reader().blobs()), partial_key(no, row));
     on_disk(move || blobs.discard(&key)).await
+}
+
+/// Takes away what has come of a file that was erased or taken back meanwhile, unless another file has the same bytes.
+pub(crate) async fn unless_wanted(
+    shared: &Shared,
+    no: FileNo,
+    (key, blob): (BlobId, Hash),
+) -> Result<(), Ended> {
+    let reader = shared.engine.reader().clone();
+    on_disk(move || {
+        let Some(now) = reader.rows().get(FILES, &no)?.filter(|now| now.state != FileState::Fetching) else {
+            return Ok(());
+        };
+        if now.state != FileState::Here {
+            reader.blobs().discard(&key)?;
+        }
+        if !reader.is_wanted(&blob)? {
+            reader.blobs().remove(&BlobId(*blob.as_bytes()))?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 fn read_chunk(file: &dyn PartialBlob, plan: &Plan, index: u64) -> deskwire_store::Result<Vec<u8>> {

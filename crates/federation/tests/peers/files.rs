@@ -1,9 +1,13 @@
 //! Files travel beside the messages, verified piece by piece, and go on where they stopped.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_engine::Engine;
+use deskwire_engine::command::erase::{EndSegment, Erase, ErasureDone};
 use deskwire_engine::command::file::AttachFile;
+use deskwire_engine::command::keep::FetchAgain;
+use deskwire_engine::custody::Erasure;
 use deskwire_machine::chunks::{ChunkHasher, Hashed};
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::id::Hash;
@@ -123,6 +127,96 @@ async fn a_file_that_is_gone_is_told_on_the_ticket() {
     until("the ticket says so", || matches!(state(&acme), Some(FileState::Failed(_)))).await;
     let Some(FileState::Failed(why)) = state(&acme) else { unreachable!() };
     assert_eq!(why.code.as_str(), "blob-unknown");
+}
+
+/// The scrub finds bytes damaged and has them fetched again. Whoever reads meanwhile reads what he has opened to its end,
+/// and afterwards the right bytes are there.
+#[tokio::test]
+async fn who_reads_a_file_while_it_is_fetched_again_reads_on() {
+    let (shop, acme) = linked().await;
+    let content = content(3 * MIB + 7);
+    let (no, id) = given(&shop, &acme, &content).await;
+    let before = blobs(&acme).open(&id).unwrap().unwrap();
+    assert!(acme.custody.set_blob_aside(&id).is_ok() && held(&acme, Hash::new(id.0)).is_none());
+    acme.run(FetchAgain(no)).await.unwrap();
+    let mut bytes = vec![0; content.len()];
+    let mut done = 0;
+    while done < bytes.len() {
+        let end = bytes.len().min(done + MIB);
+        done += before.read_at(&mut bytes[done..end], done as u64).unwrap();
+    }
+    assert!(bytes == content, "what was opened is read to its end");
+    // Twice is not fetched twice, and a file that is here is not lost by it.
+    acme.run(FetchAgain(no)).await.unwrap();
+    until("it is here again", || file_state(&acme, no) == FileState::Here).await;
+    assert!(held(&acme, Hash::new(id.0)) == Some(content));
+    assert_eq!(
+        left_of(&acme, &id),
+        [format!("blobs/{0:.2}/{1}/{2}", id.to_string(), &id.to_string()[2..4], id)]
+    );
+}
+
+/// A file that is fetched again may be erased at any moment of that. Nothing of it is left then: neither the damaged bytes
+/// that were set aside, nor what has come so far, nor the whole that a fetcher had just finished.
+#[tokio::test]
+async fn a_file_that_is_erased_while_it_is_fetched_again_leaves_nothing() {
+    let (shop, acme) = linked().await;
+    for round in 0..8 {
+        let content = content(4 * MIB + round);
+        let (no, id) = given(&shop, &acme, &content).await;
+        acme.custody.set_blob_aside(&id).unwrap();
+        assert_eq!(left_of(&acme, &id).len(), 1, "the damaged bytes are kept until others are here");
+        acme.run(FetchAgain(no)).await.unwrap();
+        // From before the first chunk to the moment at which it is here.
+        let enough = round as u64 * MIB as u64;
+        until("so much of it is here", || {
+            file_state(&acme, no) == FileState::Here
+                || acme.engine.reader().arrived(no) >= enough.min(4 * MIB as u64)
+        })
+        .await;
+        acme.run(Erase { files: vec![no], ..Erase::default() }).await.unwrap();
+        carry_out(&acme).await;
+        // Files are fetched one after the other: when another one is here, the fetcher has left this one.
+        given(&shop, &acme, format!("another one, {round}").as_bytes()).await;
+        assert!(matches!(file_state(&acme, no), FileState::Failed(why) if why.code.as_str() == "erased"));
+        assert_eq!(left_of(&acme, &id), Vec::<String>::new(), "round {round}");
+        assert!(blobs(&acme).partials().unwrap().is_empty(), "round {round}");
+    }
+}
+
+/// A file of a partner that has arrived: its number, and the name of its bytes.
+async fn given(from: &Desk, to: &Desk, content: &[u8]) -> (FileNo, BlobId) {
+    let blob = hashed(content).blob;
+    let ticket = from.ticket("Printer").await;
+    let file = attach(&from.engine, ticket, content).await;
+    from.delegate(ticket, vec![file]).await;
+    let found = || to.engine.reader().files_of_blob(&blob).unwrap().pop();
+    until("the file is here", || found().is_some_and(|(_, row)| row.state == FileState::Here)).await;
+    (found().unwrap().0, BlobId(*blob.as_bytes()))
+}
+
+fn file_state(desk: &Desk, no: FileNo) -> FileState {
+    desk.engine.reader().rows().get(FILES, &no).unwrap().unwrap().state
+}
+
+/// Files on the disk that have the name of these bytes.
+fn left_of(desk: &Desk, id: &BlobId) -> Vec<String> {
+    let id = id.to_string();
+    desk.names().into_iter().filter(|name| name.ends_with(&id)).collect()
+}
+
+async fn carry_out(desk: &Desk) {
+    for _ in 0..4 {
+        match desk.custody.erase_ordered(&mut |_| ControlFlow::Continue(())).unwrap() {
+            Some(Erasure::SegmentOpen) => desk.run(EndSegment).await.unwrap(),
+            Some(Erasure::Done(orders)) => {
+                desk.run(ErasureDone(orders)).await.unwrap();
+                return;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("the segment does not end");
 }
 
 /// To know a hash is no right; an old request opens nothing.

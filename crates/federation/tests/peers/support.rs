@@ -14,6 +14,7 @@ use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::delegate::Delegate;
 use deskwire_engine::command::link::{Approve, MakeInvitation, invitation_text};
 use deskwire_engine::command::ticket::NewTicket;
+use deskwire_engine::custody::Custody;
 use deskwire_engine::identity::{Face, Identity};
 use deskwire_engine::port::{Clock, SystemClock, SystemEntropy};
 use deskwire_engine::{Command, Core, Engine, Partner, Refusal, Running};
@@ -92,6 +93,8 @@ async fn spoil(answers: Answers, request: Request, next: Next) -> Response {
 /// A running desk.
 pub(crate) struct Desk {
     pub(crate) engine: Engine,
+    /// The care of its store.
+    pub(crate) custody: Custody,
     pub(crate) federation: Federation,
     running: Running,
     trigger: ShutdownTrigger,
@@ -187,7 +190,9 @@ impl Site {
         };
         self.address = listener.as_ref().map_or(self.address, Listener::local_addr);
         let (bell, effects) = bell();
-        let (engine, running) = Engine::start(self.core(), Arc::new(SystemClock), Box::new(bell)).unwrap();
+        let core = self.core();
+        let custody = core.custody();
+        let (engine, running) = Engine::start(core, Arc::new(SystemClock), Box::new(bell)).unwrap();
         let inside = self.dials_inside.then(|| "127.0.0.0/8".parse().unwrap());
         let allowed_ranges = inside.into_iter().collect();
         let grace = Duration::from_millis(200);
@@ -201,7 +206,7 @@ impl Site {
         let router = federation.router().layer(layer);
         let server = listener.map(|listener| listener.serve(router, transport, limits, trigger.subscribe()));
         let server = server.map(tokio::spawn);
-        Desk { engine, federation, running, trigger, server, site: self }
+        Desk { engine, custody, federation, running, trigger, server, site: self }
     }
 
     /// The same desk with the memory of a newborn.
@@ -284,13 +289,18 @@ impl Desk {
             server.await.unwrap();
         }
         self.federation.stop().await;
-        drop(self.engine);
+        drop((self.engine, self.custody));
         self.running.stop().unwrap();
         self.site
     }
 
     pub(crate) async fn run<C: Command>(&self, command: C) -> Result<C::Reply, Refusal> {
         self.engine.call(command).await
+    }
+
+    /// The names of all files on its disk.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.site.store.disk().names()
     }
 
     pub(crate) fn id(&self) -> DeskId {

@@ -271,6 +271,11 @@ impl Blobs for DiskBlobs {
                 .sync_folder(&folder)
                 .map_err(|error| Error::io(format!("delete blob {id}"), sync_failed(error)))?;
         }
+        if self.delete(&damaged_name(id))? {
+            self.disk
+                .sync_folder(DAMAGED)
+                .map_err(|error| Error::io(format!("delete damaged blob {id}"), sync_failed(error)))?;
+        }
         Ok(was_here)
     }
 
@@ -481,6 +486,19 @@ mod tests {
         import(&blobs, b"a photo");
         assert_eq!(disk.content(&damaged_name(&id)), None);
         assert_eq!(disk.content(&blob_name(&id)).unwrap(), b"a photo");
+    }
+
+    /// What is deleted, as after an erasure, is gone whether it was damaged or not, and stays so after a power cut.
+    #[test]
+    fn a_damaged_blob_that_is_deleted_leaves_no_copy() {
+        let disk = SimDisk::default();
+        let blobs = blobs(&disk);
+        let id = import(&blobs, b"a photo");
+        assert!(blobs.set_aside(&id).unwrap());
+        assert!(!blobs.remove(&id).unwrap(), "it was not here");
+        disk.power_cut(1);
+        assert_eq!(disk.content(&damaged_name(&id)), None);
+        assert!(!blobs.remove(&id).unwrap());
     }
 
     /// A file found to be nobody's and attached at that moment must not be deleted.
