@@ -113,6 +113,51 @@ pub struct CloseLink {
     pub reason: String,
 }
 
+/// What a link would leave behind if it ended now: `GET /v1/links/{link}/close`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinkLeftOpen {
+    /// Local name of the link.
+    pub link: String,
+    /// How many delegations have not ended. Those that are not resolved fall back to whoever handed them over.
+    pub open: u64,
+    /// The first 50 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delegations: Vec<OpenDelegation>,
+    /// Lines of work that no signed statement holds, by currency. Nobody can approve or sign them on this link afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsettled: Vec<UnsettledWork>,
+}
+
+/// A delegation that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenDelegation {
+    /// Its id.
+    pub id: String,
+    /// This desk's side.
+    pub role: Role,
+    /// This desk's ticket.
+    pub ticket: String,
+    /// Its state.
+    pub state: DelegationState,
+}
+
+/// Lines of work in one currency that no signed statement holds; sums with two decimals, taxes included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnsettledWork {
+    /// The currency.
+    pub currency: String,
+    /// How many lines.
+    pub lines: u64,
+    /// All of them.
+    pub sum: String,
+    /// Lines that wait for the principal's word.
+    pub open: String,
+    /// Approved lines.
+    pub approved: String,
+    /// Disputed lines.
+    pub disputed: String,
+}
+
 /// Something that one side said to a link as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SaidOnLink {
@@ -252,6 +297,9 @@ pub struct NewRule {
     /// The solution that is told upward with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solution: Option<String>,
+    /// The partner's own solution goes upward with it, named as the relay setting there says; `solution` where it gave none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pass_solution: bool,
 }
 
 /// The rules of a link: `GET /v1/links/{link}/rules`.

@@ -29,6 +29,9 @@ pub struct DelegationClock {
     /// What the contractor reported of itself and of the desks below it, nearest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hops: Vec<ChainHop>,
+    /// When the contractor said so: `hops` are as of then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<Time>,
 }
 
 /// Durations in milliseconds, by what they count as.

@@ -36,9 +36,9 @@ mod verify;
 mod work;
 
 pub use accord::{
-    AcceptTerms, CloseLink, LinkCheck, LinkFinding, LinkMapping, LinkTerms, MappedCode, MappedField,
-    MappedPriority, MappedStatus, NewRule, ProposeTerms, Rule, RuleList, SaidOnLink, SuspendLink,
-    TakeCalendars, TermsDifference, TermsProposal,
+    AcceptTerms, CloseLink, LinkCheck, LinkFinding, LinkLeftOpen, LinkMapping, LinkTerms, MappedCode, MappedField,
+    MappedPriority, MappedStatus, NewRule, OpenDelegation, ProposeTerms, Rule, RuleList, SaidOnLink, SuspendLink,
+    TakeCalendars, TermsDifference, TermsProposal, UnsettledWork,
 };
 pub use agreement::{Agreement, Seen, SeenEntry, SeenLine};
 pub use audience::{Audience, BadAudience};

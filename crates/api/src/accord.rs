@@ -19,6 +19,7 @@ use deskwire_proto::message::common::Priority;
 use deskwire_proto::terms::Terms;
 use serde_json::Value;
 
+use crate::calendar;
 use crate::error::ApiError;
 use crate::idempotency::Change;
 use crate::link::{number, shown};
@@ -40,7 +41,8 @@ pub(crate) async fn terms(
     api.read(move |reader| terms_of(reader, &link)).await.map(Json)
 }
 
-/// Proposes other terms: what is not named stays. Nothing changes until the partner accepts.
+/// Proposes other terms: what is not named stays. Nothing changes until the partner accepts. `calendar` takes `own`, which is
+/// this desk's hours for 13 months, and intervals in RFC 3339 or milliseconds.
 #[utoipa::path(
     post, path = "/v1/links/{link}/terms/propose", tag = "links", request_body = api::ProposeTerms,
     params(("link" = String, Path, description = "Local name, or the link id.")),
@@ -55,7 +57,11 @@ pub(crate) async fn propose(
     let name = link.clone();
     let command = api.read(move |reader| {
         let link = query::link(reader, &name)?;
-        let terms = changed(&link.partner.terms, value.set)?;
+        let mut set = value.set;
+        if let Some(hours) = set.get_mut("calendar") {
+            *hours = calendar::of_terms(reader, std::mem::take(hours))?;
+        }
+        let terms = changed(&link.partner.terms, set)?;
         let base = value.base.unwrap_or(link.partner.terms.v.get());
         Ok(ProposeTerms { link: link.partner.no, base, terms })
     });
@@ -141,6 +147,43 @@ pub(crate) async fn close(
 }
 
 /// This desk's own words for those of a link.
+/// What the link would leave behind if it ended now.
+#[utoipa::path(
+    get, path = "/v1/links/{link}/close", tag = "links",
+    params(("link" = String, Path, description = "Local name, or the link id.")),
+    responses((status = 200, description = "Open cases and unsettled work.", body = api::LinkLeftOpen)),
+)]
+pub(crate) async fn left_open(
+    State(api): State<Api>,
+    Named(link): Named,
+) -> Result<Json<api::LinkLeftOpen>, ApiError> {
+    let left = api.read(move |reader| {
+        let link = query::link(reader, &link)?;
+        let left = query::left_open(reader, &link.partner)?;
+        let case = |case: &query::OpenCase| api::OpenDelegation {
+            id: case.id.to_string(),
+            role: shown_role(case.role),
+            ticket: reader.identity().ticket_label(case.ticket).to_string(),
+            state: show::delegation_state(case.state),
+        };
+        let unsettled = |work: &query::Unsettled| api::UnsettledWork {
+            currency: work.currency.to_string(),
+            lines: work.lines,
+            sum: work.sum().to_string(),
+            open: work.open.to_string(),
+            approved: work.approved.to_string(),
+            disputed: work.disputed.to_string(),
+        };
+        Ok(api::LinkLeftOpen {
+            link: link.partner.row.name.to_string(),
+            open: left.open,
+            delegations: left.cases.iter().map(case).collect(),
+            unsettled: left.unsettled.iter().map(unsettled).collect(),
+        })
+    });
+    left.await.map(Json)
+}
+
 #[utoipa::path(
     get, path = "/v1/links/{link}/map", tag = "links",
     params(("link" = String, Path, description = "Local name, or the link id.")),
@@ -430,12 +473,16 @@ fn rules_of(reader: &Reader, link: &str) -> Result<api::RuleList, Refusal> {
     Ok(api::RuleList { link: link.partner.row.name.to_string(), rules })
 }
 
-fn shown_rule(rule: &Rule) -> api::Rule {
-    let Then { status, notify, confirm, resolve } = &rule.then;
-    let role = rule.role.map(|role| match role {
+const fn shown_role(role: Role) -> api::Role {
+    match role {
         Role::Principal => api::Role::Principal,
         Role::Contractor => api::Role::Contractor,
-    });
+    }
+}
+
+fn shown_rule(rule: &Rule) -> api::Rule {
+    let Then { status, notify, confirm, resolve, pass } = &rule.then;
+    let role = rule.role.map(shown_role);
     api::Rule {
         no: rule.no,
         rule: api::NewRule {
@@ -448,6 +495,7 @@ fn shown_rule(rule: &Rule) -> api::Rule {
             resolve: resolve.is_some(),
             solution: resolve.as_ref().and_then(|solution| solution.as_ref().map(ToString::to_string)),
         },
+            pass_solution: *pass,
     }
 }
 
@@ -473,6 +521,7 @@ fn rule(value: &api::NewRule) -> Result<Rule, Refusal> {
         confirm: value.confirm,
         resolve: value.resolve.then_some(solution),
     };
+        pass: value.pass_solution,
     let when = parse::states(value.when).into_iter().next().unwrap_or(Settled::Unoffered);
     Ok(Rule { no: 0, role, when, then })
 }

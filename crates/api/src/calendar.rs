@@ -7,10 +7,12 @@ use axum::extract::State;
 use deskwire_api_types as api;
 use deskwire_engine::calendar::{self, Hours, Span, WEEKDAYS};
 use deskwire_engine::command::hours::{SetHours, SetReserve};
-use deskwire_engine::{Reader, Refusal, query};
+use deskwire_engine::{Fault, Reader, Refusal, query};
+use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::idempotency::Change;
+use crate::parse;
 use crate::request::{Asked, Document, Named};
 use crate::show;
 use crate::state::Api;
@@ -80,6 +82,45 @@ pub(crate) async fn set_reserve(
     let reserve = value.reserve.map(|seconds| seconds.saturating_mul(1_000));
     api.state.engine.call(change.keyed(&bytes, SetReserve { link, reserve })).await?;
     Ok(Json(value))
+}
+
+/// The calendar of terms as a caller gives it: `own` is what this desk's hours say for 13 months; intervals may be in RFC 3339,
+/// as [`show_hours`] tells them.
+pub(crate) fn of_terms(reader: &Reader, given: Value) -> Result<Value, Refusal> {
+    match given {
+        Value::String(word) if word == "own" => own(reader),
+        Value::Array(all) => all.into_iter().map(interval).collect(),
+        other => Ok(other),
+    }
+}
+
+fn own(reader: &Reader) -> Result<Value, Refusal> {
+    let Some(hours) = query::hours(reader)? else {
+        return Err(Refusal::new(
+            Fault::Conflict,
+            "always-open",
+            "This desk has no business hours: it is always open.",
+            "Set them with `deskwire calendar set FILE`, or agree on no calendar at all: --set calendar=none.",
+        ));
+    };
+    let made = calendar::intervals(&hours, reader.now(), calendar::MONTHS);
+    let made = made.map_err(|error| Refusal::invalid("calendar", error.to_string()))?;
+    Ok(made.open.iter().map(|open| json!([open.0.0, open.1.0])).collect())
+}
+
+fn interval(pair: Value) -> Result<Value, Refusal> {
+    let Value::Array(ends) = pair else { return Ok(pair) };
+    let end = |end: Value| match end {
+        Value::String(text) => {
+            let read: Option<api::Time> = serde_json::from_value(Value::String(text.clone())).ok();
+            let at = parse::time("calendar", read)?.map(|at| json!(at.0));
+            at.ok_or_else(|| {
+                Refusal::invalid("calendar", format!("“{text}” is no time: write it like 2026-07-01T08:00:00Z"))
+            })
+        }
+        other => Ok(other),
+    };
+    ends.into_iter().map(end).collect()
 }
 
 fn shown(reader: &Reader, months: u32) -> Result<api::Calendar, Refusal> {

@@ -118,6 +118,7 @@ endpoints! {
     post "/v1/links/{link}/repair" => link::repair;
     post "/v1/links/{link}/end" => link::end;
     post "/v1/links/{link}/suspend" => accord::suspend;
+    get "/v1/links/{link}/close" => accord::left_open;
     post "/v1/links/{link}/close" => accord::close;
     get "/v1/links/{link}/terms" => accord::terms;
     post "/v1/links/{link}/terms/propose" => accord::propose;

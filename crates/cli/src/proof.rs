@@ -4,7 +4,7 @@ use std::{fs::File, io::Read as _, path::Path};
 
 use deskwire_machine::proof::{Listing, Report, Verifier, Weight};
 use deskwire_proto::{
-    proof::{Item, TakeError},
+    proof::{About, Item, TakeError},
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -26,16 +26,51 @@ pub(crate) fn verify(path: &Path) -> Result<Report, Failure> {
     Ok(verifier.finish())
 }
 
-/// What a proof file tells of each message; it has to hold.
-pub(crate) fn listing(path: &Path) -> Result<Listing, Failure> {
-    if !verify(path)?.holds() {
+/// What a proof file is about and tells of each message; it has to hold.
+pub(crate) fn listing(path: &Path) -> Result<(Option<About>, Listing), Failure> {
+    let report = verify(path)?;
+    if !report.holds() {
         let detail = format!("{} does not hold: nothing can be compared with it.", path.display());
         let next = "See what is wrong with `deskwire verify --file`, and ask for another one.";
         return Err(failure::refused("verify-failed", "The file does not verify", detail, next));
     }
     let mut listing = Listing::default();
     read(path, &mut |item, _| listing.take(&item))?;
-    Ok(listing)
+    Ok((report.about, listing))
+}
+
+/// Whether two files can be compared: they are of one link, and of one case where both are of a single one.
+pub(crate) fn same_case(path: &Path, ours: Option<&About>, theirs: Option<&About>) -> Result<(), Failure> {
+    let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(()) };
+    let about = |one: &About| match one.delegation {
+        Some(delegation) => {
+            format!("the delegation {} of the link {}", short_of(&delegation), short_of(&one.link))
+        }
+        None => format!("the link {}", short_of(&one.link)),
+    };
+    if ours.link != theirs.link {
+        let detail = format!(
+            "{} is about {}; this case is on the link {}.",
+            path.display(),
+            about(theirs),
+            short_of(&ours.link)
+        );
+        let next = "Ask the partner for a file of this case, or of the whole link.";
+        return Err(failure::refused("another-link", "The file is of another link", detail, next));
+    }
+    if let (Some(here), Some(there)) = (ours.delegation, theirs.delegation)
+        && here != there
+    {
+        let detail =
+            format!("{} is about {}; this case is {}.", path.display(), about(theirs), short_of(&here));
+        let next = "Ask the partner for a file of this case, or of the whole link.";
+        return Err(failure::refused("another-case", "The file is of another case", detail, next));
+    }
+    Ok(())
+}
+
+fn short_of(id: &impl ToString) -> String {
+    short(&id.to_string()).to_owned()
 }
 
 /// Hands out the items of a file with their bytes; what is wrong with the bytes where that ends early.
@@ -198,4 +233,39 @@ pub(crate) fn show(report: &Report, style: Style) -> String {
 
 fn time(at: Timestamp) -> deskwire_api_types::Time {
     deskwire_api_types::Time::from_millis(i64::try_from(at.0).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    //! Two files of different cases always differ: whoever is told so looks for a quarrel that is none.
+    use deskwire_proto::id::{DelegationId, DeskId, LinkId};
+
+    use super::*;
+
+    fn about(link: u8, delegation: Option<u8>) -> About {
+        About {
+            link: LinkId::new([link; LinkId::SIZE]),
+            made: Timestamp(0),
+            inviter: DeskId::new([1; DeskId::SIZE]),
+            accepter: DeskId::new([2; DeskId::SIZE]),
+            delegation: delegation.map(|id| DelegationId::new([id; DelegationId::SIZE])),
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_link_or_case_is_refused() {
+        let ours = about(1, Some(1));
+        let code = |theirs: About| {
+            let same = same_case(Path::new("theirs"), Some(&ours), Some(&theirs));
+            match same {
+                Err(Failure::Refused(problem)) => Some(problem.code.clone()),
+                _ => None,
+            }
+        };
+        assert_eq!(code(about(2, Some(1))).as_deref(), Some("another-link"));
+        assert_eq!(code(about(2, None)).as_deref(), Some("another-link"));
+        assert_eq!(code(about(1, Some(2))).as_deref(), Some("another-case"));
+        assert_eq!(code(about(1, Some(1))), None);
+        assert_eq!(code(about(1, None)), None, "a file of the whole link");
+    }
 }

@@ -2,7 +2,7 @@
 
 use deskwire_api_types::{
     AcceptInvitation, AcceptTerms, AddLink, Branch, Branches, CloseLink, Invitation, InvitationList,
-    InviteRequest, Link, LinkCheck, LinkList, LinkMapping, LinkTerms, LinkVerification, LogPage, LogQuery,
+    InviteRequest, Link, LinkCheck, LinkLeftOpen, LinkList, LinkMapping, LinkTerms, LinkVerification, LogPage, LogQuery,
     NewRule, ProposeTerms, RepairRequest, RuleList, SuspendLink, TakeCalendars,
 };
 
@@ -111,6 +111,14 @@ impl Client {
     /// See [`Error`].
     pub async fn suspend_link(&self, link: &str, request: &SuspendLink) -> Result<Link, Error> {
         self.post(Path::new("links").id(link).word("suspend"), request).await
+    }
+
+    /// `GET /v1/links/{link}/close`: what the link would leave behind if it ended now.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn left_open(&self, link: &str) -> Result<LinkLeftOpen, Error> {
+        self.get(Path::new("links").id(link).word("close")).await
     }
 
     /// `POST /v1/links/{link}/close`: ends a link together with the partner.

@@ -135,7 +135,8 @@ settings! {
         scrub_rate: Size<0, GIB> = Some(Size(4 * MIB));
         /// For how many days after its last word the texts and files of a case that is over are kept, at least 400: for so
         /// long partners may need them to restore a backup. Then they are erased, and signatures and facts stay. 0 keeps
-        /// them for ever.
+        /// them for ever. What the terms of a link say is the least: its cases are kept for so long whatever stands here,
+        /// and without a number here they do not go by themselves.
         retention: Days<400, 36_500> = Some(Days(0));
         /// The list of what was erased: ids and hashes, no texts. A backup that is older than an erasure has the texts still;
         /// a desk restored from it erases them again by this list before it speaks. Keep it where the loss of the machine

@@ -144,6 +144,11 @@ fn at(zone: &TimeZone, local: DateTime, closes: bool) -> Timestamp {
     Timestamp(u64::try_from(milliseconds).unwrap_or(0))
 }
 
+/// A time for people, to the minute: `2026-07-01 09:30Z`.
+pub(crate) fn in_utc(at: Timestamp) -> String {
+    moment(at).strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
 fn moment(at: Timestamp) -> Moment {
     i64::try_from(at.0).ok().and_then(|at| Moment::from_millisecond(at).ok()).unwrap_or(Moment::MAX)
 }

@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 /// The shortest one, whatever the clock does.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// Between two looks at the clocks of delegations to which something has happened.
-const CLOCKS: Duration = Duration::from_secs(30);
+const CLOCKS: Duration = Duration::from_secs(10);
 /// After a failure of this desk itself, such as a full disk.
 const OWN_FAILURE: Duration = Duration::from_secs(60);
 

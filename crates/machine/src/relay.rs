@@ -6,7 +6,7 @@
 use deskwire_proto::id::{Hash, ItemId, LinkId, LoopTag};
 use deskwire_proto::list::List;
 use deskwire_proto::message::common::{Audience, Person};
-use deskwire_proto::message::{Body, comment_add, comment_edit, file_add};
+use deskwire_proto::message::{Body, comment_add, comment_edit, file_add, resolve};
 use deskwire_proto::number::Revision;
 use deskwire_proto::terms::{Redelegate, Terms};
 use deskwire_proto::text::Label;
@@ -106,6 +106,18 @@ impl Onward<'_> {
             origin: self.origin(named, text.relayed, text.origin.as_ref()),
             relayed: Some(true),
         }
+    }
+}
+
+/// What the contractor below says of its solution, as this desk hands it up with its own resolution.
+#[must_use]
+pub fn solution(text: &resolve::Text, onward: &Onward<'_>) -> resolve::Text {
+    let named = onward.names(false);
+    resolve::Text {
+        by: onward.by(named, text.by.as_ref()),
+        origin: onward.origin(named, text.relayed, text.origin.as_ref()),
+        relayed: Some(true),
+        solution: text.solution.clone(),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Then {
     /// was handed.
     #[serde(with = "solution")]
     pub resolve: Option<Option<Prose>>,
+    /// The solution of the delegation that set it off goes up instead, where there is one; for a rule that resolves.
+    pub pass: bool,
 }
 
 /// How a resolution is stored: without a solution it is the empty text, which no solution can be.
@@ -77,6 +79,9 @@ pub enum RuleError {
         "the case above is resolved by the desk that handed it on, once its partner has resolved or it has confirmed"
     )]
     Resolve,
+    /// A solution goes up with a resolution.
+    #[error("the partner's solution goes up with a resolution: say that the case above is resolved")]
+    Pass,
     /// Nobody is told of it: it is where every delegation begins.
     #[error("no delegation settles in 'unoffered'")]
     Unoffered,
@@ -88,7 +93,7 @@ impl Rule {
     /// # Errors
     /// Why it could never do what it says.
     pub fn check(&self) -> Result<(), RuleError> {
-        let Then { status, notify, confirm, resolve } = &self.then;
+        let Then { status, notify, confirm, resolve, pass } = &self.then;
         if status.is_none() && notify.is_none() && !confirm && resolve.is_none() {
             return Err(RuleError::Nothing);
         }
@@ -99,6 +104,9 @@ impl Rule {
         let done = matches!(self.when, State::Resolved | State::Confirmed);
         if resolve.is_some() && (!done || contractor) {
             return Err(RuleError::Resolve);
+        }
+        if *pass && resolve.is_none() {
+            return Err(RuleError::Pass);
         }
         if self.when == State::Unoffered { Err(RuleError::Unoffered) } else { Ok(()) }
     }
@@ -137,6 +145,8 @@ mod tests {
         assert_eq!(rule(State::Confirmed, resolve()).check(), Ok(()));
         let contractor = Rule { role: Some(Role::Contractor), ..rule(State::Resolved, confirm()) };
         assert_eq!(contractor.check(), Err(RuleError::Confirm));
+        let pass = Then { pass: true, ..confirm() };
+        assert_eq!(rule(State::Resolved, pass).check(), Err(RuleError::Pass));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use deskwire_proto::terms::Side;
 use deskwire_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use differences::{Difference, differences, is_calendar_renewal};
+pub use differences::{Difference, differences, in_words, is_calendar_renewal};
 
 /// What a message says to the link as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

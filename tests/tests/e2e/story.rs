@@ -80,6 +80,10 @@ async fn a_ticket_goes_down_the_chain_and_its_answer_comes_back() {
     acme.json(&["delegation", "confirm", &second]).await;
     acme.json(&["delegation", "rate", &second, "4", "Fast"]).await;
     state_is(&shop, &first, "resolved").await;
+    // The client gets the answer, without anybody at Acme typing it again, and without learning whose it is.
+    let case = shop.json(&["delegation", "show", &first]).await;
+    let said = case["timeline"].as_array().unwrap().iter().find(|event| event["kind"] == "delegation.resolve");
+    assert_eq!(said.unwrap()["reason"], "Our partner: The vendor replaced a part", "{case}");
     shop.json(&["delegation", "confirm", &first]).await;
     state_is(&acme, &first, "confirmed").await;
 
@@ -133,11 +137,11 @@ async fn introduce(shop: &Desk, acme: &Desk, kassa: &Desk, petrov: &Desk) {
     let rule = ["rule", "add", "kassa", "--role", "principal"];
     let accepted = ["--when", "accepted", "--status", "with-partner", "--label", "accepted by partner"];
     let solved = ["--when", "resolved", "--status", "solved", "--label", "solved by partner"];
-    for rest in [&accepted[..], &solved, &["--when", "confirmed", "--resolve"]] {
+    for rest in [&accepted[..], &solved, &["--when", "confirmed", "--resolve", "--pass-solution"]] {
         acme.json(&[&rule, rest].concat()).await;
     }
     let shown = acme.run(&["rule", "list", "kassa"]).await;
-    assert!(shown.out.contains("resolve the case above"), "{shown:?}");
+    assert!(shown.out.contains("resolve the case above with the partner's solution"), "{shown:?}");
 }
 
 /// Comments through the whole chain, each once; a file for one partner alone, and one for all.

@@ -25,6 +25,7 @@ pub(super) fn clock(clock: &DelegationClock) -> api::DelegationClock {
             .collect(),
         provisional: clock.provisional,
         hops: clock.hops.iter().map(hop).collect(),
+        reported_at: clock.reported.map(time),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Terms, mapping, rules and the check of a link as text.
 
-use deskwire_api_types::{LinkCheck, LinkMapping, LinkTerms, Priority, Rule, RuleList, TermsProposal};
+use deskwire_api_types::{
+    LinkCheck, LinkLeftOpen, LinkMapping, LinkTerms, Priority, Rule, RuleList, TermsProposal,
+};
+use deskwire_proto::terms::Terms;
 use serde_json::Value;
 
 use super::{Fields, Style, Table, when};
@@ -9,8 +12,8 @@ use super::{Fields, Style, Table, when};
 pub(crate) fn terms(terms: &LinkTerms, style: Style) -> String {
     let mut fields =
         Fields::default().put("version", terms.version.to_string()).maybe("since", terms.since.map(when));
-    for (member, value) in &terms.terms {
-        fields = fields.put(member, shown(member, value));
+    for (member, words) in in_words(terms) {
+        fields = fields.put(&member, words);
     }
     let calendars = if terms.takes_calendars { "accepted by itself" } else { "a person accepts" };
     fields = fields.put("renewed calendar", calendars);
@@ -41,20 +44,21 @@ pub(crate) fn proposal(proposal: &TermsProposal, style: Style) -> String {
     )
 }
 
-/// A member as people read it.
-fn shown(member: &str, value: &Value) -> String {
-    match (member, value) {
-        ("calendar", Value::Array(hours)) => format!("{} intervals", hours.len()),
-        ("auto-confirm" | "tolerance", Value::Number(ms)) => {
-            ms.as_u64().map_or_else(|| ms.to_string(), |ms| format!("{} h", ms as f64 / 3_600_000.0))
-        }
-        ("retention", Value::Number(days)) => format!("{days} days"),
-        (_, Value::String(text)) => text.clone(),
-        (_, Value::Array(all)) if all.iter().all(Value::is_string) => {
-            all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
-        }
-        (_, value) => value.to_string(),
-    }
+/// Each member as people read it, in the words of the table of differences; one that this version does not know as it is.
+fn in_words(terms: &LinkTerms) -> Vec<(String, String)> {
+    let mut members = terms.terms.clone();
+    members.insert("v".to_owned(), Value::from(terms.version));
+    let read = serde_json::from_value::<Terms>(Value::Object(members.into_iter().collect()));
+    let known: Vec<(String, String)> = match &read {
+        Ok(read) => deskwire_machine::terms::in_words(read)
+            .into_iter()
+            .map(|(member, words)| (member.to_owned(), words))
+            .collect(),
+        Err(_) => Vec::new(),
+    };
+    let others = terms.terms.iter().filter(|(member, _)| known.iter().all(|(known, _)| known != *member));
+    let others: Vec<_> = others.map(|(member, value)| (member.clone(), value.to_string())).collect();
+    known.into_iter().chain(others).collect()
 }
 
 /// This desk's own words for those of a link.
@@ -104,6 +108,49 @@ pub(crate) fn check(check: &LinkCheck, style: Style) -> String {
     format!("{text}{last}\n")
 }
 
+/// What a link would leave behind if it ended now.
+pub(crate) fn left_open(left: &LinkLeftOpen, style: Style) -> String {
+    if left.open == 0 && left.unsettled.is_empty() {
+        return format!("Nothing is open on the link {}, and all work is in signed statements.\n", left.link);
+    }
+    let mut text = String::new();
+    if left.open > 0 {
+        let cases = if left.open == 1 { "1 case is".to_owned() } else { format!("{} cases are", left.open) };
+        let end = "what is not resolved falls back to whoever handed it over";
+        text.push_str(&style.yellow(&format!("{cases} open on the link {}; {end}:\n", left.link)));
+        for case in &left.delegations {
+            let (id, state) = (super::short(&case.id), case.state.as_str());
+            text.push_str(&format!(
+                "  {}  {id}  {state}, as {}\n",
+                style.bold(&case.ticket),
+                case.role.as_str()
+            ));
+        }
+        let more = left.open.saturating_sub(left.delegations.len() as u64);
+        if more > 0 {
+            text.push_str(&format!("  and {more} more\n"));
+        }
+    }
+    for work in &left.unsettled {
+        let lines = if work.lines == 1 {
+            "1 line of work".to_owned()
+        } else {
+            format!("{} lines of work", work.lines)
+        };
+        text.push_str(&style.yellow(&format!(
+            "{} {} in {lines} that no signed statement holds: {} approved, {} not judged, {} disputed.\n",
+            work.sum, work.currency, work.approved, work.open, work.disputed
+        )));
+    }
+    if !left.unsettled.is_empty() {
+        text.push_str(&format!(
+            "Nobody can approve or sign them on this link afterwards: see `deskwire statement propose --help` before, for {}.\n",
+            left.link
+        ));
+    }
+    text
+}
+
 /// The rules of a link.
 pub(crate) fn rules(list: &RuleList, style: Style) -> String {
     let mut table = Table::new(&["NO", "WHEN", "AS", "DO"], style);
@@ -123,6 +170,7 @@ fn what(rule: &Rule) -> String {
     }
     said.extend(rule.notify.as_ref().map(|words| format!("note “{words}”")));
     said.extend(rule.confirm.then(|| "confirm".to_owned()));
-    said.extend(rule.resolve.then(|| "resolve the case above".to_owned()));
+    let solution = if rule.pass_solution { " with the partner's solution" } else { "" };
+    said.extend(rule.resolve.then(|| format!("resolve the case above{solution}")));
     said.join(", ")
 }

@@ -91,8 +91,13 @@ pub(crate) fn clock(clock: &DelegationClock, style: Style) -> String {
     text
 }
 
-/// The desks further down.
-pub(crate) fn hops(hops: &[ChainHop], style: Style) -> String {
+/// The desks further down, as the contractor has reported them, and when.
+pub(crate) fn chain(clock: &DelegationClock, style: Style) -> String {
+    let as_of = clock.reported_at.map(|at| format!(" as of {}", when(at))).unwrap_or_default();
+    format!("{}{}\n{}", style.dim("CHAIN"), style.dim(&as_of), hops(&clock.hops, style))
+}
+
+fn hops(hops: &[ChainHop], style: Style) -> String {
     let mut table = Table::new(&["DESK", "STATE", "IN HAND", "WAITED", "BREACHES", "RATING"], style);
     for hop in hops {
         table.row([

@@ -1,10 +1,11 @@
 //! Delegations as text.
 
 use deskwire_api_types::{
-    Delegation, DelegationList, DelegationState, Effect, OfferFields, PendingChange, Role, TimelineEvent,
+    CountedTime, Delegation, DelegationList, DelegationState, Effect, OfferFields, PendingChange, Role, TimelineEvent,
     Turn, Undelivered, WaitingFor,
 };
 
+use super::words::exactly;
 use super::{Fields, Style, Table, indent, person, short, when};
 
 /// A page of delegations.
@@ -95,7 +96,7 @@ pub(crate) fn show(delegation: &Delegation, style: Style) -> String {
     if let Some(clock) = &delegation.clock {
         text.push_str(&format!("\n{}\n{}", style.dim("CLOCK"), super::clock::clock(clock, style)));
         if !clock.hops.is_empty() {
-            text.push_str(&format!("\n{}\n{}", style.dim("CHAIN"), super::clock::hops(&clock.hops, style)));
+            text.push_str(&format!("\n{}", super::clock::chain(clock, style)));
         }
     }
     if !delegation.timeline.is_empty() {
@@ -113,7 +114,11 @@ fn not_received(open: &Undelivered, style: Style) -> String {
         0 => String::new(),
         parked => format!(", {parked} of them parked: see `deskwire queue list`"),
     };
-    let words = format!("{} items, not delivered since {}{parked}", open.items, when(open.since));
+    let items = if open.items == 1 { "1 item".to_owned() } else { format!("{} items", open.items) };
+    let words = match open.late || open.parked > 0 {
+        true => format!("{items}, not delivered since {}{parked}", when(open.since)),
+        false => format!("{items} on the way"),
+    };
     if open.late || open.parked > 0 { style.red(&words) } else { style.yellow(&words) }
 }
 
@@ -205,6 +210,19 @@ fn event(event: &TimelineEvent, delegation: &Delegation, style: Style) -> String
         (None, false) => delegation.partner.name.clone(),
     };
     let word = event.effect.as_str();
+/// The time that counts beside the one that was claimed, and why it is another.
+fn both_times(event: &TimelineEvent, counted: &CountedTime, style: Style) -> String {
+    let why = match counted.basis.as_str() {
+        "before-seen" => ", which is before what its author had seen",
+        "after-commit" => ", which is after the other desk had it",
+        "beyond-tolerance" => ", longer ago than the tolerance of the terms",
+        "raised" => ", which is before the event that it follows",
+        _ => "",
+    };
+    let (claimed, counts) = (exactly(event.time), exactly(counted.at));
+    style.yellow(&format!("(counted {counts}, claimed {claimed}{why})"))
+}
+
     let effect = match event.effect {
         Effect::Applied => String::new(),
         Effect::Superseded => style.dim(word),
@@ -212,8 +230,7 @@ fn event(event: &TimelineEvent, delegation: &Delegation, style: Style) -> String
         Effect::Refused | Effect::Unsupported | Effect::Parked => style.red(word),
     };
     let counted = event.counted.as_ref().filter(|counted| counted.at != event.time);
-    let counted =
-        counted.map(|counted| style.yellow(&format!("(counts {})", when(counted.at)))).unwrap_or_default();
+    let counted = counted.map(|counted| both_times(event, counted, style)).unwrap_or_default();
     let line = format!("  {}  {}  {who}  {effect} {counted}", when(event.time), style.bold(&event.kind));
     let mut text = format!("{}\n", line.trim_end());
     if let Some(reason) = &event.reason {

@@ -236,6 +236,88 @@ fn a_delegation_shows_both_sides_and_what_was_superseded() {
     }
 }
 
+/// A time that does not count, alone on the screen, would be quoted in a quarrel; so would one without the other.
+#[test]
+fn claimed_and_counted_time_stand_beside_each_other_where_they_differ() {
+    let mut delegation = samples::delegation();
+    let mut event = samples::event("delegation.accept", Effect::Applied);
+    let counted =
+        |at| CountedTime { at, basis: "beyond-tolerance".into(), committed: None, provisional: false };
+    event.counted = Some(counted(samples::noon()));
+    delegation.timeline = vec![event.clone()];
+    assert!(!super::delegation(&delegation, PLAIN()).contains("counted"), "they are the same");
+    event.counted = Some(counted(Time::from_millis(samples::noon().millis() + 3_600_000)));
+    delegation.timeline = vec![event];
+    let text = super::delegation(&delegation, PLAIN());
+    let both = "2026-07-01 09:30Z  delegation.accept  Ivan of Kassa GmbH   (counted 2026-07-01 10:30:00Z, claimed 2026-07-01 \
+                09:30:00Z, longer ago than the tolerance of the terms)";
+    assert!(text.contains(both), "{both} in {text}");
+}
+
+/// What left a moment ago is no trouble yet.
+#[test]
+fn what_is_on_its_way_is_not_called_undelivered() {
+    let mut delegation = samples::delegation();
+    delegation.undelivered = Some(Undelivered { items: 1, since: samples::noon(), late: false, parked: 0 });
+    let text = super::delegation(&delegation, PLAIN());
+    assert!(text.contains("1 item on the way") && !text.contains("not delivered"), "{text}");
+}
+
+/// Terms that only a program can read are agreed unread.
+#[test]
+fn terms_are_shown_in_words() {
+    let members = serde_json::json!({
+        "fields": ["status"], "file": 1_073_741_824, "person": "name", "principals": ["inviter"],
+        "redelegate": "allowed", "auto-confirm": 120_000, "tolerance": 900_000, "retention": 400,
+        "deadlines": [{"priority": "urgent", "respond": 1_800_000, "resolve": 14_400_000}],
+    });
+    let terms = LinkTerms {
+        link: "kassa".into(),
+        version: 2,
+        since: None,
+        terms: serde_json::from_value(members).unwrap(),
+        ours: None,
+        theirs: None,
+        before: vec![1],
+        takes_calendars: false,
+    };
+    let text = link_terms(&terms, PLAIN());
+    for words in ["1 GiB", "2 min", "15 min", "urgent: answer in 30 min, done in 4 h", "400 days"] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+}
+
+/// Nobody ends a link without reading what stays behind.
+#[test]
+fn the_end_of_a_link_names_what_it_leaves() {
+    let nothing = LinkLeftOpen { link: "kassa".into(), ..LinkLeftOpen::default() };
+    assert!(left_open(&nothing, PLAIN()).starts_with("Nothing is open on the link kassa"));
+    let left = LinkLeftOpen {
+        open: 2,
+        delegations: vec![OpenDelegation {
+            id: "ab".repeat(16),
+            role: Role::Principal,
+            ticket: "ACME-12".into(),
+            state: DelegationState::Accepted,
+        }],
+        unsettled: vec![UnsettledWork {
+            currency: "EUR".into(),
+            lines: 3,
+            sum: "95.00".into(),
+            open: "20.00".into(),
+            approved: "75.00".into(),
+            disputed: "0.00".into(),
+        }],
+        ..nothing
+    };
+    let text = left_open(&left, PLAIN());
+    for words in
+        ["2 cases are open", "ACME-12", "and 1 more", "95.00 EUR in 3 lines of work", "75.00 approved"]
+    {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+}
+
 /// A deadline of the samples: it was due at noon, two hours later than the principal had said.
 fn due(kind: DueKind, state: DueState) -> Due {
     Due {
@@ -316,6 +398,7 @@ fn a_case_shows_whose_time_it_took_and_who_let_a_deadline_pass() {
             breaches: 1,
             stars: Some(4),
         }],
+        reported_at: Some(samples::noon()),
     });
     let text = super::delegation(&delegation, PLAIN());
     for part in [
@@ -326,7 +409,7 @@ fn a_case_shows_whose_time_it_took_and_who_let_a_deadline_pass() {
         "  on the wall  1d 03h and 40s\n",
         "  breach       not resolved by 2026-07-01 09:30Z, in the hands of the contractor\n",
         "  not everything of this is settled yet\n",
-        "\nCHAIN\nDESK  STATE     IN HAND  WAITED  BREACHES  RATING\nA     accepted  1h 00m   0s      1         4/5\n",
+        "\nCHAIN as of 2026-07-01 09:30Z\nDESK  STATE     IN HAND  WAITED  BREACHES  RATING\nA     accepted  1h 00m   0s      1         4/5\n",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }

@@ -13,6 +13,15 @@ pub(crate) fn when(time: Time) -> String {
     }
 }
 
+/// A time to the second, in UTC: `2026-07-01 09:30:05Z`.
+pub(crate) fn exactly(time: Time) -> String {
+    let text = time.to_string();
+    match (text.get(..10), text.get(11..19)) {
+        (Some(day), Some(second)) => format!("{day} {second}Z"),
+        _ => text,
+    }
+}
+
 /// A number of bytes.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];

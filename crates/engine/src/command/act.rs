@@ -182,7 +182,7 @@ impl Acting<'_> {
             }
             Action::Status(state) => Body::Status { facts: status::Facts { own, state }, text },
             Action::Resolve { solution, code } => {
-                let text = resolve::Text { by: self.person(), solution };
+                let text = resolve::Text { by: self.person(), solution, ..resolve::Text::default() };
                 Body::Resolve { facts: resolve::Facts { own, code }, text }
             }
             Action::Confirm => Body::Confirm { facts: confirm::Facts { own: Some(own), auto: None }, text },

@@ -2,7 +2,7 @@
 
 use deskwire_machine::chain_report::{Below, compose};
 use deskwire_machine::clock::Clock;
-use deskwire_machine::delegation::Role;
+use deskwire_machine::delegation::{Role, State};
 use deskwire_proto::cbor;
 use deskwire_proto::id::Hash;
 use deskwire_proto::list::List;
@@ -24,18 +24,32 @@ use crate::{Fault, Refusal, Step};
 
 /// The feature that a partner names when it takes reports. proto-spec, section 13.3.
 pub(crate) const FEATURE: &str = "chain";
-/// The least time between two reports about one delegation, milliseconds.
-const PAUSE: u64 = 900_000;
+/// The least time between two reports about one delegation that is under way, milliseconds.
+pub(super) const PAUSE: u64 = 900_000;
+
+/// When a report has to wait for the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// While the work is under way.
+    Paced,
+    /// Never: nothing can be said on the link after this.
+    Last,
+}
 
 /// Reports about the delegation `above`, of which this desk is the contractor, if what is settled further down differs
-/// from what was told. When it has to be looked at again.
+/// from what was told: at once when the case is resolved or has ended, otherwise not more often than every [`PAUSE`].
+/// When it has to be looked at again.
 ///
 /// # Errors
 /// When the store fails.
-pub(super) fn tell(step: &mut Step<'_>, above: DelegationNo) -> Result<Option<Timestamp>, Refusal> {
+pub(super) fn tell(
+    step: &mut Step<'_>,
+    above: DelegationNo,
+    pace: Pace,
+) -> Result<Option<Timestamp>, Refusal> {
     let row = find::delegation(step, above)?;
     let below = below(step, above, &row)?;
-    if row.case.role() != Role::Contractor || below.is_empty() || !takes_reports(step, &row)? {
+    if row.case.role() != Role::Contractor || below.is_empty() || !takes_reports(step, &row, pace)? {
         return Ok(None);
     }
     let now = step.now;
@@ -45,11 +59,18 @@ pub(super) fn tell(step: &mut Step<'_>, above: DelegationNo) -> Result<Option<Ti
         return Ok(None);
     }
     let facts = composed(step, &row, &clock, &below)?;
-    let hash = Hash::of(&cbor::encode_plain(&without_times(&facts)).unwrap_or_default());
+    let over = clock.state == State::Resolved || clock.state.is_terminal();
+    // Once everything has ended no time runs any more: what stays is told to the millisecond.
+    let stays =
+        clock.state.is_terminal() && below.iter().all(|(_, below)| below.case.settled().state.is_terminal());
+    let told_of = if stays { facts.hops.to_vec() } else { without_times(&facts) };
+    let hash = Hash::of(&cbor::encode_plain(&told_of).unwrap_or_default());
     let told = step.rows().get(REPORTS, &above)?.and_then(|row| row.ours);
     match told {
         Some((known, _)) if known == hash => return Ok(None),
-        Some((_, at)) if now < at.plus(PAUSE) => return Ok(Some(at.plus(PAUSE))),
+        Some((_, at)) if !over && pace == Pace::Paced && now < at.plus(PAUSE) => {
+            return Ok(Some(at.plus(PAUSE)));
+        }
         Some(_) | None => {}
     }
     let body = Body::ChainReport { facts, text: NoText };
@@ -85,9 +106,10 @@ fn below(
 }
 
 /// Whether the principal understands reports, and anything can be said to it.
-fn takes_reports(step: &Step<'_>, row: &DelegationRow) -> Result<bool, Refusal> {
+fn takes_reports(step: &Step<'_>, row: &DelegationRow, pace: Pace) -> Result<bool, Refusal> {
     let link = find::link(step, row.link)?;
-    if link.state == LinkState::Closed || find::speakable(&link).is_err() {
+    let last = pace == Pace::Last && link.accord.close.ours.is_none() && link.accord.close.asked.is_none();
+    if link.state == LinkState::Closed || !last && find::speakable(&link).is_err() {
         return Ok(false);
     }
     let descriptor = find::descriptor(step, link.descriptor)?;

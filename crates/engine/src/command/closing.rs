@@ -17,7 +17,7 @@ use deskwire_store::row::{LinkRow, LinkState};
 use deskwire_store::table::{DELEGATION_IDS, OPEN_DELEGATIONS, Rows};
 
 use super::say::{Saying, say};
-use super::{find, queue, rule};
+use super::{due, find, queue, rule};
 use crate::port::Effect;
 use crate::project::ending::{self, Parts};
 use crate::{Command, Fault, Refusal, Step};
@@ -72,6 +72,16 @@ pub(super) fn take_up(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Result
     }
     link_says(step, no, Body::LinkResume { facts: link_resume::Facts {}, text: NoText })?;
     Ok(true)
+}
+
+/// Why this desk cannot end the suspension that stands.
+pub(super) fn not_ours_to_end(link: &LinkRow) -> Refusal {
+    Refusal::new(
+        Fault::Conflict,
+        "suspended-by-partner",
+        format!("{} has suspended the link {}: this desk cannot end that.", link.partner_name, link.name),
+        format!("Only {} can; what is open goes on meanwhile.", link.partner_name),
+    )
 }
 
 /// Ends a link together with the partner: both say so, what was said before still arrives, and what is open comes to its
@@ -328,6 +338,7 @@ fn ended(
 
 /// Says that the link ends, as the last of our messages. This is not bound by what may wait: it is the way out.
 fn close(step: &mut Step<'_>, no: LinkNo, text: ReasonText) -> Result<(), Refusal> {
+    due::last_reports(step, no)?;
     let stream = find::stream(step, no)?;
     let order = Order(stream.next_order);
     let salt = step.random::<SALT_BYTES>();

@@ -1,6 +1,7 @@
 //! Deadlines as they come near and pass, and reports up a chain: what the clocks of delegations make this desk do by
 //! itself. proto-spec, sections 6.36 and 8.6.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use deskwire_machine::clock::{Clock, Due, DueKind, Verdict};
@@ -8,17 +9,20 @@ use deskwire_machine::delegation::{Role, State};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
-use deskwire_store::local::DelegationNo;
+use deskwire_store::local::{DelegationNo, LinkNo};
 use deskwire_store::record::{ChainRecord, Record};
 use deskwire_store::row::{ClockRow, DelegationRow, Told};
 use deskwire_store::table::{CLOCK_DUE, CLOCKS, DELEGATIONS, Rows, TICKETS};
 
-use super::{chain_report, find};
+use super::chain_report::{self, Pace};
+use super::find;
 use crate::query::clock::{History, Part};
-use crate::{Command, Refusal, Step};
+use crate::{Command, Fault, Refusal, Step};
 
 /// Clocks that one tick looks at, so that none takes long.
 const AT_ONCE: usize = 128;
+/// Clocks that are looked through for reports when a link ends.
+const LOOKED_AT: usize = 4_096;
 /// When a clock is looked at again that could not be, milliseconds.
 const PAUSE: u64 = 900_000;
 /// What people were told of a delegation that is remembered, so that nobody is told twice.
@@ -149,11 +153,48 @@ fn certain_next(due: &Due, tolerance: u64) -> Timestamp {
 
 /// The delegation above this one, whose principal is told how the case stands: itself, or that by which the ticket came.
 fn up(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow) -> Result<Option<Timestamp>, Refusal> {
-    let above = match row.case.role() {
-        Role::Contractor => Some(no),
-        Role::Principal => step.rows().get(TICKETS, &row.ticket)?.and_then(|ticket| ticket.origin),
-    };
-    above.map_or(Ok(None), |above| chain_report::tell(step, above))
+    let above = reported_about(step, no, row)?;
+    above.map_or(Ok(None), |above| chain_report::tell(step, above, Pace::Paced))
+}
+
+/// Says the reports at once that wait for their time, about delegations of a link on which nothing can be said afterwards.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn last_reports(step: &mut Step<'_>, link: LinkNo) -> Result<(), Refusal> {
+    let (until, mut waiting) = (step.now.plus(chain_report::PAUSE).0, Vec::new());
+    step.rows().scan(CLOCK_DUE, &(), None, Direction::Forward, &mut |(moment, no), ()| {
+        waiting.push(no);
+        let more = moment <= until && waiting.len() < LOOKED_AT;
+        Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    let mut above = BTreeSet::new();
+    for no in waiting {
+        let Some(row) = step.rows().get(DELEGATIONS, &no)? else { continue };
+        let Some(no) = reported_about(step, no, &row)? else { continue };
+        if step.rows().get(DELEGATIONS, &no)?.is_some_and(|row| row.link == link) {
+            above.insert(no);
+        }
+    }
+    for no in above.into_iter().take(AT_ONCE) {
+        match step.attempt(|step| chain_report::tell(step, no, Pace::Last)) {
+            Err(refusal) if refusal.fault == Fault::Ours => return Err(refusal),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The delegation about which its principal is told how the case stands: this one, or that by which the ticket came.
+fn reported_about(
+    step: &Step<'_>,
+    no: DelegationNo,
+    row: &DelegationRow,
+) -> Result<Option<DelegationNo>, Refusal> {
+    match row.case.role() {
+        Role::Contractor => Ok(Some(no)),
+        Role::Principal => Ok(step.rows().get(TICKETS, &row.ticket)?.and_then(|ticket| ticket.origin)),
+    }
 }
 
 /// Whether a case that stands so has anything to report.

@@ -270,6 +270,7 @@ impl Command for Resume {
                 resume(step, self.link)
             }
             LinkState::Active if closing::take_up(step, self.link, &row)? => Ok(()),
+            LinkState::Active if row.accord.their_stop.is_some() => Err(closing::not_ours_to_end(&row)),
             LinkState::Active => {
                 step.record(&Record::DeliveryBack { no: self.link, at: step.now }, None)?;
                 step.wake(self.link);

@@ -31,6 +31,7 @@ pub mod recover;
 pub mod relay;
 pub mod repair;
 pub mod revise;
+mod renew;
 pub mod rule;
 mod say;
 pub mod send;

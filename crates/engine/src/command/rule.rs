@@ -5,19 +5,20 @@ use std::ops::ControlFlow;
 
 use deskwire_machine::delegation::{EventKind, Role, State};
 use deskwire_machine::mapping::Mapping;
+use deskwire_machine::relay;
 use deskwire_machine::rules::{RULES_MAX, Rule, Then, due as speaking};
-use deskwire_machine::{disclosure, relay};
+use deskwire_proto::envelope::{read_head, text_body};
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::common::Person;
-use deskwire_proto::message::{Body, confirm, resolve, status};
+use deskwire_proto::message::{Body, Kind, confirm, resolve, status};
 use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_proto::text::{Code, Label, Prose};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::{ActorText, CommentText, Record, TermsRecord, encode_text};
-use deskwire_store::row::{Audience, DelegationRow, LinkRow};
-use deskwire_store::table::{DELEGATION_EVENTS, DUE, RESOLVED, Rows};
+use deskwire_store::row::{Audience, DelegationRow, Effect, LinkRow};
+use deskwire_store::table::{DELEGATION_EVENTS, DUE, RECEIVED, RESOLVED, Rows};
 
 use super::find;
 use super::say::{Saying, say};
@@ -198,7 +199,7 @@ fn caused(
 
 /// Does what a rule says. What cannot be done now is written on the ticket.
 fn obey(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow, rule: &Rule) -> Result<(), Refusal> {
-    let Then { status, notify, confirm, resolve } = &rule.then;
+    let Then { status, notify, confirm, resolve, pass } = &rule.then;
     let by = actor(rule);
     if let Some((code, label)) = status {
         set_status(step, (no, row), (code, label.as_ref()), (rule.no, &by))?;
@@ -211,7 +212,7 @@ fn obey(step: &mut Step<'_>, no: DelegationNo, row: &DelegationRow, rule: &Rule)
     }
     if let Some(solution) = resolve
         && let Err(refusal) =
-            step.attempt(|step| resolve_above(step, (no, row), solution.clone(), (rule.no, &by)))
+            step.attempt(|step| resolve_above(step, (no, row), (solution.clone(), *pass), rule.no))
     {
         failed(step, row.ticket, &refusal, &by)?;
     }
@@ -279,8 +280,8 @@ fn confirm_now(step: &mut Step<'_>, no: DelegationNo, auto: Option<bool>) -> Res
 fn resolve_above(
     step: &mut Step<'_>,
     (set_off, below): (DelegationNo, &DelegationRow),
-    solution: Option<Prose>,
-    (rule, by): (u32, &Person),
+    (solution, pass): (Option<Prose>, bool),
+    rule: u32,
 ) -> Result<(), Refusal> {
     let Some(origin) = find::ticket(step, below.ticket)?.origin else { return Ok(()) };
     let row = find::delegation(step, origin)?;
@@ -290,8 +291,44 @@ fn resolve_above(
     let link = find::link(step, row.link)?;
     let terms = find::terms(step, &link)?;
     let own = find::own(step, row.ticket, &link, &terms)?;
-    let text = resolve::Text { by: disclosure::person(by, &terms).filter(|_| false), solution };
+    let passed = if pass { solution_below(step, (set_off, below))? } else { None };
+    let text = match passed {
+        Some(text) => {
+            let from = find::link(step, below.link)?.partner_name;
+            let onward = relay::Onward { from: &from, setting: link.relay, terms: &terms, upward: true };
+            relay::solution(&text, &onward)
+        }
+        // Who set up a rule is told to nobody.
+        None => resolve::Text { solution, ..resolve::Text::default() },
+    };
     let body = Body::Resolve { facts: resolve::Facts { own, code: None }, text };
+/// What the contractor has said of its newest resolution that has effect; nothing once that was erased or withdrawn.
+fn solution_below(
+    step: &Step<'_>,
+    (no, row): (DelegationNo, &DelegationRow),
+) -> Result<Option<resolve::Text>, Refusal> {
+    let mut newest = None;
+    step.rows().scan(DELEGATION_EVENTS, &no, None, Direction::Backward, &mut |(_, at), event| {
+        let stands = matches!(&event.effect, Effect::Fate { fate, .. } if fate.is_effective());
+        if event.by == row.case.role() || event.kind != EventKind::Resolve || !stands {
+            return Ok(ControlFlow::Continue(()));
+        }
+        newest = Some(at);
+        Ok(ControlFlow::Break(()))
+    })?;
+    let Some(at) = newest else { return Ok(None) };
+    let entry = step.entry(at)?;
+    let Record::Received(message) = Record::read(&entry)? else { return Ok(None) };
+    if step.rows().get(RECEIVED, &(row.link, message.seq))?.is_none_or(|row| row.withdrawn) {
+        return Ok(None);
+    }
+    let head = read_head(&message.signed)?;
+    match Body::decode(Kind::Resolve, &head.facts, entry.text.bytes().and_then(text_body)) {
+        Ok(Body::Resolve { text, .. }) => Ok(Some(text).filter(|text| text.solution.is_some())),
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
     let item = caused(step, set_off, below, (&link, RESOLVE | rule))?;
     say(step, Saying { item, ..Saying::event(row.link, (origin, row.id), body) }).map(drop)
 }

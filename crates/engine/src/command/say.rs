@@ -8,6 +8,7 @@ use deskwire_proto::message::Body;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{FoldEvent, ItemMade, Record};
+use deskwire_store::row::{LinkRow, LinkState};
 use deskwire_store::table::{RECOVERED_ITEMS, Rows};
 
 use super::{find, queue};
@@ -35,7 +36,9 @@ impl Saying {
 /// Checks the item against the state as it stands, records it and wakes the courier.
 pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal> {
     let link = find::link(step, saying.link)?;
-    find::speakable(&link)?;
+    if !is_last_word(&link, &saying.body) {
+        find::speakable(&link)?;
+    }
     let stream = find::stream(step, saying.link)?;
     let item = saying.item.unwrap_or_else(|| step.item_id());
     if stream.out_returned && step.rows().get(RECOVERED_ITEMS, &(saying.link, item))?.is_some() {
@@ -74,6 +77,16 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
     }
     step.wake(saying.link);
     Ok(item)
+}
+
+/// How a case stands further down is still told to a partner that ends the link, before this desk's own end.
+pub(super) fn is_last_word(link: &LinkRow, body: &Body) -> bool {
+    let end = &link.accord.close;
+    matches!(body, Body::ChainReport { .. })
+        && link.state != LinkState::Closed
+        && end.theirs.is_some()
+        && end.asked.is_none()
+        && end.ours.is_none()
 }
 
 /// What takes back something that was said, and the answer to who asks for an erasure: it is owed, and at most one for each,

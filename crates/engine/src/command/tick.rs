@@ -10,7 +10,7 @@ use deskwire_store::record::Record;
 use deskwire_store::row::{LinkEventRow, LinkRow, LinkState, StreamRow, WaitingRow};
 use deskwire_store::table::{LINKS, PARKED, Rows, SENT, WAITING};
 
-use super::{aside, closing, find, queue, rule};
+use super::{aside, closing, find, queue, renew, rule};
 use crate::port::Effect;
 use crate::{Command, Refusal, Step, cut_words, refused};
 
@@ -129,6 +129,10 @@ fn by_itself(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) {
     });
     part(step, due, "confirmations", |step, due| {
         rule::confirm_due(step, no, link)?.into_iter().for_each(|next| due.at(next));
+        Ok(())
+    });
+    part(step, due, "calendar", |step, due| {
+        renew::due(step, no, link)?.into_iter().for_each(|next| due.at(next));
         Ok(())
     });
     part(step, due, "suspension", |step, due| {

@@ -24,6 +24,7 @@ use super::link::Link;
 use super::lookup::broken;
 use crate::command::clock::Skew;
 use crate::command::rule;
+use crate::calendar::in_utc;
 use crate::{Partner, Reader, Refusal};
 
 /// Tickets whose statuses are looked at for a check.
@@ -235,7 +236,7 @@ fn standing(link: &Link) -> Vec<Finding> {
         );
     }
     if row.accord.is_stopped() {
-        say("suspended", true, "The link is suspended: no new work goes over it.".to_owned());
+        say("suspended", true, stopped_words(row));
     }
     if row.state != LinkState::Closed && row.accord.close.is_begun() {
         say("closing", true, "The link is being ended.".to_owned());
@@ -275,6 +276,19 @@ fn abilities(reader: &Reader, partner: &Partner) -> Vec<Finding> {
         found.push(finding("file-limit", false, "file", words));
     }
     found
+}
+
+/// Who takes and gives no new work, and until when.
+fn stopped_words(row: &LinkRow) -> String {
+    let until = |at: Option<Timestamp>| at.map(|at| format!(" until {}", in_utc(at))).unwrap_or_default();
+    let accord = &row.accord;
+    let ours = accord.stopped_by_us().then(|| {
+        let end = accord.our_stop.and_then(|stop| stop.until);
+        format!("by this desk{} (`deskwire link resume {}` ends that)", until(end), row.name)
+    });
+    let theirs = accord.their_stop.map(|stop| format!("by {}{}", row.partner_name, until(stop.until)));
+    let who: Vec<_> = [ours, theirs].into_iter().flatten().collect();
+    format!("The link is suspended {}: no new work goes over it.", who.join(" and "))
 }
 
 /// The statuses that tickets of this desk have, newest tickets first.

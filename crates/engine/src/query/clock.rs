@@ -17,7 +17,7 @@ use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::{ChainRecord, Record};
 use deskwire_store::row::{DelegationRow, Hours, ThreadRow, TicketRow};
 use deskwire_store::table::{
-    CLOCKS, DELEGATIONS, HOURS, RECEIVED, REPORTS, RESERVES, Rows, TICKET_DELEGATIONS,
+    CLOCK_DUE, CLOCKS, DELEGATIONS, HOURS, RECEIVED, REPORTS, RESERVES, Rows, TICKET_DELEGATIONS,
 };
 
 pub(crate) use self::history::{History, Part, Source, terms};
@@ -48,6 +48,8 @@ pub struct DelegationClock {
     pub hops: Vec<Hop>,
 }
 
+    /// When it said so.
+    pub reported: Option<Timestamp>,
 /// How a deadline stands at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DueState {
@@ -113,17 +115,28 @@ impl DueFilter {
     }
 }
 
-/// The deadline of a delegation that people look at now, as its clock was looked at last: the one to answer until it is
-/// answered, then the one to resolve.
+/// The deadline of a delegation that people look at now: the one to answer until it is answered, then the one to resolve.
 ///
 /// # Errors
 /// When the store fails.
 pub fn shown_due(reader: &Reader, no: DelegationNo) -> Result<Option<ShownDue>, Refusal> {
-    let Some(row) = reader.rows().get(CLOCKS, &no)? else { return Ok(None) };
+    let (respond, resolve) = dues(reader, no)?;
     let shown = |kind, due: Due| ShownDue { kind, due, state: DueState::of(&due, reader.now()) };
-    let respond = row.respond.map(|due| shown(DueKind::Respond, due));
+    let respond = respond.map(|due| shown(DueKind::Respond, due));
     let respond = respond.filter(|shown| shown.state <= DueState::Open);
-    Ok(respond.or(row.resolve.map(|due| shown(DueKind::Resolve, due))))
+    Ok(respond.or(resolve.map(|due| shown(DueKind::Resolve, due))))
+}
+
+/// The two deadlines as the clock was looked at last, or now where something has happened since.
+fn dues(reader: &Reader, no: DelegationNo) -> Result<(Option<Due>, Option<Due>), Refusal> {
+    if reader.rows().get(CLOCK_DUE, &(0, no))?.is_some()
+        && let Some(row) = reader.rows().get(DELEGATIONS, &no)?
+    {
+        let history = History::load(reader, no, &row)?;
+        let clock = history.read(reader.now(), Part::All);
+        return Ok((clock.respond, clock.resolve));
+    }
+    Ok(reader.rows().get(CLOCKS, &no)?.map_or((None, None), |row| (row.respond, row.resolve)))
 }
 
 /// The deadline of a ticket that is due first: of its delegations, and of the one by which it came.
@@ -156,6 +169,7 @@ pub fn delegation_clock(
     let clock = history.read(reader.now(), Part::All);
     Ok(DelegationClock {
         now: reader.now(),
+    let report = report(reader, no, row)?;
         counted: history.items().zip(clock.counted.iter().copied()).collect(),
         time: clock.time,
         wall: clock.wall,
@@ -163,7 +177,8 @@ pub fn delegation_clock(
         resolve: clock.resolve,
         breaches: clock.breaches.clone(),
         provisional: history.is_provisional(),
-        hops: reported(reader, no, row)?,
+        reported: report.as_ref().map(|(said, _)| *said),
+        hops: report.map(|(_, hops)| hops).unwrap_or_default(),
     })
 }
 
@@ -174,18 +189,27 @@ pub(crate) fn reported(
     row: &DelegationRow,
 ) -> Result<Vec<Hop>, Refusal> {
     let report = source.source_rows().get(REPORTS, &no)?.and_then(|row| row.theirs);
-    let Some((at, seq)) = report else { return Ok(Vec::new()) };
+    let Some((at, seq)) = report else { return Ok(None) };
+    Ok(report(source, no, row)?.map(|(_, hops)| hops).unwrap_or_default())
+}
+
+/// The same, with the time at which it was said.
+fn report(
+    source: &impl Source,
+    no: DelegationNo,
+    row: &DelegationRow,
+) -> Result<Option<(Timestamp, Vec<Hop>)>, Refusal> {
     let stands = source.source_rows().get(RECEIVED, &(row.link, seq))?;
     if !stands.is_some_and(|row| row.entry == at && row.refused.is_none() && row.aside.is_none()) {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let Record::Received(received) = source.source_record(at)? else {
         return Err(broken("a report that is another record"));
     };
     let head = read_head(&received.signed).map_err(|_| broken("a stored message has no head"))?;
     match Facts::decode(Kind::ChainReport, &head.facts) {
-        Ok(Facts::ChainReport(facts)) => Ok(facts.hops.into_vec()),
-        Ok(_) | Err(_) => Ok(Vec::new()),
+        Ok(Facts::ChainReport(facts)) => Ok(Some((head.time, facts.hops.into_vec()))),
+        Ok(_) | Err(_) => Ok(None),
     }
 }
 
@@ -194,8 +218,13 @@ pub(crate) fn reported(
 /// # Errors
 /// When the store fails.
 pub fn hours(reader: &Reader) -> Result<Option<Hours>, Refusal> {
-    let Some(at) = reader.rows().get(HOURS, &())? else { return Ok(None) };
-    match reader.record(at)? {
+    own_hours(reader)
+}
+
+/// As [`hours`], also within a step.
+pub(crate) fn own_hours(source: &impl Source) -> Result<Option<Hours>, Refusal> {
+    let Some(at) = source.source_rows().get(HOURS, &())? else { return Ok(None) };
+    match source.source_record(at)? {
         Record::Chain(ChainRecord::Hours { hours, .. }) => Ok(hours.map(|hours| *hours)),
         _ => Err(broken("business hours that are another record")),
     }

@@ -4,8 +4,8 @@ use deskwire_machine::delegation::Event;
 use deskwire_proto::envelope::{read_head, text_body};
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::common::{ByText, Person, ReasonText};
-use deskwire_proto::message::{Body, Facts, Kind};
-use deskwire_proto::text::{KindName, Prose};
+use deskwire_proto::message::{Body, Facts, Kind, resolve};
+use deskwire_proto::text::{KindName, Label, Prose};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::record::{FoldEvent, Record};
 use deskwire_store::table::{RECEIVED, Rows};
@@ -112,7 +112,10 @@ pub(super) fn written(body: Body) -> (Option<Person>, Option<Prose>) {
         | Body::WorkDispute { text, .. }
         | Body::LinkSuspend { text, .. }
         | Body::LinkClose { text, .. } => reasoned(text),
-        Body::Resolve { text, .. } => (text.by, text.solution),
+        Body::Resolve { text, .. } => {
+            let solution = text.solution.clone();
+            (text.by.clone(), solution.map(|solution| attributed(&text, solution)))
+        }
         Body::Ask { text, .. } => (text.by, Some(text.question)),
         Body::CommentAdd { text, .. } | Body::CommentEdit { text, .. } => (text.by, Some(text.body)),
         Body::FileAdd { text, .. } => (text.by, None),
@@ -139,5 +142,15 @@ fn by(text: Option<ByText>) -> Option<Person> {
 }
 
 fn reasoned(text: ReasonText) -> (Option<Person>, Option<Prose>) {
+/// A solution of another desk of the chain, with whose it is.
+fn attributed(text: &resolve::Text, solution: Prose) -> Prose {
+    if text.relayed != Some(true) {
+        return solution;
+    }
+    let author = text.origin.as_ref().map_or("Our partner", Label::as_str);
+    // One that is too long for it stays as it is.
+    Prose::new(format!("{author}: {solution}")).unwrap_or(solution)
+}
+
     (text.by, Some(text.reason))
 }

@@ -10,6 +10,7 @@ mod contribution;
 mod delegation;
 mod delivery;
 mod digest;
+mod ending;
 mod export;
 mod file;
 mod health;
@@ -43,6 +44,7 @@ pub use delegation::{Delegation, DelegationFilter, Undelivered, delegation, dele
 pub use delivery::{Delivery, DeliveryState};
 pub use digest::{Agreement, Answered, agreement, answer, own_digest, to_compare};
 pub use export::{Export, Others, export};
+pub use ending::{LeftOpen, OpenCase, Unsettled, left_open};
 pub use file::{File, file, find_file, partial_key};
 pub use health::{Health, HealthState, health};
 pub use link::{

@@ -121,7 +121,7 @@ impl Told {
         self.receipt(1, 0, 3, None);
         self.say(1, 3, CASE, words("On its way."));
         let resolve = resolve::Facts { own: own("K-1"), code: None };
-        let text = resolve::Text { by: None, solution: Prose::new("A new cable.").ok() };
+        let text = resolve::Text { solution: Prose::new("A new cable.").ok(), ..resolve::Text::default() };
         self.say(1, 3, CASE, Body::Resolve { facts: resolve, text });
         self.receipt(1, 1, 4, None);
         let recall = recall::Facts { own: None, code: None };

@@ -40,6 +40,11 @@ pub fn is_calendar_renewal(now: &Terms, then: &Terms) -> bool {
 }
 
 /// Each member, in the order in which people read it, with what it says.
+#[must_use]
+pub fn in_words(terms: &Terms) -> Vec<(&'static str, String)> {
+    lines(terms)
+}
+
 fn lines(terms: &Terms) -> Vec<(&'static str, String)> {
     let Terms {
         v: _,
@@ -66,7 +71,7 @@ fn lines(terms: &Terms) -> Vec<(&'static str, String)> {
         ("custom", list(custom.iter().flat_map(|all| all.iter()).map(field).collect())),
         ("person", person_words(*person).to_owned()),
         ("redelegate", redelegate_words(*redelegate).to_owned()),
-        ("file", format!("{file} bytes")),
+        ("file", size(*file)),
         ("late", late_words(late.unwrap_or(Late::Refuse)).to_owned()),
         ("deadlines", list(deadlines.iter().flat_map(|all| all.iter()).map(deadline).collect())),
         ("calendar", calendar.as_ref().map_or_else(|| "always open".to_owned(), |hours| hours_words(hours))),
@@ -79,6 +84,13 @@ fn lines(terms: &Terms) -> Vec<(&'static str, String)> {
         ),
         ("retention", retention.map_or_else(none, |days| format!("{days} days"))),
     ]
+}
+
+/// A size in the largest unit in which it is a whole number.
+fn size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let whole = units.into_iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift));
+    whole.map_or_else(|| format!("{bytes} bytes"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
 }
 
 /// The word of a closed choice as it travels.

@@ -166,6 +166,7 @@ impl Play<'_> {
             confirm: false,
             resolve,
             solution: resolve.then_some(solution),
+            pass_solution: false,
         };
         client.add_rule(&link, &rule).await.map(drop)
     }

@@ -51,7 +51,7 @@ impl Args {
     }
 
     fn compare(&self, context: &Context, file: &std::path::Path) -> Done {
-        let theirs = proof::listing(file)?;
+        let (about, theirs) = proof::listing(file)?;
         let folder = tempfile::tempdir().map_err(|error| failure::local("a temporary folder", &error))?;
         let path = folder.path().join("ours.deskwire-proof");
         context.talk(async |client| {
@@ -63,7 +63,8 @@ impl Args {
             }
             part.finish(&path)
         })?;
-        let ours = proof::listing(&path)?;
+        let (case, ours) = proof::listing(&path)?;
+        proof::same_case(file, case.as_ref(), about.as_ref())?;
         let found = ours.differences(&theirs);
         let document: Vec<_> = found.iter().map(document).collect();
         let report = json!({ "same": found.is_empty(), "differences": document });

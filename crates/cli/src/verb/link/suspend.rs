@@ -28,6 +28,13 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let request = SuspendLink { reason: parse::text_or_stdin(&self.reason)?, until: self.until };
         let link = context.talk(async |client| client.suspend_link(&self.link, &request).await)?;
-        context.out.document(&link, |style| render::link(&link, style))
+        let until = self.until.map(|until| format!(" until {}", render::when(until))).unwrap_or_default();
+        let words = format!(
+            "No new work goes over {0}{until}; what is open goes on. `deskwire link resume {0}` ends that.",
+            link.name
+        );
+        context
+            .out
+            .document(&link, |style| format!("{}\n{}\n", render::link(&link, style), style.yellow(&words)))
     }
 }

@@ -38,17 +38,21 @@ pub(crate) struct Args {
     /// The solution that is told upward with it.
     #[arg(long, value_name = "TEXT", requires = "resolve")]
     solution: Option<String>,
+    /// Hand the partner's own solution upward with it, named or as that of a partner, as `deskwire relay set` says there.
+    #[arg(long, requires = "resolve")]
+    pass_solution: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   deskwire rule add kassa --when resolved --status solved --label 'Solved by partner' --notify 'Tell the client'
-  deskwire rule add petrov --when resolved --role principal --confirm --resolve";
+  deskwire rule add petrov --when resolved --role principal --confirm --resolve --pass-solution";
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
-        let Self { link, when, role, status, label, notify, confirm, resolve, solution } = self;
-        let rule = NewRule { role, when, status, label, notify, confirm, resolve, solution };
+        let Self { link, when, role, status, label, notify, confirm, resolve, solution, pass_solution } =
+            self;
+        let rule = NewRule { role, when, status, label, notify, confirm, resolve, solution, pass_solution };
         let rules = context.talk(async |client| client.add_rule(&link, &rule).await)?;
         context.out.document(&rules, |style| render::rules(&rules, style))
     }

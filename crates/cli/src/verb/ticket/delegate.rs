@@ -69,7 +69,7 @@ const OTHERWISE: &str = "nobody can be asked here: --preview shows what would be
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let (only_preview, yes, number) = (self.preview, self.yes, self.number.clone());
-        let request = self.request()?;
+        let mut request = self.request()?;
         if only_preview {
             let preview = preview(context, &number, &request)?;
             return context.out.document(&preview, |style| render::preview(&preview, style));
@@ -83,6 +83,7 @@ impl Args {
                 return Ok(());
             }
         }
+            as_read(&mut request, &preview);
         let delegation = context.talk(async |client| client.delegate(&number, &request).await)?;
         context.out.document(&delegation, |style| render::delegation_brief(&delegation, style))
     }
@@ -110,5 +111,41 @@ impl Args {
 }
 
 fn preview(context: &Context, number: &str, request: &DelegateRequest) -> Result<Preview, Failure> {
+/// The deadlines that the person has read are those that are sent, however long the reading took; but for one that has
+/// passed, such as this desk's own that it is late with: nobody can ask for that, and it is found anew.
+fn as_read(request: &mut DelegateRequest, preview: &Preview) {
+    let shown = |field: &str| {
+        let line = preview.will_send.iter().find(|line| line.field == field)?;
+        let time = serde_json::from_value::<Time>(serde_json::Value::String(line.value.clone())).ok()?;
+        parse::moment("+0s").is_ok_and(|now| time.millis() > now.millis()).then_some(time)
+    };
+    request.respond_by = shown("deadline.respond").or(request.respond_by);
+    request.resolve_by = shown("deadline.resolve").or(request.resolve_by);
+}
+
     context.talk(async |client| client.preview(number, request).await)
+}
+
+#[cfg(test)]
+mod tests {
+    //! A deadline that is not the one that somebody has agreed to is a promise that nobody made.
+    use super::*;
+    use crate::render::samples;
+
+    #[test]
+    fn the_deadlines_that_were_read_are_sent() {
+        let line = |field: &str, value: &str| deskwire_api_types::FieldValue { field: field.into(), value: value.into() };
+        let preview = Preview {
+            to: samples::link().partner,
+            link: "kassa".into(),
+            verified: true,
+            will_send: vec![line("title", "x"), line("deadline.respond", "2026-07-01T09:30:00Z"), line("deadline.resolve", "2126-07-01T09:30:00.513Z")],
+            files: Vec::new(),
+            will_not_send: Vec::new(),
+        };
+        let mut request = DelegateRequest { link: "kassa".into(), ..DelegateRequest::default() };
+        as_read(&mut request, &preview);
+        assert_eq!(request.respond_by, None, "it has passed");
+        assert_eq!(request.resolve_by.map(|time| time.to_string()).as_deref(), Some("2126-07-01T09:30:00.513Z"));
+    }
 }

@@ -81,6 +81,35 @@ fn begin(shop: &mut Desk, acme: &mut Desk) {
     settle(shop, acme);
 }
 
+/// Whoever ends a link reads before that what nobody could approve, sign or pay afterwards.
+#[test]
+fn what_the_end_of_a_link_would_leave_behind_is_known_before() {
+    let (mut shop, mut acme) = working();
+    let left =
+        |desk: &Desk| query::left_open(&reader(desk), &reader(desk).partner(LINK).unwrap().unwrap()).unwrap();
+    let [first, _, third] = ["10.00", "20.00", "40.00"].map(|price| add(&mut acme, "1", price).unwrap());
+    settle(&mut shop, &mut acme);
+    judge(&mut shop, first, None).unwrap();
+    judge(&mut shop, third, Some("Not ours.")).unwrap();
+    settle(&mut shop, &mut acme);
+    for desk in [&shop, &acme] {
+        let left = left(desk);
+        assert_eq!((left.open, left.cases.len()), (1, 1));
+        assert_eq!((left.cases[0].state, left.cases[0].ticket.0), (State::Accepted, 1));
+        let [work] = left.unsettled.as_slice() else { panic!("one currency: {left:?}") };
+        assert_eq!(work.lines, 3);
+        let net = |sum: deskwire_machine::account::Amount| sum.to_string();
+        assert_eq!(work.sum(), work.open + work.approved + work.disputed);
+        assert!(net(work.approved) < net(work.open) && net(work.open) < net(work.disputed), "{work:?}");
+    }
+    // What a signed statement holds is not left behind.
+    let proposed = propose(&mut acme).unwrap();
+    settle(&mut shop, &mut acme);
+    sign(&mut shop, proposed.statement).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(left(&acme).unsettled[0].lines, 2);
+}
+
 fn reader(desk: &Desk) -> Reader {
     Reader::new(&desk.core, Arc::new(deskwire_engine::port::SystemClock))
 }

@@ -2,11 +2,13 @@
 
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::rule::AddRule;
-use deskwire_machine::delegation::{Role, State};
+use deskwire_engine::query::{self, ThreadEntry, What};
+use deskwire_machine::delegation::{EventKind, Role, State};
+use deskwire_machine::relay::Mode;
 use deskwire_machine::rules::{Rule, Then};
-use deskwire_proto::terms::Terms;
+use deskwire_proto::terms::{Redelegate, Terms};
 use deskwire_proto::text::Code;
-use deskwire_store::local::DelegationNo;
+use deskwire_store::local::{DelegationNo, TicketNumber};
 use deskwire_store::table::{DELEGATIONS, Rows};
 
 use super::Chain;
@@ -45,6 +47,47 @@ fn what_a_contractor_resolved_resolves_the_case_above_exactly_once() {
         chain.settle();
     }
     assert_eq!(chain.stream(1, up).out_length, said);
+}
+
+/// The client gets the answer of whoever found it, without anybody on the way typing it again; and who that was only where
+/// the terms and the desk in the middle let it be said.
+#[test]
+fn a_rule_hands_the_contractors_solution_up() {
+    for (redelegate, named, shown) in [
+        (Redelegate::Allowed, false, "Our partner: New drive."),
+        (Redelegate::Allowed, true, "Our partner: New drive."),
+        (Redelegate::Named, true, "Kassa: New drive."),
+    ] {
+        let mut chain = Chain::case(3, &Terms { redelegate, ..Terms::default() });
+        chain.relay(1, 0, Mode::Off, named);
+        let pass = Then { pass: true, ..upward() };
+        rule(&mut chain, 1, 2, Some(Role::Principal), State::Resolved, pass);
+        resolve(&mut chain);
+        chain.settle();
+        let read: Vec<String> = solutions(&chain);
+        assert_eq!(read, [shown]);
+        assert_eq!(chain.reached(0, "Kassa"), shown.starts_with("Kassa"));
+        assert!(!chain.reached(0, "Boris of"), "nobody is named");
+    }
+    // Where the partner says nothing of it, the rule's own words go.
+    let mut chain = Chain::case(3, &Terms::default());
+    rule(&mut chain, 1, 2, None, State::Resolved, Then { pass: true, ..upward() });
+    chain.act(2, 1, Action::Resolve { solution: None, code: None }).unwrap();
+    chain.settle();
+    assert_eq!(solutions(&chain), ["Done by our contractor."]);
+}
+
+/// What the first desk reads of the solution.
+fn solutions(chain: &Chain) -> Vec<String> {
+    let thread = query::ticket_detail(&chain.reader(0), TicketNumber(1)).unwrap().thread;
+    let words = |entry| match entry {
+        ThreadEntry::Happened(happened) => match happened.what {
+            What::Event { kind: EventKind::Resolve, words, .. } => words.map(|words| words.to_string()),
+            _ => None,
+        },
+        _ => None,
+    };
+    thread.into_iter().filter_map(words).collect()
 }
 
 /// The desk falls between the moment at which the contractor's word was stored and the one at which the partner above has
@@ -91,7 +134,14 @@ fn rules_of_a_chain_never_set_each_other_off_for_ever() {
                     (below(2) == 0 || !done).then(|| (Code::new(format!("s{}", below(3))).unwrap(), None));
                 let confirm = below(2) == 0 && when == State::Resolved;
                 let resolve = (done && (below(2) == 0 || status.is_none())).then_some(None);
-                rule(&mut chain, desk, with, None, when, Then { status, confirm, resolve, notify: None });
+                rule(
+                    &mut chain,
+                    desk,
+                    with,
+                    None,
+                    when,
+                    Then { status, confirm, resolve, ..Then::default() },
+                );
                 rules += 1;
             }
         }

@@ -218,6 +218,8 @@ fn progress() -> [Kind; 2] {
     status.push(("state-map", "A state as the key of a map.", Facts, "state", json!({"in-progress": 1})));
     let mut resolve = bad_own();
     resolve.push(("solution-empty", "An empty solution.", InText, "solution", json!("")));
+    resolve.push(("relayed-number", "`relayed` as a number.", InText, "relayed", json!(1)));
+    resolve.push(("origin-empty", "An origin without a name.", InText, "origin", json!("")));
     [
         Kind {
             name: "delegation.status",
@@ -235,6 +237,11 @@ fn progress() -> [Kind; 2] {
             optional: &["code"],
             text: Text::Needed(json!({"solution": "Print head replaced."}), &["solution"]),
             bad: resolve,
+            more_text: Some((
+                "relayed",
+                "The solution of a desk further down, which is named.",
+                vec![("relayed", json!(true)), ("origin", json!("Field Service"))],
+            )),
             ..Kind::default()
         },
     ]

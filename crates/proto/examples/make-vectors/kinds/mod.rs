@@ -45,6 +45,8 @@ pub(crate) struct Kind {
     pub(crate) beyond: Vec<Bad>,
     /// Good with one member more: name, description, member, value.
     pub(crate) more: Option<(&'static str, &'static str, &'static str, Value)>,
+    /// Good with more members in its text: name, description, members.
+    pub(crate) more_text: Option<(&'static str, &'static str, Vec<(&'static str, Value)>)>,
 }
 
 impl Default for Kind {
@@ -59,6 +61,7 @@ impl Default for Kind {
             bad: Vec::new(),
             beyond: Vec::new(),
             more: None,
+            more_text: None,
         }
     }
 }
@@ -149,6 +152,9 @@ impl Maker<'_> {
         if let Some((name, description, member, value)) = self.kind.more.take() {
             let more = cbor(&with(&facts, &[(member, value)]));
             self.add(name, description, more, text.as_ref(), "ok");
+        }
+        if let (Some((name, description, members)), Some(text)) = (self.kind.more_text.take(), &text) {
+            self.add(name, description, cbor(&facts), Some(&with(text, &members)), "ok");
         }
     }
 

@@ -89,6 +89,7 @@ async fn settings(cast: &Cast, links: &Links, script: &Transcript) -> Done {
         confirm: false,
         resolve: false,
         solution: None,
+        pass_solution: false,
     };
     let status = |status: &str, label: &str| (Some(status.to_owned()), Some(label.to_owned()));
     let (accepted, taken) = status("with-partner", "accepted by partner");

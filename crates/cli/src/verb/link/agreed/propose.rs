@@ -33,10 +33,12 @@ Examples:
   deskwire link terms propose kassa --set auto-confirm=72h --set late=reopen
   deskwire link terms propose kassa --set fields=company,contact,status --set currency=none
   deskwire link terms propose kassa --set deadlines=urgent:30m:4h,normal:4h:3d
+  deskwire link terms propose kassa --set calendar=own
   deskwire link terms propose kassa --file terms.toml
 
 Members: principals, fields, custom, person, redelegate, file, late, deadlines, calendar, auto-confirm, tolerance,
-currency, loop-tags, retention. Custom fields and calendars come from a file.";
+currency, loop-tags, retention. Custom fields come from a file; a
+calendar is own, for this desk's hours of 13 months, or comes from a file, also as `deskwire calendar intervals --json` prints it.";
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {

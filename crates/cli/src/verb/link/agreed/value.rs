@@ -36,7 +36,11 @@ pub(super) fn file(path: &Path) -> Result<BTreeMap<String, Value>, Failure> {
     } else {
         toml::from_str(&text).map_err(|error| error.to_string())
     };
-    let members = read.map_err(|error| failure::usage(format!("{}: {error}", path.display())))?;
+    let mut members = read.map_err(|error| failure::usage(format!("{}: {error}", path.display())))?;
+    // What `calendar intervals` prints is a calendar.
+    if let Some(intervals) = members.remove("intervals") {
+        members = BTreeMap::from([("calendar".to_owned(), intervals)]);
+    }
     members.into_iter().map(|(member, value)| Ok((member.clone(), spelt(&member, value)?))).collect()
 }
 
@@ -77,7 +81,11 @@ fn typed(member: &str, value: &str) -> Result<Value, String> {
         },
         member if LISTS.contains(&member) => list(member, value),
         "deadlines" => value.split(',').map(deadline).collect(),
-        "custom" | "calendar" => Err(format!("'{member}' comes from a file: --file FILE")),
+        "calendar" if value == "own" => Ok(json!("own")),
+        "calendar" => {
+            Err("'calendar' is own, for this desk's hours, or comes from a file: --file FILE".to_owned())
+        }
+        "custom" => Err(format!("'{member}' comes from a file: --file FILE")),
         _ => Ok(json!(value)),
     }
 }
@@ -125,6 +133,7 @@ mod tests {
         assert_eq!(read("late=reopen"), json!("reopen"));
         let deadline = json!([{ "priority": "urgent", "respond": 1_800_000, "resolve": 14_400_000 }]);
         assert_eq!(read("deadlines=urgent:30m:4h"), deadline);
+        assert_eq!(read("calendar=own"), json!("own"));
         for wrong in ["late", "auto-confirm=soon", "deadlines=urgent:30m", "loop-tags=maybe", "calendar=x"] {
             assert!(one(wrong).is_err(), "{wrong}");
         }
@@ -132,6 +141,23 @@ mod tests {
 
     #[test]
     fn a_file_may_be_json_or_toml() {
+    /// What `deskwire calendar intervals --json` prints can be proposed as it is.
+    #[test]
+    fn printed_intervals_are_a_calendar() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hours.json");
+        let pair = r#"["2026-07-01T08:00:00Z", "2026-07-01T17:00:00Z"]"#;
+        let printed = format!(
+            r#"{{"hours": {{"zone": "UTC"}}, "intervals": [{pair}], "until": "2026-08-01T00:00:00Z", "cut": false}}"#
+        );
+        std::fs::write(&path, printed).unwrap();
+        let read = file(&path).unwrap();
+        assert_eq!(
+            read.into_iter().collect::<Vec<_>>(),
+            [("calendar".to_owned(), json!([["2026-07-01T08:00:00Z", "2026-07-01T17:00:00Z"]]))]
+        );
+    }
+
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("terms");
         let toml = "auto-confirm = \"3d\"\nfields = [\"status\"]\n[[deadlines]]\npriority = \"high\"\nrespond = \"1h\"\nresolve = \"1d\"\n";
