@@ -95,7 +95,8 @@ async fn a_partner_who_had_not_been_asked_before_a_restore_is_asked_after_it() {
     shop.kill().await;
     let folder = world.path("restored");
     let args = ["restore", "--erased", list.to_str().unwrap(), backup.to_str().unwrap(), "--json"];
-    deskwire_tests::cli::run(&folder, &args).await.document();
+    let restored = deskwire_tests::cli::run(&folder, &args).await.document();
+    assert_eq!(restored["erased_list"], true);
     let mut shop = Desk::found(folder, "Shop");
     acme.start().await;
     assert!(!traces(&acme.folder).is_empty());
