@@ -150,8 +150,7 @@ impl From<deskwire_store::Error> for Refusal {
 
 impl From<delegation::Refusal> for Refusal {
     fn from(refusal: delegation::Refusal) -> Self {
-        // These sentences already say what is possible.
-        Self::new(Fault::Conflict, refusal.code(), refusal.to_string(), "")
+        Self::new(Fault::Conflict, refusal.code(), refusal.to_string(), refusal.next())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a person does with a delegation.
 
+use deskwire_machine::delegation::{Event, Fields, Progress, State};
 use deskwire_machine::disclosure::{self, Changes, Disclosed};
 use deskwire_machine::mapping::Mapping;
 use deskwire_proto::message::common::{Own, Person, ReasonText};
@@ -15,7 +16,8 @@ use deskwire_store::record::{ActorText, Record, encode_text};
 use deskwire_store::row::DelegationRow;
 
 use super::say::{Saying, say};
-use super::{find, queue, rule};
+use super::{find, queue, rule, typed};
+use crate::query::clock::{History, Part};
 use crate::{Command, Fault, Refusal, Step};
 
 /// An action of a person on a delegation, with what the person says beside it. Whether the state and the role allow it
@@ -114,16 +116,82 @@ impl Command for Act {
     fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
         let row = find::delegation(step, self.delegation)?;
         queue::offered(step, self.delegation, &row)?;
+        let link = find::link(step, row.link)?;
+        find::speakable(&link)?;
+        self.action.check(step, &row)?;
         check_version(step, &row, self.read)?;
         self.own.record(step, row.ticket, &self.by)?;
-        let link = find::link(step, row.link)?;
         let terms = find::terms(step, &link)?;
+        if let Action::Update(changes) = &self.action {
+            can_be_meant(step, (self.delegation, &row), changes, &terms)?;
+        }
         let own = find::own(step, row.ticket, &link, &terms)?;
         let mapping = rule::mapping(step, &link)?;
         let acting = Acting { row: &row, own, terms: &terms, mapping, by: &self.by };
         let body = acting.body(self.action)?;
         say(step, Saying::event(row.link, (self.delegation, row.id), body)).map(drop)
     }
+}
+
+impl Action {
+    /// Whether role and state allow it at all: this comes before everything that could be wrong with what is said.
+    fn check(&self, step: &Step<'_>, row: &DelegationRow) -> Result<(), Refusal> {
+        let stream = find::stream(step, row.link)?;
+        // Behind a restore it may have been said already, and its message come back.
+        if stream.out_returned {
+            return Ok(());
+        }
+        Ok(row.case.check(&self.event(row), stream.in_length)?)
+    }
+
+    /// What of it the fold looks at.
+    fn event(&self, row: &DelegationRow) -> Event {
+        match self {
+            Self::Accept => Event::Accept { version: row.version },
+            Self::Decline(_) => Event::Decline,
+            Self::Return(_) => Event::Return,
+            Self::Recall(_) => Event::Recall,
+            Self::Status(to) => Event::Status {
+                to: to.map(|to| match to {
+                    status::Progress::InProgress => Progress::InProgress,
+                    status::Progress::WaitingThird => Progress::WaitingThird,
+                }),
+            },
+            Self::Resolve { .. } => Event::Resolve,
+            Self::Confirm => Event::Confirm,
+            Self::Reopen(_) => Event::Reopen,
+            // Its version is set by the case.
+            Self::Update(_) => Event::Update { version: 0, binding: Fields::NONE },
+            Self::ChangeTake(version) => Event::ChangeTake { version: *version },
+            Self::ChangeDecline { version, reason: _ } => Event::ChangeDecline { version: *version },
+            Self::Ask { .. } => Event::Ask,
+            Self::Answer { answer: _, needed } => Event::Answer { needed: *needed },
+            Self::Rate { .. } => Event::Rate,
+        }
+    }
+}
+
+/// Refuses what a person typed and cannot mean: a price, a currency, a moment.
+fn can_be_meant(
+    step: &Step<'_>,
+    (no, row): (DelegationNo, &DelegationRow),
+    changes: &Changes,
+    terms: &Terms,
+) -> Result<(), Refusal> {
+    if let Some(price) = &changes.price {
+        typed::price(price, terms)?;
+    }
+    typed::ahead(changes.respond, changes.resolve, step.now)?;
+    if changes.respond.is_none() && changes.resolve.is_none() {
+        return Ok(());
+    }
+    let history = History::load(step, no, row)?;
+    let clock = history.read(step.now, Part::All);
+    // Once it is answered, nobody has to answer any more.
+    let unanswered = row.case.view(find::stream(step, row.link)?.in_length).state == State::Offered;
+    let asked = clock.respond.map(|due| due.at).filter(|_| unanswered);
+    let due = clock.resolve.map(|due| due.at);
+    typed::in_order(changes.respond.or(asked), changes.resolve.or(due))
 }
 
 impl OwnStatus {
@@ -220,7 +288,8 @@ impl Acting<'_> {
 
     /// An update of what the terms let travel; a field outside them is refused rather than left out unsaid.
     fn update(&self, mut changes: Changes) -> Result<Body, Refusal> {
-        let version = revision(self.row.case.next_version())?;
+        // Before an offer has left nothing is updated, and saying it is refused.
+        let version = revision(self.row.case.next_version().max(2))?;
         if let Some(lost) = self.mapping.apply_to_change(&mut changes).first() {
             return Err(Refusal::new(
                 Fault::Conflict,

@@ -1,24 +1,25 @@
 //! Handing a ticket to a partner.
 
-use deskwire_machine::delegation::{Role, State};
+use deskwire_machine::delegation::{Role, State, View};
 use deskwire_machine::disclosure::{self, Choice, Disclosed, Kept, Preview, Reason, Requester, Source};
 use deskwire_machine::relay as tagging;
 use deskwire_proto::id::LoopTag;
 use deskwire_proto::list::List;
-use deskwire_proto::message::common::Person;
+use deskwire_proto::message::common::{Person, Priority};
 use deskwire_proto::message::{Body, offer};
 use deskwire_proto::number::Hops;
 use deskwire_proto::terms::{FieldName, Redelegate, Terms};
+use deskwire_proto::text::Label;
 use deskwire_store::Entry;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{Record, ThreadRecord, TicketText, decode_text};
 use deskwire_store::row::{DelegationRow, LinkRow, LinkState, TicketRow};
-use deskwire_store::table::{DELEGATION_IDS, DELEGATIONS, LINKS, Rows, TICKETS};
+use deskwire_store::table::{DELEGATION_IDS, DELEGATIONS, LINKS, Rows, STREAMS, TICKET_DELEGATIONS, TICKETS};
 
 use super::say::{Saying, say};
-use super::{file, find, relay, rule};
+use super::{file, find, relay, rule, typed};
 use crate::identity::Identity;
-use crate::query::clock::{self, with_deadlines};
+use crate::query::clock::{self, Offered, with_deadlines};
 use crate::reader::Reader;
 use crate::{Command, Fault, Refusal, Step};
 
@@ -33,7 +34,8 @@ pub struct Delegate {
     pub choice: Choice,
     /// Files of the ticket that go along.
     pub files: Vec<FileNo>,
-    /// Although a recall of this ticket is not settled yet: its contractor may still turn out to have been faster.
+    /// Although a recall of this ticket is not settled yet, and its contractor may still turn out to have been faster; or
+    /// although this partner has the ticket already.
     pub anyway: bool,
     /// Who hands it over.
     pub by: Person,
@@ -58,7 +60,7 @@ impl Command for Delegate {
         let mut source = source(step.identity, self.ticket, &row, &step.entry(row.body)?, self.by)?;
         rule::mapping(step, &link)?.apply(&mut source);
         let tags = tags(step.rows(), self.ticket, (&link, &terms), before.as_ref())?;
-        let choice = with_deadlines(step, &self.choice, (self.link, &terms, &row), step.now)?;
+        let choice = chosen(step, &self.choice, (self.link, &terms, &row), source.priority)?;
         let offer = disclosure::offer(&source, &choice, &terms, hops);
         let Disclosed { facts, text, preview: _ } = disclosure::with_tags(offer, tags.clone());
         let delegation = DelegationNo(step.counters()?.delegation);
@@ -66,6 +68,9 @@ impl Command for Delegate {
         if let Some(known) = step.rows().get(DELEGATION_IDS, &(self.link, id))? {
             // The call was made before a restore, and what it caused came back.
             return Ok(known);
+        }
+        if !self.anyway {
+            already(step, self.ticket, self.link)?;
         }
         let record = Record::Delegated { delegation, no: self.link, id, ticket: self.ticket, at: step.now };
         step.record(&record, None)?;
@@ -104,12 +109,29 @@ pub fn preview(
     let lost = crate::query::mapping(reader, &partner.row)?.apply(&mut source);
     let tags = tags(reader.rows(), ticket, (&partner.row, &partner.terms), before.as_ref())?;
     let hops = before.as_ref().map_or(MOST_HOPS, |before| before.hops);
-    let choice = with_deadlines(reader, choice, (link, &partner.terms, &row), reader.now())?;
+    let choice = chosen(reader, choice, (link, &partner.terms, &row), source.priority)?;
     let offer = disclosure::offer(&source, &choice, &partner.terms, hops);
     let mut preview = disclosure::with_tags(offer, tags).preview;
     preview.kept.extend(lost.into_iter().map(|lost| Kept { field: lost.field, reason: Reason::Unmapped }));
     without_drawn(&mut preview, before.is_none());
     Ok(preview)
+}
+
+/// What a person chose, with the deadlines that nobody typed; what cannot be meant is refused. `priority` is the ticket's in
+/// the words of the link.
+fn chosen(
+    source: &impl clock::Source,
+    choice: &Choice,
+    (link, terms, ticket): (LinkNo, &Terms, &TicketRow),
+    priority: Option<Priority>,
+) -> Result<Choice, Refusal> {
+    if let Some(price) = &choice.price {
+        typed::price(price, terms)?;
+    }
+    let left_out = choice.fields.as_ref().is_some_and(|fields| !fields.contains(&FieldName::Priority));
+    let priority = priority.filter(|_| terms.allows(FieldName::Priority) && !left_out);
+    let offered = Offered { link, terms, ticket, priority };
+    with_deadlines(source, choice, &offered, source.source_now())
 }
 
 /// The largest budget that an origin starts with; a smaller random one hides how far the chain has come.
@@ -233,7 +255,8 @@ pub(super) fn anew(
     facts.own = find::own(source, row.ticket, link, terms)?;
     if facts.respond.is_some() || facts.resolve.is_some() {
         let now = source.source_now();
-        let choice = with_deadlines(source, &Choice::default(), (row.link, terms, &ticket), now)?;
+        let offered = Offered { link: row.link, terms, ticket: &ticket, priority: facts.priority };
+        let choice = with_deadlines(source, &Choice::default(), &offered, now)?;
         let travels = terms.allows(FieldName::Deadline);
         facts.respond = choice.respond.filter(|_| travels);
         facts.resolve = choice.resolve.filter(|_| travels);
@@ -256,19 +279,24 @@ fn tags(
     Ok(Some(tagging::tags(before.map_or(&[][..], |before| &before.tags), own)))
 }
 
+/// The refusal that [`Delegate`] would give where a person can hand the ticket over all the same.
+///
+/// # Errors
+/// `recall-not-settled` or `already-delegated`.
+pub fn asks_first(reader: &Reader, ticket: TicketNumber, link: LinkNo) -> Result<(), Refusal> {
+    recalled(reader, ticket, link)?;
+    already(reader, ticket, link)
+}
+
 /// Refuses to hand a ticket to somebody else while its contractor may still turn out to have been faster than our recall.
 /// proto-spec, section 7.8.
-fn recalled(step: &Step<'_>, ticket: TicketNumber, goes: LinkNo) -> Result<(), Refusal> {
-    for (_, row) in find::delegations(step, ticket)? {
-        if row.link == goes {
-            // The same partner reads the recall before the new offer, and knows what it has done.
+fn recalled(source: &impl clock::Source, ticket: TicketNumber, goes: LinkNo) -> Result<(), Refusal> {
+    // The same partner reads the recall before the new offer, and knows what it has done.
+    for (link, view) in handed(source, ticket)?.into_iter().filter(|(link, _)| *link != goes) {
+        if view.state != State::Recalled || !view.provisional {
             continue;
         }
-        let view = row.case.view(find::stream(step, row.link)?.in_length);
-        if row.case.role() == Role::Contractor || view.state != State::Recalled || !view.provisional {
-            continue;
-        }
-        let partner = find::link(step, row.link)?.partner_name;
+        let partner = partner_name(source, link)?;
         return Err(Refusal::new(
             Fault::Conflict,
             "recall-not-settled",
@@ -280,6 +308,47 @@ fn recalled(step: &Step<'_>, ticket: TicketNumber, goes: LinkNo) -> Result<(), R
         ));
     }
     Ok(())
+}
+
+/// Refuses to hand a ticket to the same partner once more while it has it: it would do the work twice, and bill it twice.
+fn already(source: &impl clock::Source, ticket: TicketNumber, goes: LinkNo) -> Result<(), Refusal> {
+    let open = |state| match state {
+        State::Offered | State::Accepted | State::InProgress | State::Waiting { .. } | State::Resolved => {
+            true
+        }
+        State::Unoffered | State::Confirmed | State::Declined | State::Returned | State::Recalled => false,
+    };
+    if !handed(source, ticket)?.into_iter().any(|(link, view)| link == goes && open(view.state)) {
+        return Ok(());
+    }
+    let partner = partner_name(source, goes)?;
+    Err(Refusal::new(
+        Fault::Conflict,
+        "already-delegated",
+        format!("{partner} has this ticket already, and that delegation is still open."),
+        "Change what you asked for with `deskwire delegation update`, recall it first, or hand it over a second time with \
+         --anyway.",
+    ))
+}
+
+/// To which partners a ticket was handed, and how that stands.
+fn handed(source: &impl clock::Source, ticket: TicketNumber) -> Result<Vec<(LinkNo, View)>, Refusal> {
+    let rows = source.source_rows();
+    let mut found = Vec::new();
+    for ((_, no), ()) in rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
+        let row =
+            rows.get(DELEGATIONS, &no)?.ok_or_else(|| find::broken("a ticket without its delegation"))?;
+        let stream = rows.get(STREAMS, &row.link)?.ok_or_else(|| find::broken("a link without streams"))?;
+        if row.case.role() == Role::Principal {
+            found.push((row.link, row.case.view(stream.in_length)));
+        }
+    }
+    Ok(found)
+}
+
+fn partner_name(source: &impl clock::Source, link: LinkNo) -> Result<Label, Refusal> {
+    let row = source.source_rows().get(LINKS, &link)?;
+    Ok(row.ok_or_else(|| find::broken("a delegation without a link"))?.partner_name)
 }
 
 fn offered(entry: &Entry) -> Result<offer::Facts, Refusal> {

@@ -14,11 +14,12 @@ use deskwire_store::row::{LinkRow, ProposalRow};
 use deskwire_store::table::{OPEN_DELEGATIONS, Rows};
 
 use super::closing::link_says;
+use super::typed::{self, LONGEST};
 use super::{consume, find};
 use crate::{Command, Fault, Refusal, Step, cut_words};
 
-/// The longest time that a member of the terms can name, milliseconds: a hundred years.
-const LONGEST: u64 = 100 * 366 * 86_400_000;
+/// The longest tolerance that is proposed, ms, a week: so far back a contractor may date what it says, and is believed.
+const MOST_TOLERANCE: u64 = 7 * 86_400_000;
 
 /// Proposes other terms to the partner. Nothing changes until it accepts; a newer proposal replaces this one.
 #[derive(Debug, Clone)]
@@ -174,9 +175,17 @@ fn sound(step: &Step<'_>, terms: &Terms) -> Result<(), Refusal> {
     if terms.file > FILE_BYTES {
         return Err(Refusal::invalid("file", format!("the largest file is {FILE_BYTES} bytes")));
     }
-    let spans = [("auto-confirm", terms.auto_confirm), ("tolerance", terms.tolerance)];
-    if let Some((member, _)) = spans.iter().find(|(_, span)| span.is_some_and(|span| span > LONGEST)) {
-        return Err(Refusal::invalid(member, "it is more than a hundred years"));
+    if let Some(currency) = &terms.currency {
+        typed::currency(currency)?;
+    }
+    if terms.auto_confirm.is_some_and(|span| span > LONGEST) {
+        return Err(Refusal::invalid("auto-confirm", "it is more than a hundred years"));
+    }
+    if terms.tolerance.is_some_and(|span| span > MOST_TOLERANCE) {
+        return Err(Refusal::invalid(
+            "tolerance",
+            "it is more than 7 days, and whatever is dated so far back would be believed",
+        ));
     }
     if terms.auto_confirm == Some(0) {
         return Err(Refusal::invalid(

@@ -1,6 +1,6 @@
 //! Lines of work, and what the principal says to them. proto-spec, sections 6.30 to 6.32.
 
-use deskwire_machine::account::{Account, Amount, Said, Upto, is_currency, is_quantity};
+use deskwire_machine::account::{Account, Amount, Said, Upto, is_quantity};
 use deskwire_machine::delegation::{Role, State};
 use deskwire_machine::disclosure;
 use deskwire_proto::id::ItemId;
@@ -15,8 +15,8 @@ use deskwire_store::row::DelegationRow;
 use deskwire_store::table::{ACCOUNT, Rows, WORK_ITEMS};
 use serde::{Deserialize, Serialize};
 
-use super::find;
 use super::say::{Saying, say};
+use super::{find, typed};
 use crate::account::{Counting, words};
 use crate::{Command, Fault, Refusal, Step};
 
@@ -219,15 +219,10 @@ fn facts(line: &NewLine, terms: &Terms) -> Result<work_add::Facts, Refusal> {
 
 fn currency(named: Option<&Currency>, terms: &Terms) -> Result<Currency, Refusal> {
     let currency = match (named, &terms.currency) {
-        (Some(named), Some(agreed)) if named != agreed => {
-            return Err(Refusal::new(
-                Fault::Forbidden,
-                "not-allowed-by-terms",
-                format!("The terms of this link name {agreed} as currency, not {named}."),
-                "Give the price in the agreed currency, or agree other terms.",
-            ));
+        (Some(named), _) => {
+            typed::agreed(named, terms)?;
+            named.clone()
         }
-        (Some(named), _) => named.clone(),
         (None, Some(agreed)) => agreed.clone(),
         (None, None) => {
             return Err(Refusal::new(
@@ -238,15 +233,8 @@ fn currency(named: Option<&Currency>, terms: &Terms) -> Result<Currency, Refusal
             ));
         }
     };
-    if is_currency(currency.as_str()) {
-        return Ok(currency);
-    }
-    Err(Refusal::new(
-        Fault::Invalid,
-        "unknown-currency",
-        format!("There is no currency {currency} in ISO 4217."),
-        "Name one by its three letters, such as EUR or RUB.",
-    ))
+    typed::currency(&currency)?;
+    Ok(currency)
 }
 
 fn amount(why: String) -> Refusal {

@@ -9,6 +9,7 @@ use deskwire_machine::disclosure::Choice;
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::chain_report::Hop;
+use deskwire_proto::message::common::Priority;
 use deskwire_proto::message::{Facts, Kind};
 use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_proto::time::Timestamp;
@@ -23,6 +24,7 @@ use deskwire_store::table::{
 pub(crate) use self::history::{History, Part, Source, terms};
 use super::lookup::{Lookup, broken};
 use super::thread::{self, Happened, What};
+use crate::command::typed;
 use crate::{Reader, Refusal};
 
 /// The clock of one delegation as this desk knows it.
@@ -46,10 +48,10 @@ pub struct DelegationClock {
     pub provisional: bool,
     /// What the contractor reported of itself and the desks below it, nearest first.
     pub hops: Vec<Hop>,
-}
-
     /// When it said so.
     pub reported: Option<Timestamp>,
+}
+
 /// How a deadline stands at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DueState {
@@ -167,9 +169,9 @@ pub fn delegation_clock(
 ) -> Result<DelegationClock, Refusal> {
     let history = History::load(reader, no, row)?;
     let clock = history.read(reader.now(), Part::All);
+    let report = report(reader, no, row)?;
     Ok(DelegationClock {
         now: reader.now(),
-    let report = report(reader, no, row)?;
         counted: history.items().zip(clock.counted.iter().copied()).collect(),
         time: clock.time,
         wall: clock.wall,
@@ -188,8 +190,6 @@ pub(crate) fn reported(
     no: DelegationNo,
     row: &DelegationRow,
 ) -> Result<Vec<Hop>, Refusal> {
-    let report = source.source_rows().get(REPORTS, &no)?.and_then(|row| row.theirs);
-    let Some((at, seq)) = report else { return Ok(None) };
     Ok(report(source, no, row)?.map(|(_, hops)| hops).unwrap_or_default())
 }
 
@@ -199,6 +199,8 @@ fn report(
     no: DelegationNo,
     row: &DelegationRow,
 ) -> Result<Option<(Timestamp, Vec<Hop>)>, Refusal> {
+    let report = source.source_rows().get(REPORTS, &no)?.and_then(|row| row.theirs);
+    let Some((at, seq)) = report else { return Ok(None) };
     let stands = source.source_rows().get(RECEIVED, &(row.link, seq))?;
     if !stands.is_some_and(|row| row.entry == at && row.refused.is_none() && row.aside.is_none()) {
         return Ok(None);
@@ -230,28 +232,45 @@ pub(crate) fn own_hours(source: &impl Source) -> Result<Option<Hours>, Refusal> 
     }
 }
 
-/// The deadlines of an offer of this ticket: as chosen, or by the terms for its priority, and never later than what this
-/// desk promised above, less `reserve` (ms), or what is set for the link. Without `deadline` among the chosen fields there are none but those given.
+/// What decides the deadlines of an offer beside what a person chose.
+pub(crate) struct Offered<'a> {
+    /// The link that it goes over.
+    pub(crate) link: LinkNo,
+    /// Its terms.
+    pub(crate) terms: &'a Terms,
+    /// The ticket.
+    pub(crate) ticket: &'a TicketRow,
+    /// Its priority in the words of the link, if that travels.
+    pub(crate) priority: Option<Priority>,
+}
+
+/// The deadlines of an offer: as chosen, or by the terms for its priority, and never later than what this desk promised
+/// above, less the reserve (ms) that is chosen, or what is set for the link. Without `deadline` among the chosen fields
+/// there are none but those given. A typed one that cannot be is refused.
 pub(crate) fn with_deadlines(
     source: &impl Source,
     choice: &Choice,
-    (link, terms, ticket): (LinkNo, &Terms, &TicketRow),
+    offered: &Offered<'_>,
     now: Timestamp,
 ) -> Result<Choice, Refusal> {
+    typed::ahead(choice.respond, choice.resolve, now)?;
     let mut choice = choice.clone();
-    choice.reserve = choice.reserve.or(source.source_rows().get(RESERVES, &link)?);
+    let typed_reserve = choice.reserve;
+    choice.reserve = choice.reserve.or(source.source_rows().get(RESERVES, &offered.link)?);
     if choice.fields.as_ref().is_some_and(|fields| !fields.contains(&FieldName::Deadline)) {
+        typed::in_order(choice.respond, choice.resolve)?;
         return Ok(choice);
     }
-    let agreed = clock::deadlines(terms, Some(ticket.priority), now);
+    let agreed = clock::deadlines(offered.terms, offered.priority, now);
     let own = choice.resolve.or(agreed.map(|agreed| agreed.resolve));
-    let above = ticket.origin.map_or(Ok(None), |origin| promised(source, origin, now))?;
+    let above = offered.ticket.origin.map_or(Ok(None), |origin| promised(source, origin, now))?;
+    if let (Some(reserve), Some(above)) = (typed_reserve, above) {
+        typed::reserve(reserve, above, now)?;
+    }
     choice.resolve = clock::inherit(own, above, choice.reserve.unwrap_or(0), now);
-    let respond = choice.respond.or(agreed.map(|agreed| agreed.respond));
-    choice.respond = match (respond, choice.resolve) {
-        (Some(respond), Some(resolve)) => Some(respond.min(resolve)),
-        (respond, _) => respond,
-    };
+    typed::in_order(choice.respond, choice.resolve)?;
+    let by_terms = agreed.map(|agreed| choice.resolve.map_or(agreed.respond, |end| agreed.respond.min(end)));
+    choice.respond = choice.respond.or(by_terms);
     Ok(choice)
 }
 

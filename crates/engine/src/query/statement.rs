@@ -1,6 +1,8 @@
 //! Statements of account: which there are, how far each has come, and what is in one.
 
-use deskwire_machine::account::{Account, Asked, Said, Signed, Statement, Sum, Upto, Word, sums};
+use std::collections::BTreeMap;
+
+use deskwire_machine::account::{Account, Asked, Booked, Said, Signed, Statement, Sum, Upto, Word, sums};
 use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::{DeskId, Hash, ItemId};
 use deskwire_proto::message::common::Money;
@@ -9,11 +11,11 @@ use deskwire_proto::session::Cut;
 use deskwire_proto::terms::{Interval, Side};
 use deskwire_proto::text::{KindName, Label};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::EntryRef;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 use deskwire_store::row::{AccountRow, StreamRow};
 use deskwire_store::table::{ACCOUNT, RECEIVED, Rows, SENT, WAITING};
+use deskwire_store::{Direction, EntryRef};
 
 use super::account::{Detail, details};
 use super::lookup::{Lookup, broken};
@@ -76,6 +78,8 @@ pub struct StatementDetail {
     pub computed: Option<Statement>,
     /// What this desk knows of each line beside.
     pub details: Vec<Detail>,
+    /// Lines that the principal has disputed since: the statement pays them all the same.
+    pub disputed: Vec<ItemId>,
     /// Sums by contractor, currency and tax rate.
     pub sums: Vec<Sum>,
     /// This desk.
@@ -318,7 +322,39 @@ impl<'a> Book<'a> {
         let sums = computed.as_ref().map(|statement| sums(statement.lines())).unwrap_or_default();
         let cut = [facts.cut.0.0, facts.cut.1.0];
         let evidence = self.evidence(reader, info.id, info.ours)?;
-        Ok(StatementDetail { info, computed, details, sums, us, cut, evidence })
+        let disputed = match &computed {
+            Some(statement) => self.disputed(reader, statement)?,
+            None => Vec::new(),
+        };
+        Ok(StatementDetail { info, computed, details, disputed, sums, us, cut, evidence })
+    }
+
+    /// The lines of a statement that were disputed behind its cut, also by what no receipt covers yet.
+    fn disputed(&self, reader: &Reader, statement: &Statement) -> Result<Vec<ItemId>, Refusal> {
+        let (no, first) = (self.link.no, self.stream.acked + 1);
+        let mut ours = BTreeMap::new();
+        let from = (no, (false, (true, first)));
+        reader.rows().scan(
+            ACCOUNT,
+            &(no, (false, true)),
+            Some(&from),
+            Direction::Forward,
+            &mut |_, row| {
+                if let Said::Verdict { work, approved, .. } = &row.said
+                    && !row.refused
+                    && !row.aside
+                {
+                    ours.insert(*work, *approved);
+                }
+                Ok(std::ops::ControlFlow::Continue(()))
+            },
+        )?;
+        let disputed = |delegation, work| {
+            let known = self.settled.line(delegation, work).and_then(Booked::newest_verdict);
+            ours.get(&work).copied().or(known) == Some(false)
+        };
+        let lines = statement.lines().iter();
+        Ok(lines.filter(|line| disputed(line.0, line.1)).map(|line| line.1).collect())
     }
 
     /// The proposal with this id and its signature, as far as they are numbered.

@@ -5,24 +5,31 @@ use std::sync::Arc;
 use deskwire_engine::Reader;
 use deskwire_engine::calendar::{Hours, Span};
 use deskwire_engine::command::act::Action;
+use deskwire_engine::command::closing::Close;
 use deskwire_engine::command::delegate::Delegate;
+use deskwire_engine::command::due::Clocks;
 use deskwire_engine::command::hours::{SetHours, SetReserve};
+use deskwire_engine::command::rule::SetMapping;
 use deskwire_engine::command::tick::Tick;
 use deskwire_engine::identity::{Face, Identity};
 use deskwire_engine::port::Clock;
 use deskwire_engine::query::{self, DelegationFilter, DueFilter, DueState, ThreadEntry, TicketFilter, What};
-use deskwire_machine::clock::{Basis, DueKind, Verdict};
+use deskwire_machine::clock::{Basis, DueKind, Split, Verdict};
 use deskwire_machine::delegation::Role;
 use deskwire_machine::disclosure::{Changes, Choice};
+use deskwire_machine::mapping::{Mapping, PriorityPair};
 use deskwire_proto::key::SecretKey;
 use deskwire_proto::list::List;
+
 use deskwire_proto::message::common::Priority;
-use deskwire_proto::terms::{Deadline, Redelegate, Terms};
+use deskwire_proto::message::status::Progress;
+use deskwire_proto::number::Stars;
+use deskwire_proto::terms::{Deadline, FieldName, Redelegate, Terms};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, TicketNumber};
 
 use crate::chain::Chain;
-use crate::harness::{Desk, because, link, person, prose, settle};
+use crate::harness::{Desk, LINK, because, link, person, prose, settle};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -236,6 +243,58 @@ fn the_reserve_of_a_link_stays_with_the_desk_in_the_middle() {
     assert_eq!(query::reserve(&chain.reader(1), down).unwrap(), None);
 }
 
+/// The terms speak of priorities in the words of the link, and so does the offer.
+#[test]
+fn deadlines_are_those_of_the_priority_that_the_offer_names() {
+    let (mut shop, mut acme) = (Desk::new("Shop", 1), Desk::new("Acme", 2));
+    let urgent = Deadline { respond: MINUTE, resolve: HOUR, priority: Priority::Urgent };
+    let normal = Deadline { respond: 2 * HOUR, resolve: 48 * HOUR, priority: Priority::Normal };
+    let high = Deadline { respond: HOUR, resolve: 8 * HOUR, priority: Priority::High };
+    let deadlines = List::new(vec![normal, high, urgent]).ok();
+    link(&mut shop, &mut acme, Terms { deadlines, ..Terms::default() });
+    let pair = |own, link| PriorityPair { own, link };
+    let priorities = vec![pair(Priority::High, Priority::Urgent)];
+    shop.run(SetMapping { link: LINK, mapping: Mapping { priorities, ..Mapping::default() } }).unwrap();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    for desk in [&shop, &acme] {
+        let clock = clock(desk, 1);
+        assert_eq!(clock.resolve.unwrap().at, clock.counted[0].1.at.plus(HOUR), "high here is urgent there");
+    }
+    // Without a priority an offer counts as normal.
+    let fields = Some([FieldName::Deadline].into());
+    let ticket = shop.ticket("Dead printer");
+    let (choice, by) = (Choice { fields, ..Choice::default() }, person("Anna"));
+    shop.run(Delegate { ticket, link: LINK, choice, files: Vec::new(), anyway: false, by }).unwrap();
+    let clock = clock(&shop, 2);
+    assert_eq!(clock.resolve.unwrap().at, clock.counted[0].1.at.plus(48 * HOUR));
+}
+
+/// Nobody keeps more for itself than it has, without being told that this is not possible.
+#[test]
+fn a_reserve_that_leaves_nothing_is_refused() {
+    let mut chain = Chain::of(3, &terms());
+    let down = chain.link_of(1, 2);
+    chain.desks[0].ticket("Dead cash register");
+    chain.hand_over(0, 1, 1).unwrap();
+    chain.settle();
+    let kept = |chain: &mut Chain, choice: Choice| {
+        let (ticket, by) = (TicketNumber(1), person("Anna"));
+        chain.desks[1].run(Delegate { ticket, link: down, choice, files: Vec::new(), anyway: false, by })
+    };
+    let reserve = |reserve| Choice { reserve: Some(reserve), ..Choice::default() };
+    for too_long in [8 * HOUR, 100 * 24 * HOUR, u64::MAX] {
+        let refusal = kept(&mut chain, reserve(too_long)).unwrap_err();
+        assert_eq!(refusal.code, "reserve-too-long", "{refusal}");
+    }
+    // Of what is typed the answer has to come before what this desk has promised itself.
+    let respond = Some(chain.desks[1].now.plus(9 * HOUR));
+    let refusal = kept(&mut chain, Choice { respond, ..Choice::default() }).unwrap_err();
+    assert_eq!(refusal.code, "impossible-date", "{refusal}");
+    kept(&mut chain, reserve(7 * HOUR)).unwrap();
+}
+
 /// The same desk, whose people are warned when so much of the time is left.
 fn warned(acme: Desk, percent: u8) -> Desk {
     let body = acme.identity.descriptor().body();
@@ -320,18 +379,84 @@ fn reports_go_up_a_chain_of_four() {
         assert!(clock(&chain.desks[3], 1).hops.is_empty());
         let sum: u64 = hops.iter().map(|hop| hop.held).sum::<u64>() + hops[0].waited;
         assert!(sum > 0 && sum <= 4 * HOUR, "{sum}");
+    }
+}
 
-        chain.act(3, 1, Action::Resolve { solution: None, code: None }).unwrap();
+/// Looks at all clocks after so much time, and carries what comes of it, until all is quiet.
+fn after(chain: &mut Chain, passes: u64) {
+    for desk in &mut chain.desks {
+        desk.now = desk.now.plus(passes);
+    }
+    for _ in 0..4 {
         chain.settle();
-        for round in 5..=9 {
-            for desk in &mut chain.desks {
-                desk.now = Timestamp(1_790_000_000_000).plus(round * HOUR);
-                desk.run(Tick).unwrap();
-            }
-            chain.settle();
+        for desk in &mut chain.desks {
+            desk.run(Clocks).unwrap();
         }
-        let hops = clock(&chain.desks[0], 1).hops;
-        assert_eq!(hops[2].state.as_str(), "resolved");
+    }
+    chain.settle();
+}
+
+fn standing(chain: &Chain) -> Vec<(String, Option<i64>)> {
+    let hops = clock(&chain.desks[0], 1).hops;
+    hops.iter().map(|hop| (hop.state.to_string(), hop.stars.map(|stars| stars.get() as i64))).collect()
+}
+
+/// Whoever confirms or settles a case reads how it went down to the last desk, and not how it stood a quarter of an hour ago.
+#[test]
+fn the_end_of_a_case_is_reported_at_once_and_adds_up_to_its_wall_time() {
+    let named = |state: &str| vec![(state.to_owned(), None); 3];
+    let mut chain = Chain::case(4, &Terms { redelegate: Redelegate::Named, ..Terms::default() });
+    for _ in 0..2 {
+        after(&mut chain, 20 * MINUTE);
+    }
+    assert_eq!(standing(&chain), named("accepted"));
+    for desk in [3, 2, 1] {
+        after(&mut chain, MINUTE);
+        chain.act(desk, 1, Action::Resolve { solution: None, code: None }).unwrap();
+    }
+    after(&mut chain, MINUTE);
+    assert_eq!(standing(&chain), named("resolved"));
+    let said = clock(&chain.desks[0], 1).reported.unwrap();
+    assert!(chain.desks[0].now.since(said) <= 2 * MINUTE, "it is shown of when that is");
+
+    for (desk, no) in [(0, 1), (1, 2), (2, 2)] {
+        after(&mut chain, MINUTE);
+        chain.act(desk, no, Action::Confirm).unwrap();
+    }
+    after(&mut chain, MINUTE);
+    assert_eq!(standing(&chain), named("confirmed"));
+    let stars = Stars::new(4).unwrap();
+    chain.act(2, 2, Action::Rate { stars, words: None }).unwrap();
+    after(&mut chain, MINUTE);
+    assert_eq!(standing(&chain)[2], ("confirmed".to_owned(), Some(4)));
+
+    // Each hop to the millisecond: what a desk had in hand less what the next one had.
+    let walls: Vec<_> = [(0, 1), (1, 2), (2, 2)].map(|(desk, no)| clock(&chain.desks[desk], no).wall).into();
+    let held = |wall: &Split| wall.held();
+    let hops = clock(&chain.desks[0], 1).hops;
+    let told: Vec<_> = hops.iter().map(|hop| hop.held).collect();
+    assert_eq!(told[2], held(&walls[2]));
+    assert_eq!(told[1], held(&walls[1]) - held(&walls[2]));
+    assert_eq!(told[0], held(&walls[0]) - held(&walls[1]));
+    assert_eq!(told.iter().sum::<u64>() + hops[0].waited, held(&walls[0]) + walls[0].principal());
+}
+
+/// What waits for its quarter of an hour is not lost when one of the two ends the link.
+#[test]
+fn the_last_report_goes_before_the_end_of_a_link() {
+    for closing in [0, 1] {
+        let mut chain = Chain::case(3, &Terms::default());
+        after(&mut chain, 20 * MINUTE);
+        after(&mut chain, MINUTE);
+        chain.act(2, 1, Action::Status(Some(Progress::InProgress))).unwrap();
+        after(&mut chain, MINUTE);
+        assert_eq!(standing(&chain)[1].0, "accepted", "it is not time yet");
+        let link = chain.link_of(closing, 1 - closing);
+        let by = person("Anna");
+        chain.desks[closing].run(Close { link, reason: prose("We part."), by }).unwrap();
+        chain.carry(closing, 1 - closing);
+        chain.carry(1 - closing, closing);
+        assert_eq!(standing(&chain)[1].0, "in-progress", "closed by {closing}");
     }
 }
 

@@ -1,9 +1,11 @@
 //! What people and partners can make large must never stop the desk: a row that no view takes would stop it for good.
 
+use deskwire_engine::command::delegate::Delegate;
 use deskwire_engine::command::link::{Approve, MakeInvitation, invitation_text};
 use deskwire_engine::command::linking::Accepted;
 use deskwire_engine::command::ticket::SetStatus;
 use deskwire_engine::{Command, Refusal, Step};
+use deskwire_machine::disclosure::Choice;
 use deskwire_proto::document::Signed;
 use deskwire_proto::id::{Hash, ItemId};
 use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
@@ -68,7 +70,8 @@ fn long_refusals_of_many_partners_fit_on_one_comment() {
     let (mut shop, mut acme) = linked();
     let ticket = shop.ticket("Dead cash register");
     for _ in 0..8 {
-        shop.delegate(ticket).unwrap();
+        let (choice, by) = (Choice::default(), person("Anna"));
+        shop.run(Delegate { ticket, link: LINK, choice, files: Vec::new(), anyway: true, by }).unwrap();
     }
     settle(&mut shop, &mut acme);
     let before = shop.stream().out_length;

@@ -2,16 +2,19 @@
 
 use deskwire_engine::command::act::{Act, Action, OwnStatus};
 use deskwire_engine::command::closing::{Close, Suspend};
+use deskwire_engine::command::delegate::Delegate;
 use deskwire_engine::command::link::{End, Resume};
 use deskwire_engine::command::rule::{AddRule, RemoveRule};
 use deskwire_engine::command::terms::AcceptTerms;
 use deskwire_engine::{Fault, Refusal};
 use deskwire_machine::delegation::State;
-use deskwire_machine::disclosure::Changes;
+use deskwire_machine::disclosure::{Changes, Choice};
 use deskwire_machine::rules::{Rule, Then};
 use deskwire_proto::list::List;
-use deskwire_proto::message::common::Priority;
+use deskwire_proto::message::common::{Money, Priority};
 use deskwire_proto::terms::{FieldName, Side, Terms};
+use deskwire_proto::text::{Currency, Decimal, Line};
+use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::row::Audience;
 
@@ -142,6 +145,166 @@ fn what_the_terms_do_not_allow_is_refused() {
         "not-allowed-by-terms",
     )];
     refuses(&mut shop, &principal);
+}
+
+fn money(amount: &str, currency: &str) -> Option<Money> {
+    Some(Money(Decimal::new(amount).unwrap(), Currency::new(currency).unwrap()))
+}
+
+/// Hands another ticket over than the one that the partner has.
+fn hands_over(desk: &mut Desk, choice: Choice) -> Result<(), Refusal> {
+    let (ticket, by) = (TicketNumber(2), person("Anna"));
+    drop_reply(desk.run(Delegate { ticket, link: LINK, choice, files: Vec::new(), anyway: false, by }))
+}
+
+fn updates(desk: &mut Desk, changes: Changes) -> Result<(), Refusal> {
+    desk.act(1, Action::Update(Box::new(changes)))
+}
+
+const DAY: u64 = 86_400_000;
+
+/// A typo in a deadline or a price would stand in the signed record for ever.
+#[test]
+fn what_cannot_be_meant_does_not_leave_the_desk() {
+    let (mut shop, _) = offered(Terms { currency: Currency::new("EUR").ok(), ..Terms::default() });
+    shop.ticket("Printer");
+    let offers: [Row; 8] = [
+        (
+            "a currency that nobody has",
+            |desk| hands_over(desk, Choice { price: money("200", "XXQ"), ..Choice::default() }),
+            "unknown-currency",
+        ),
+        (
+            "a price in another currency than the terms'",
+            |desk| hands_over(desk, Choice { price: money("200", "USD"), ..Choice::default() }),
+            "not-allowed-by-terms",
+        ),
+        (
+            "a price below nothing",
+            |desk| hands_over(desk, Choice { price: money("-5", "EUR"), ..Choice::default() }),
+            "impossible-amount",
+        ),
+        (
+            "work that was due in 1990",
+            |desk| {
+                hands_over(desk, Choice { resolve: Some(Timestamp(631_152_000_000)), ..Choice::default() })
+            },
+            "impossible-date",
+        ),
+        (
+            "an answer that was due a moment ago",
+            |desk| hands_over(desk, Choice { respond: Some(desk.now), ..Choice::default() }),
+            "impossible-date",
+        ),
+        (
+            "work that is due in another century",
+            |desk| {
+                hands_over(desk, Choice { resolve: Some(desk.now.plus(40_000 * DAY)), ..Choice::default() })
+            },
+            "impossible-date",
+        ),
+        (
+            "an answer after the work",
+            |desk| {
+                let (respond, resolve) = (Some(desk.now.plus(5 * DAY)), Some(desk.now.plus(DAY)));
+                hands_over(desk, Choice { respond, resolve, ..Choice::default() })
+            },
+            "impossible-date",
+        ),
+        (
+            "a ticket that the partner has",
+            |desk| drop_reply(desk.delegate(TicketNumber(1))),
+            "already-delegated",
+        ),
+    ];
+    refuses(&mut shop, &offers);
+    let changes: [Row; 5] = [
+        (
+            "a currency that nobody has",
+            |desk| updates(desk, Changes { price: money("20", "QQQ"), ..Changes::default() }),
+            "unknown-currency",
+        ),
+        (
+            "a price in another currency than the terms'",
+            |desk| updates(desk, Changes { price: money("20", "USD"), ..Changes::default() }),
+            "not-allowed-by-terms",
+        ),
+        (
+            "a price below nothing",
+            |desk| updates(desk, Changes { price: money("-0.01", "EUR"), ..Changes::default() }),
+            "impossible-amount",
+        ),
+        (
+            "work that was due in 2020",
+            |desk| {
+                updates(desk, Changes { resolve: Some(Timestamp(1_577_836_800_000)), ..Changes::default() })
+            },
+            "impossible-date",
+        ),
+        (
+            "an answer after the work",
+            |desk| {
+                let (respond, resolve) = (Some(desk.now.plus(5 * DAY)), Some(desk.now.plus(DAY)));
+                updates(desk, Changes { respond, resolve, ..Changes::default() })
+            },
+            "impossible-date",
+        ),
+    ];
+    refuses(&mut shop, &changes);
+    let refusal =
+        updates(&mut shop, Changes { price: money("20", "USD"), ..Changes::default() }).unwrap_err();
+    assert!(refusal.words.contains("EUR") && refusal.words.contains("USD"), "{refusal}");
+
+    // What can be meant is taken, and measured against what stands already.
+    let week = Some(shop.now.plus(7 * DAY));
+    updates(&mut shop, Changes { price: money("20", "EUR"), resolve: week, ..Changes::default() }).unwrap();
+    let late: [Row; 1] = [(
+        "an answer after the work that was asked for before",
+        |desk| updates(desk, Changes { respond: Some(desk.now.plus(8 * DAY)), ..Changes::default() }),
+        "impossible-date",
+    )];
+    refuses(&mut shop, &late);
+    let again = Delegate {
+        ticket: TicketNumber(1),
+        link: LINK,
+        choice: Choice::default(),
+        files: Vec::new(),
+        anyway: true,
+        by: person("Anna"),
+    };
+    shop.run(again).unwrap();
+}
+
+/// Whoever tries what is for the other side alone is told so first, and whom to ask.
+#[test]
+fn the_wrong_role_is_said_before_anything_else() {
+    let (mut shop, mut acme) = offered(Terms::default());
+    let rows: [Row; 3] = [
+        (
+            "changes what it was offered",
+            |desk| updates(desk, Changes { priority: Some(Priority::Low), ..Changes::default() }),
+            "action-not-allowed",
+        ),
+        ("recalls", |desk| desk.act(1, Action::Recall(because("x"))), "action-not-allowed"),
+        ("confirms", |desk| desk.act(1, Action::Confirm), "action-not-allowed"),
+    ];
+    refuses(&mut acme, &rows);
+    let refusal =
+        updates(&mut acme, Changes { title: Line::new("x").ok(), ..Changes::default() }).unwrap_err();
+    assert!(refusal.words.contains("principal alone") && !refusal.next.is_empty(), "{refusal:?}");
+    let rows: [Row; 2] = [
+        ("takes its own change", |desk| desk.act(1, Action::ChangeTake(1)), "action-not-allowed"),
+        (
+            "accepts a version that there is not",
+            |desk| {
+                let (delegation, action, by) = (DelegationNo(1), Action::Accept, person("Boris"));
+                desk.run(Act { delegation, action, read: Some(5), own: OwnStatus::default(), by })
+            },
+            "action-not-allowed",
+        ),
+    ];
+    refuses(&mut shop, &rows);
+    assert!(!shop.act(1, Action::Accept).unwrap_err().next.is_empty());
 }
 
 fn close(desk: &mut Desk, reason: &str) -> Result<(), Refusal> {

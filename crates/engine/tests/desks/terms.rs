@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use deskwire_engine::calendar::{Hours, Span, intervals};
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::closing::Suspend;
+use deskwire_engine::command::hours::SetHours;
 use deskwire_engine::command::link::Resume;
 use deskwire_engine::command::rule::{AddRule, RemoveRule, SetMapping};
 use deskwire_engine::command::terms::{AcceptTerms, ProposeTerms, TakeCalendars};
@@ -16,8 +18,9 @@ use deskwire_machine::disclosure::Changes;
 use deskwire_machine::mapping::{CodePair, Mapping, StatusPair};
 use deskwire_machine::rules::{Rule, Then};
 use deskwire_proto::list::List;
-use deskwire_proto::terms::{FieldName, Interval, Late, Side, Terms};
-use deskwire_proto::text::{Code, Label, Line};
+use deskwire_proto::message::common::Priority;
+use deskwire_proto::terms::{CustomField, Deadline, FieldName, FieldType, Interval, Late, Side, Terms};
+use deskwire_proto::text::{Code, Currency, Label, Line};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, TicketNumber};
 use deskwire_store::row::{Audience, LinkRow, TicketRow};
@@ -167,11 +170,26 @@ fn terms_must_keep_those_who_have_work_under_way() {
 fn impossible_terms_are_refused_in_a_sentence() {
     let (mut shop, _) = linked();
     type Spoil = fn(&mut Terms);
-    let wrong: [(&str, Spoil); 6] = [
+    const DAY: u64 = 86_400_000;
+    let wrong: [(&str, Spoil); 13] = [
         ("terms-same", |_| ()),
         ("invalid-value", |terms| terms.file = u64::MAX),
         ("invalid-value", |terms| terms.auto_confirm = Some(0)),
         ("invalid-value", |terms| terms.tolerance = Some(u64::MAX)),
+        ("invalid-value", |terms| terms.tolerance = Some(8 * DAY)),
+        ("unknown-currency", |terms| terms.currency = Currency::new("XXQ").ok()),
+        ("invalid-value", |terms| terms.deadlines = List::new(vec![deadline(Priority::High, 2, 1)]).ok()),
+        ("invalid-value", |terms| {
+            terms.deadlines = List::new(vec![deadline(Priority::Low, 1, u64::MAX)]).ok()
+        }),
+        ("invalid-value", |terms| {
+            let twice = vec![deadline(Priority::High, 1, 2), deadline(Priority::High, 1, 3)];
+            terms.deadlines = List::new(twice).ok();
+        }),
+        ("invalid-value", |terms| terms.custom = List::new(vec![field(FieldType::Choice)]).ok()),
+        ("invalid-value", |terms| {
+            terms.custom = List::new(vec![field(FieldType::Text), field(FieldType::Date)]).ok();
+        }),
         ("invalid-value", |terms| terms.retention = Some(u64::MAX)),
         ("invalid-value", |terms| {
             terms.calendar = List::new(vec![Interval(Timestamp(1), Timestamp(2))]).ok();
@@ -185,6 +203,16 @@ fn impossible_terms_are_refused_in_a_sentence() {
     }
     let base = ProposeTerms { link: LINK, base: 7, terms: Terms { file: 1, ..Terms::default() } };
     assert_eq!(shop.run(base).unwrap_err().code, "terms-changed");
+    propose(&mut shop, |terms| terms.tolerance = Some(7 * DAY)).unwrap();
+}
+
+fn deadline(priority: Priority, respond: u64, resolve: u64) -> Deadline {
+    Deadline { priority, respond, resolve }
+}
+
+/// A custom field without choices.
+fn field(r#type: FieldType) -> CustomField {
+    CustomField { key: Code::new("urn").unwrap(), name: Label::new("Urn").unwrap(), r#type, choices: None }
 }
 
 #[test]
@@ -208,6 +236,72 @@ fn a_calendar_is_renewed_without_a_person_only_where_a_person_wanted_it() {
     .unwrap();
     settle(&mut shop, &mut acme);
     assert_eq!(terms(&acme).v.get(), 3, "anything beside the calendar is for a person");
+}
+
+fn berlin(from: u16) -> Hours {
+    let open = |day: usize| if day < 5 { vec![Span(from, 1_020)] } else { Vec::new() };
+    Hours { zone: "Europe/Berlin".to_owned(), week: (0..7).map(open).collect(), days: [].into() }
+}
+
+/// Behind the last interval the clocks run at night too: a calendar that this desk's hours made is renewed before that, and no
+/// other one is.
+#[test]
+fn a_calendar_from_the_desks_own_hours_is_renewed_in_time() {
+    const DAY: u64 = 86_400_000;
+    let (mut shop, mut acme) = linked();
+    acme.run(SetHours { hours: Some(berlin(480)) }).unwrap();
+    shop.run(SetHours { hours: Some(berlin(540)) }).unwrap();
+    shop.run(TakeCalendars { link: LINK, on: true }).unwrap();
+    let made = intervals(&berlin(480), acme.now, 13).unwrap().open;
+    agree(&mut acme, &mut shop, |terms| terms.calendar = List::new(made.clone()).ok());
+    let end = |desk: &Desk| terms(desk).calendar.unwrap().last().unwrap().1;
+    let before = end(&acme);
+    let tick = |shop: &mut Desk, acme: &mut Desk| {
+        shop.run(Tick).unwrap();
+        acme.run(Tick).unwrap();
+        settle(shop, acme);
+    };
+    tick(&mut shop, &mut acme);
+    assert_eq!(terms(&acme).v.get(), 2, "there is time");
+
+    let late = Timestamp(before.0 - 50 * DAY);
+    (shop.now, acme.now) = (late, late);
+    tick(&mut shop, &mut acme);
+    assert_eq!((terms(&acme).v.get(), terms(&shop).v.get()), (3, 3), "proposed by Acme, taken by Shop");
+    assert!(end(&shop) > before.plus(300 * DAY));
+    tick(&mut shop, &mut acme);
+    assert_eq!(shop.partner().row.accord.ours, None, "Shop's hours are others: it proposes nothing");
+
+    // Another calendar than that of its hours is nobody's to renew.
+    let other = vec![Interval(late, late.plus(40 * DAY))];
+    propose(&mut acme, |terms| terms.calendar = List::new(other).ok()).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(terms(&acme).v.get(), 4);
+    tick(&mut shop, &mut acme);
+    assert_eq!(terms(&acme).v.get(), 4);
+    assert_eq!((acme.partner().row.accord.ours, shop.partner().row.accord.ours), (None, None));
+}
+
+/// Whoever waits for a partner to come back from its holidays is told that nothing can be done here.
+#[test]
+fn only_the_side_that_suspended_a_link_lets_it_go_on() {
+    let (mut shop, mut acme) = linked();
+    let until = acme.now.plus(86_400_000);
+    acme.run(Suspend { link: LINK, until: Some(until), reason: prose("Holidays."), by: person("Boris") })
+        .unwrap();
+    settle(&mut shop, &mut acme);
+    let refusal = shop.run(Resume { link: LINK }).unwrap_err();
+    assert_eq!(refusal.code, "suspended-by-partner");
+    let words = |desk: &Desk| {
+        let reader = desk.reader();
+        let found = query::check(&reader, &query::link(&reader, row(desk).name.as_str()).unwrap()).unwrap();
+        found.into_iter().find(|finding| finding.code == "suspended").unwrap().words
+    };
+    assert!(words(&shop).contains("by Acme until 2026-09-"), "{}", words(&shop));
+    assert!(words(&acme).contains("by this desk until 2026-09-"), "{}", words(&acme));
+    acme.run(Resume { link: LINK }).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.run(Resume { link: LINK }).unwrap();
 }
 
 #[test]
@@ -436,7 +530,7 @@ fn rules_of_two_desks_never_set_each_other_off_for_ever() {
                 let status = Some((Code::new(format!("s{}", below(4))).unwrap(), None));
                 let (confirm, resolve) = (below(2) == 0 && when == State::Resolved, None);
                 let notify = (below(3) == 0).then(|| Line::new("notice").unwrap());
-                desk.run(rule(None, when, Then { status, notify, confirm, resolve })).unwrap();
+                desk.run(rule(None, when, Then { status, notify, confirm, resolve, pass: false })).unwrap();
                 rules += 1;
             }
         }

@@ -77,6 +77,12 @@ impl Booked {
             .map(|(_, approved)| *approved)
     }
 
+    /// What the principal said to it last: whether it agrees. A statement over an earlier place may hold the line all the same.
+    #[must_use]
+    pub fn newest_verdict(&self) -> Option<bool> {
+        self.verdicts.last().map(|(_, approved)| *approved)
+    }
+
     /// The first of the signed statements that holds it.
     #[must_use]
     pub fn held_by(&self, signed: &[Signed]) -> Option<usize> {

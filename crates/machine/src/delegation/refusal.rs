@@ -85,6 +85,21 @@ impl Refusal {
         }
     }
 
+    /// What to do about it, where the sentence does not say it already.
+    pub const fn next(&self) -> &'static str {
+        match self {
+            Self::WrongRole { role: Role::Contractor, .. } => {
+                "Ask the partner, who handed the work over, or see what is possible here with `deskwire delegation show`."
+            }
+            Self::WrongRole { role: Role::Principal, .. } => {
+                "Ask the partner, who does the work, or see what is possible here with `deskwire delegation show`."
+            }
+            Self::NotAllowed { .. } | Self::OfferChanged | Self::Overtaken { .. } | Self::NoQuestion => "",
+            Self::NoProposal { .. } | Self::TooManyUnanswered { .. } => "",
+            Self::UnknownRules { .. } | Self::OutOfOrder { .. } => "",
+        }
+    }
+
     /// The outcome that a peer's message gets in the receipt; `None` for what only our own people can run into.
     pub const fn outcome(&self) -> Option<OutcomeCode> {
         match self {

@@ -264,6 +264,8 @@ fn before_a_recall_is_settled_handing_the_work_to_another_asks_first() {
     let anyway = Delegate { ticket, link, choice, files, anyway: true, by };
     assert!(chain.desks[0].run(anyway).is_ok());
     chain.settle();
+    chain.act(0, 2, Action::Recall(because("One is enough."))).unwrap();
+    chain.settle();
     assert!(chain.hand_over(0, 1, 2).is_ok(), "once it is settled nobody is asked");
 }
 
