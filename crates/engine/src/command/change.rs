@@ -548,26 +548,22 @@ pub(super) fn told_void(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Resu
     note(step, no, "receipts-void", &words, Vec::new())
 }
 
-/// Whether the newest key of the partner signed a receipt that covers more than this, or none is there: then it is no
-/// thief who said so.
+/// Whether the newest key of the partner signed the last receipt, where that covers more than this, or none does: then it is
+/// no thief who said so. Each receipt covers more than those before it, and none of an older key is taken behind one of the
+/// newest.
 fn given_by_newest(step: &Step<'_>, no: LinkNo, link: &LinkRow, length: u64) -> Result<bool, Refusal> {
     let newest = find::key_log(step, link)?.current().id();
-    let mut behind = Vec::new();
-    step.rows().scan(RECEIPTS, &no, Some(&(no, length + 1)), Direction::Forward, &mut |_, at| {
-        behind.push(at);
-        Ok(std::ops::ControlFlow::Continue(()))
+    let mut last = None;
+    step.rows().scan(RECEIPTS, &no, None, Direction::Backward, &mut |(_, upto), at| {
+        last = (upto > length).then_some(at);
+        Ok(std::ops::ControlFlow::Break(()))
     })?;
-    // The newest ones cover most.
-    for at in behind.iter().rev() {
-        let Record::ReceiptTaken { receipt, .. } = step.read(*at)? else {
-            return Err(find::broken("a receipt that is another record"));
-        };
-        let parsed = Sign1::parse(&receipt).map_err(|_| find::broken("a receipt that was taken"))?;
-        if parsed.key_id() == newest {
-            return Ok(true);
-        }
-    }
-    Ok(behind.is_empty())
+    let Some(at) = last else { return Ok(true) };
+    let Record::ReceiptTaken { receipt, .. } = step.read(at)? else {
+        return Err(find::broken("a receipt that is another record"));
+    };
+    let parsed = Sign1::parse(&receipt).map_err(|_| find::broken("a receipt that was taken"))?;
+    Ok(parsed.key_id() == newest)
 }
 
 /// Keeps a hello that contradicts what is known of the author's keys, and pauses the link.
