@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    Contact, CountedTime, DelegationClock, Due, DueFilter, Equipment, Person, Priority, ServiceObject, Time,
+    Contact, CountedTime, DelegationClock, Due, DueFilter, Equipment, FieldValue, Person, Priority, ServiceObject,
+    Time, Withheld,
 };
 
 mod act;
@@ -42,9 +43,18 @@ pub struct Delegation {
     pub offer: OfferFields,
     /// Version of the offer: 1, one more for each update.
     pub version: u64,
-    /// A change of what binds, which the contractor has to take or decline.
+    /// What of the partner's offer this desk's mapping has words for, in these words; only for a contractor with a mapping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
+    /// The oldest change of what binds that the contractor has to take or decline: the first of `changes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<PendingChange>,
+    /// All changes of what binds that the contractor has to take or decline, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<PendingChange>,
+    /// What of an update was left out, in the answer to that update alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Withheld>,
     /// The question that waits for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
@@ -253,6 +263,23 @@ pub struct OfferFields {
     /// How many more hops the work may take.
     #[serde(default)]
     pub hops: u8,
+}
+
+/// What an offer says in the words of the desk that got it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reading {
+    /// Category code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Priority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// Custom fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub custom: Vec<Custom>,
+    /// Values without a counterpart here: they stand above as the partner has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmapped: Vec<FieldValue>,
 }
 
 /// An amount of money.

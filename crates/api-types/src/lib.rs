@@ -36,9 +36,9 @@ mod verify;
 mod work;
 
 pub use accord::{
-    AcceptTerms, CloseLink, LinkCheck, LinkFinding, LinkLeftOpen, LinkMapping, LinkTerms, MappedCode, MappedField,
-    MappedPriority, MappedStatus, NewRule, OpenDelegation, ProposeTerms, Rule, RuleList, SaidOnLink, SuspendLink,
-    TakeCalendars, TermsDifference, TermsProposal, UnsettledWork,
+    AcceptTerms, CloseLink, LinkCheck, LinkFinding, LinkLeftOpen, LinkMapping, LinkTerms, MappedCode,
+    MappedField, MappedPriority, MappedStatus, NewRule, OpenDelegation, ProposeTerms, Rule, RuleList,
+    SaidOnLink, SuspendLink, TakeCalendars, TermsDifference, TermsProposal, UnsettledWork,
 };
 pub use agreement::{Agreement, Seen, SeenEntry, SeenLine};
 pub use audience::{Audience, BadAudience};
@@ -51,7 +51,7 @@ pub use contact::{Contact, Equipment, Person, ServiceObject};
 pub use delegation::{
     AcceptOffer, Action, Answer, Ask, ChangeDecline, ChangeTake, Confirm, Custom, Delegation, DelegationList,
     DelegationQuery, DelegationState, Effect, Money, OfferFields, OfferUpdate, OwnSide, PartnerSide,
-    PendingChange, Reason, Resolve, Role, StatusChange, TimelineEvent, Turn, Undelivered, WaitingFor,
+    PendingChange, Reading, Reason, Resolve, Role, StatusChange, TimelineEvent, Turn, Undelivered, WaitingFor,
     WorkState,
 };
 pub use desk::{Desk, Health, Readiness};
@@ -90,7 +90,7 @@ pub use statement::{
 pub use terms::{FieldName, PersonTerm, Principals, Redelegate, Side, Terms, TermsOffer};
 pub use ticket::{
     NewTicket, Priority, ThreadEntry, ThreadEvent, Ticket, TicketDetail, TicketList, TicketQuery,
-    TicketStatus,
+    TicketStatus, Untold,
 };
 pub use time::{BadTime, Time};
 pub use verify::{JournalReport, StreamReport, VerifyProblem, VerifyReport, VerifyRequest};

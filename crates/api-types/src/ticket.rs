@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    Audience, Comment, Contact, Delegation, Delivery, Due, DueFilter, Equipment, FileInfo, Handed, Person,
-    ServiceObject, Time,
+    Audience, Comment, Contact, Custom, Delegation, Delivery, Due, DueFilter, Equipment, FieldValue, FileInfo,
+    Handed, Person, ServiceObject, Time,
 };
 
 /// One ticket of this desk.
@@ -43,7 +43,13 @@ pub struct Ticket {
     /// Reference of the agreement under which the work is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<String>,
-    /// When it has to be solved.
+    /// This desk's own fields, or those of the partner's offer under this desk's names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub custom: Vec<Custom>,
+    /// Values of the partner's offer that this desk's mapping has no word for: they stand here as the partner has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmapped: Vec<FieldValue>,
+    /// When the partner who handed it in wants it solved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
     /// The first deadline that is still to be met, of its delegations both ways.
@@ -103,6 +109,20 @@ pub struct TicketDetail {
     pub thread: Vec<ThreadEntry>,
     /// Its delegations, in both roles, without their timelines.
     pub delegations: Vec<Delegation>,
+    /// Partners who have the work of this desk, and were not told of what the principal has changed since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Untold>,
+}
+
+/// A partner who was not told of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Untold {
+    /// Id of the delegation by which it has the work.
+    pub delegation: String,
+    /// Its name.
+    pub partner: String,
+    /// Members of the offer that have changed, as an update names them.
+    pub fields: Vec<String>,
 }
 
 /// One entry of a ticket's thread.
@@ -216,9 +236,9 @@ pub struct NewTicket {
     /// Reference of the agreement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<String>,
-    /// When it has to be solved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due: Option<Time>,
+    /// This desk's own fields, 32 at most; those that the terms of a link define can travel over it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub custom: Vec<Custom>,
 }
 
 /// The body of `POST /v1/tickets/{number}/status`: this desk's own status.

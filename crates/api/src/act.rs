@@ -3,14 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use deskwire_api_types as api;
-use deskwire_engine::Refusal;
+use deskwire_engine::{Reader, Refusal};
 use deskwire_engine::command::act::{Act, Action, OwnStatus, Reason};
-use deskwire_engine::query::find_delegation;
-use deskwire_machine::disclosure::{Changes, Requester};
+use deskwire_engine::query::{self, find_delegation};
+use deskwire_machine::disclosure::{self, Changes, Kept, Requester};
 use deskwire_proto::message::status::Progress;
 use deskwire_proto::number::Stars;
+use deskwire_store::local::DelegationNo;
 
-use crate::delegation::shown;
+use crate::delegation::{shown, withheld};
 use crate::error::ApiError;
 use crate::idempotency::Change;
 use crate::parse;
@@ -131,9 +132,29 @@ impl Wish {
 async fn perform(api: &Api, id: String, change: &Change, body: &[u8], wish: Wish) -> Answer {
     let delegation = api.read(move |reader| find_delegation(reader, &id)).await?;
     let Wish { action, read, own } = wish;
+    let left_out = match &action {
+        Action::Update(changes) => {
+            let mut changes = changes.clone();
+            api.read(move |reader| unmapped(reader, delegation, &mut changes)).await?
+        }
+        _ => Vec::new(),
+    };
     let command = Act { delegation, action, by: change.by.clone(), read, own };
     api.state.engine.call(change.keyed(body, command)).await?;
-    shown(api, delegation).await
+    let Json(delegation) = shown(api, delegation).await?;
+    Ok(Json(api::Delegation { left_out, ..delegation }))
+}
+
+/// What of an update does not leave, by the mapping of the link.
+fn unmapped(
+    reader: &Reader,
+    delegation: DelegationNo,
+    changes: &mut Changes,
+) -> Result<Vec<api::Withheld>, Refusal> {
+    let link = query::delegation(reader, delegation)?.partner;
+    let lost = query::mapping(reader, &link.row)?.apply_to_change(changes);
+    let kept = lost.into_iter().map(|lost| Kept { field: lost.field, reason: disclosure::Reason::Unmapped });
+    Ok(kept.map(withheld).collect())
 }
 
 /// This desk's own status: as said, or the usual one for the action.
@@ -171,6 +192,6 @@ fn changes(body: &api::OfferUpdate) -> Result<Changes, Refusal> {
         object: body.object.as_ref().map(parse::object).transpose()?,
         equipment: body.equipment.as_ref().map(parse::equipment).transpose()?,
         agreement: parse::maybe("agreement", body.agreement.as_ref())?,
-        custom: Vec::new(),
+        custom: parse::custom(&body.custom)?,
     })
 }

@@ -234,7 +234,8 @@ fn description(
     }
 }
 
-fn withheld(kept: disclosure::Kept) -> api::Withheld {
+/// A field that stays here, and why.
+pub(crate) fn withheld(kept: disclosure::Kept) -> api::Withheld {
     let (reason, words) = match kept.reason {
         Reason::NotInTerms => {
             (api::WithheldReason::NotInTerms, "The terms of the link do not let it travel.")

@@ -8,7 +8,7 @@ use deskwire_machine::delegation::State;
 use deskwire_proto::list::List;
 use deskwire_proto::message::common::{Contact, Equipment, Money, Object, Priority};
 use deskwire_proto::terms;
-use deskwire_proto::text::{Label, Prose, TextError};
+use deskwire_proto::text::{Code, Label, Line, Prose, TextError};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::TicketNumber;
 use deskwire_store::row;
@@ -116,6 +116,25 @@ pub(crate) fn equipment(value: &api::Equipment) -> Result<Equipment, Refusal> {
 pub(crate) fn money(value: &api::Money) -> Result<Money, Refusal> {
     Ok(Money(text("price.amount", &value.amount)?, text("price.currency", &value.currency)?))
 }
+/// Fields of this desk's own, once each.
+pub(crate) fn custom(values: &[api::Custom]) -> Result<Vec<(Code, Line)>, Refusal> {
+    let mut fields: Vec<(Code, Line)> = Vec::new();
+    for api::Custom { key, value } in values {
+        let key: Code = text("custom.key", key)?;
+        if fields.iter().any(|(known, _)| *known == key) {
+            return Err(Refusal::invalid("custom", format!("it has '{key}' twice")));
+        }
+        fields.push((key, text("custom.value", value.trim())?));
+    }
+    if fields.len() > CUSTOM_MAX {
+        return Err(Refusal::invalid("custom", format!("it has more than {CUSTOM_MAX} fields")));
+    }
+    Ok(fields)
+}
+
+/// As many custom fields as terms define at most. proto-spec, section 6.2.
+const CUSTOM_MAX: usize = 32;
+
 
 pub(crate) fn priority(value: api::Priority) -> Priority {
     match value {

@@ -104,10 +104,6 @@ async fn shown(api: &Shared, number: TicketNumber) -> Result<Json<api::Ticket>, 
 }
 
 fn new_ticket(value: &api::NewTicket, by: Person) -> Result<NewTicket, Refusal> {
-    if value.due.is_some() {
-        let why = "this version keeps no due times on tickets: give `resolve_by` when you delegate it";
-        return Err(Refusal::invalid("due", why));
-    }
     Ok(NewTicket {
         title: parse::text("title", value.title.trim())?,
         description: parse::maybe_prose("description", value.description.as_ref())?,
@@ -118,7 +114,7 @@ fn new_ticket(value: &api::NewTicket, by: Person) -> Result<NewTicket, Refusal> 
         object: value.object.as_ref().map(parse::object).transpose()?,
         equipment: value.equipment.as_ref().map(parse::equipment).transpose()?,
         agreement: parse::maybe("agreement", value.agreement.as_ref())?,
-        custom: Vec::new(),
+        custom: parse::custom(&value.custom)?,
         by,
     })
 }

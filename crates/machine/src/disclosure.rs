@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use custom::fits;
 pub use excess::{Excess, excess};
 use gate::Gate;
-pub use preview::{Kept, Preview, Reason, Sent, optional};
+pub use preview::{Kept, Preview, Reason, Sent, optional, priority_code};
 
 use crate::delegation::FOLD_RULES;
 
@@ -262,6 +262,12 @@ pub fn update(
 #[must_use]
 pub fn offered(facts: &offer::Facts, text: &offer::Text) -> Preview {
     Preview { sent: preview::offer(facts, text), kept: Vec::new() }
+}
+
+/// What an update says, without who acted.
+#[must_use]
+pub fn updated(facts: &update::Facts, text: &update::Text) -> Vec<Sent> {
+    preview::update(facts, &update::Text { by: None, ..text.clone() })
 }
 
 /// What a `comment.add`, a `comment.edit`, a `file.add` or a `delegation.reopen` discloses, read from the message itself.

@@ -6,7 +6,7 @@ use deskwire_proto::terms::{CustomField, FieldName, FieldType, Terms};
 use deskwire_proto::text::{Code, Label, Line};
 use serde::{Deserialize, Serialize};
 
-use crate::disclosure::{Changes, Source, fits};
+use crate::disclosure::{Changes, Source, fits, priority_code};
 
 /// Words of this desk and of the link. A list that is empty maps nothing: its values go as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -87,6 +87,19 @@ pub struct Lost {
     pub value: String,
 }
 
+/// Values of a partner's offer in this desk's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Here {
+    /// Category.
+    pub category: Option<Code>,
+    /// Priority.
+    pub priority: Option<Priority>,
+    /// Custom fields, by key.
+    pub custom: Vec<(Code, Line)>,
+    /// What has no counterpart, and stands above as the link has it.
+    pub unmapped: Vec<Lost>,
+}
+
 /// A mapping that says two things of one value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{list} has {value} twice")]
@@ -104,7 +117,7 @@ impl Mapping {
     /// The first that occurs twice.
     pub fn check(&self) -> Result<(), TwiceError> {
         once("statuses", self.statuses.iter().map(|pair| pair.own.to_string()))?;
-        once("priorities", self.priorities.iter().map(|pair| word(pair.own).to_owned()))?;
+        once("priorities", self.priorities.iter().map(|pair| priority_code(pair.own).to_owned()))?;
         once("categories", self.categories.iter().map(|pair| pair.own.to_string()))?;
         once("custom", self.custom.iter().map(|pair| pair.own.to_string()))?;
         self.custom
@@ -137,16 +150,60 @@ impl Mapping {
         self.statuses.iter().find(|pair| pair.link.as_str() == link).map(|pair| &pair.own)
     }
 
-    /// What this desk calls a category of the partner; nothing where it has no counterpart.
+    /// What this desk calls a category of the link; nothing where it has no counterpart.
     #[must_use]
-    pub fn category_here(&self, link: &Code) -> Option<&Code> {
-        self.categories.iter().find(|pair| pair.link == *link).map(|pair| &pair.own)
+    pub fn category_here(&self, link: &Code) -> Option<Code> {
+        if self.categories.is_empty() {
+            return Some(link.clone());
+        }
+        self.categories.iter().find(|pair| pair.link == *link).map(|pair| pair.own.clone())
     }
 
-    /// What this desk calls a priority of the partner; the same word where nothing is said.
+    /// What this desk calls a priority of the link; nothing where it has no counterpart.
     #[must_use]
-    pub fn priority_here(&self, link: Priority) -> Priority {
-        self.priorities.iter().find(|pair| pair.link == link).map_or(link, |pair| pair.own)
+    pub fn priority_here(&self, link: Priority) -> Option<Priority> {
+        if self.priorities.is_empty() {
+            return Some(link);
+        }
+        self.priorities.iter().find(|pair| pair.link == link).map(|pair| pair.own)
+    }
+
+    /// What this desk calls a custom field of the link and its value; nothing where it has no counterpart.
+    #[must_use]
+    pub fn custom_here(&self, key: &Code, value: &Line) -> Option<(Code, Line)> {
+        if self.custom.is_empty() {
+            return Some((key.clone(), value.clone()));
+        }
+        let pair = self.custom.iter().find(|pair| pair.link == *key)?;
+        let said = pair.values.iter().find(|one| one.link == *value).map_or(value, |one| &one.own);
+        Some((pair.own.clone(), said.clone()))
+    }
+
+    /// What a partner's offer says in this desk's own words. What has no counterpart keeps the word of the link, and is
+    /// named.
+    #[must_use]
+    pub fn here(&self, category: Option<&Code>, priority: Option<Priority>, custom: &[(Code, Line)]) -> Here {
+        let mut unmapped = Vec::new();
+        let category = category.map(|link| {
+            self.category_here(link).unwrap_or_else(|| {
+                unmapped.push(lost("category", link));
+                link.clone()
+            })
+        });
+        let priority = priority.map(|link| {
+            self.priority_here(link).unwrap_or_else(|| {
+                unmapped.push(lost("priority", priority_code(link)));
+                link
+            })
+        });
+        let custom = custom.iter().map(|(key, value)| {
+            self.custom_here(key, value).unwrap_or_else(|| {
+                unmapped.push(lost(&format!("custom.{key}"), value));
+                (key.clone(), value.clone())
+            })
+        });
+        let custom = custom.collect();
+        Here { category, priority, custom, unmapped }
     }
 
     /// Puts a ticket into the words of the link. What has no counterpart is left out of it, field by field, and named.
@@ -180,7 +237,7 @@ impl Mapping {
         if let Some(own) = priority.take() {
             match self.priority(own) {
                 Some(link) => *priority = Some(link),
-                None => gone.push(lost("priority", word(own))),
+                None => gone.push(lost("priority", priority_code(own))),
             }
         }
         if !self.custom.is_empty() {
@@ -234,10 +291,19 @@ pub struct Gap {
     pub words: String,
 }
 
-/// What would be lost on this link: fields that do not travel, custom fields and values without a place in the terms,
-/// statuses of this desk without a counterpart. `statuses` are those that this desk uses.
+/// Words that a desk uses on its tickets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Used {
+    /// Statuses.
+    pub statuses: Vec<Code>,
+    /// Categories.
+    pub categories: Vec<Code>,
+}
+
+/// What would be lost on this link, both ways: fields that do not travel, custom fields and values without a place in the
+/// terms, statuses, categories and priorities without a counterpart.
 #[must_use]
-pub fn gaps(mapping: &Mapping, terms: &Terms, statuses: &[Code]) -> Vec<Gap> {
+pub fn gaps(mapping: &Mapping, terms: &Terms, used: &Used) -> Vec<Gap> {
     let mut gaps = Vec::new();
     for field in FieldName::ALL.into_iter().filter(|field| !terms.allows(*field)) {
         let name = name(field);
@@ -248,13 +314,42 @@ pub fn gaps(mapping: &Mapping, terms: &Terms, statuses: &[Code]) -> Vec<Gap> {
         ));
     }
     if terms.allows(FieldName::Status) && !mapping.statuses.is_empty() {
-        for own in statuses.iter().filter(|own| !mapping.statuses.iter().any(|pair| pair.own == **own)) {
+        for own in used.statuses.iter().filter(|own| !mapping.statuses.iter().any(|pair| pair.own == **own)) {
             let words = format!(
                 "The status '{own}' has no counterpart: the partner is told 'open' or 'closed' instead."
             );
             gaps.push(gap("status-unmapped", own, words));
         }
     }
+    if terms.allows(FieldName::Category) {
+        for own in used.categories.iter().filter(|own| mapping.category(own).is_none()) {
+            let words = format!("The category '{own}' has no counterpart: it stays here.");
+            gaps.push(gap("category-unmapped", own, words));
+        }
+    }
+    if terms.allows(FieldName::Priority) {
+        gaps.extend(priorities(mapping));
+    }
+    gaps.extend(custom(mapping, terms));
+    gaps
+}
+
+/// Priorities without a counterpart, ours and the link's.
+fn priorities(mapping: &Mapping) -> Vec<Gap> {
+    let ours = Priority::ALL.into_iter().filter(|own| mapping.priority(*own).is_none()).map(|own| {
+        let own = priority_code(own);
+        gap("priority-unmapped", own, format!("The priority '{own}' has no counterpart: it stays here."))
+    });
+    let theirs = Priority::ALL.into_iter().filter(|link| mapping.priority_here(*link).is_none()).map(|link| {
+        let link = priority_code(link);
+        let words = format!("The partner's priority '{link}' has no counterpart here: it is shown as it is.");
+        gap("priority-unmapped-here", link, words)
+    });
+    ours.chain(theirs).collect()
+}
+
+fn custom(mapping: &Mapping, terms: &Terms) -> Vec<Gap> {
+    let mut gaps = Vec::new();
     let schema = terms.custom.as_deref().unwrap_or_default();
     for pair in &mapping.custom {
         match schema.iter().find(|field| field.key == pair.link) {
@@ -313,15 +408,6 @@ fn once(list: &'static str, values: impl Iterator<Item = String>) -> Result<(), 
         }
     }
     Ok(())
-}
-
-const fn word(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Low => "low",
-        Priority::Normal => "normal",
-        Priority::High => "high",
-        Priority::Urgent => "urgent",
-    }
 }
 
 const fn name(field: FieldName) -> &'static str {

@@ -479,6 +479,20 @@ pub struct Received {
     /// Place, among the partner's keys, of the one that signed.
     #[serde(default)]
     pub key: u64,
+    /// How an offer or an update reads in this desk's words; nothing where the link has no mapping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub here: Option<Here>,
+}
+
+/// What an offer or an update says in this desk's words, by the mapping that held when it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Here {
+    /// The record of that mapping, by which texts are read.
+    pub mapping: EntryRef,
+    /// The category.
+    pub category: Option<Code>,
+    /// The priority.
+    pub priority: Option<Priority>,
 }
 
 /// An event of a delegation's fold, kept beside the message so that an erased text takes nothing from the fold.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Contact, Equipment, Money, Priority, ServiceObject, Time};
+use crate::{Contact, Custom, Equipment, Money, Priority, ServiceObject, Time};
 
 /// An action; its word is the last part of the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -200,6 +200,9 @@ pub struct OfferUpdate {
     /// Price limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
+    /// Custom fields, all of them: they take the place of those sent before. Empty: they stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub custom: Vec<Custom>,
 }
 
 /// The body of `change-take`.

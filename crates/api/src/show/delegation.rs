@@ -4,6 +4,8 @@ use deskwire_api_types as api;
 use deskwire_engine::identity::Identity;
 use deskwire_engine::query::{Delegation, DelegationClock, Fate, Offer, PendingChange, TimelineEvent};
 use deskwire_machine::delegation::{EventKind, Role, State, Turn, View, WaitingOn, Words};
+use deskwire_machine::mapping::{Here, Lost};
+use deskwire_proto::text::{Code, Line};
 
 use super::{contact, equipment, object, person, priority, string, time};
 
@@ -31,7 +33,10 @@ pub(crate) fn brief(identity: &Identity, delegation: &Delegation) -> api::Delega
         partner: partner_side(delegation),
         offer: offer(&delegation.offer),
         version: view.version,
-        change: delegation.change.as_ref().map(change),
+        reading: delegation.reading.as_ref().map(reading),
+        change: delegation.changes.first().map(change),
+        changes: delegation.changes.iter().map(change).collect(),
+        left_out: Vec::new(),
         question: string(delegation.question.as_ref()),
         confirms: delegation.confirms.map(time),
         actions: actions(&delegation.allowed),
@@ -175,11 +180,26 @@ fn change(change: &PendingChange) -> api::PendingChange {
     api::PendingChange { version: change.version, fields: offer(&change.fields) }
 }
 
+fn reading(here: &Here) -> api::Reading {
+    api::Reading {
+        category: string(here.category.as_ref()),
+        priority: here.priority.map(priority),
+        custom: custom(&here.custom),
+        unmapped: here.unmapped.iter().map(lost).collect(),
+    }
+}
+
+/// A value without a counterpart.
+pub(crate) fn lost(lost: &Lost) -> api::FieldValue {
+    api::FieldValue { field: lost.field.clone(), value: lost.value.clone() }
+}
+
+/// Custom fields.
+pub(crate) fn custom(fields: &[(Code, Line)]) -> Vec<api::Custom> {
+    fields.iter().map(|(key, value)| api::Custom { key: key.to_string(), value: value.to_string() }).collect()
+}
+
 fn offer(offer: &Offer) -> api::OfferFields {
-    let custom = offer
-        .custom
-        .iter()
-        .map(|(key, value)| api::Custom { key: key.to_string(), value: value.to_string() });
     api::OfferFields {
         title: string(offer.title.as_ref()),
         description: string(offer.description.as_ref()),
@@ -196,7 +216,7 @@ fn offer(offer: &Offer) -> api::OfferFields {
             .price
             .as_ref()
             .map(|price| api::Money { amount: price.0.to_string(), currency: price.1.to_string() }),
-        custom: custom.collect(),
+        custom: custom(&offer.custom),
         test: offer.test,
         hops: u8::try_from(offer.hops).unwrap_or(u8::MAX),
     }

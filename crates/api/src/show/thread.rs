@@ -4,6 +4,7 @@ use deskwire_api_types as api;
 use deskwire_engine::query::{Comment, Happened, ThreadEntry, What};
 use deskwire_machine::clock::DueKind;
 use deskwire_machine::delegation::{EventKind, Role};
+use deskwire_machine::disclosure::Sent;
 use deskwire_proto::text::Label;
 use deskwire_proto::time::Timestamp;
 
@@ -48,7 +49,10 @@ fn event(happened: &Happened) -> api::ThreadEvent {
             ("status".to_owned(), format!("status is {status}{label}"))
         }
         What::Due { kind, due, by } => ("deadline".to_owned(), deadline(happened, *kind, *due, *by)),
-        What::Event { message, kind, words } => (message.to_string(), said(happened, *kind, words.as_ref())),
+        What::Event { message, kind, words, changed: news } => {
+            let words = words.as_ref().map(ToString::to_string).or_else(|| changed(news));
+            (message.to_string(), said(happened, *kind, words.as_ref()))
+        }
         What::Work { message, words } => {
             (message.to_string(), worked(happened, message.as_str(), words.as_ref()))
         }
@@ -114,6 +118,18 @@ fn said(happened: &Happened, kind: EventKind, reason: Option<&impl ToString>) ->
         Some(reason) => format!("{sentence}: {}", reason.to_string().trim_end()),
         None => sentence,
     }
+}
+
+/// What an update says, field by field; long texts by their names alone.
+fn changed(news: &[Sent]) -> Option<String> {
+    let one = |sent: &Sent| match sent.field.as_str() {
+        "description" => "description".to_owned(),
+        "deadline.respond" => format!("to answer by {}", sent.value),
+        "deadline.resolve" => format!("to resolve by {}", sent.value),
+        field => format!("{} {}", field.replace('.', " "), sent.value),
+    };
+    let news = news.iter().filter(|sent| sent.field != "contact.onward").map(one);
+    Some(news.collect::<Vec<_>>().join(", ")).filter(|words| !words.is_empty())
 }
 
 /// What this desk did, with a place for the partner's name, and what the partner did.

@@ -2,9 +2,12 @@
 
 use deskwire_api_types as api;
 use deskwire_engine::identity::Identity;
-use deskwire_engine::query::{Ticket, TicketDetail};
+use deskwire_engine::query::{Changed, Ticket, TicketDetail, Untold};
+use deskwire_proto::terms::FieldName;
 
-use super::{contact, delegation_brief, equipment, object, person, priority, relay, string, thread, time};
+use super::{
+    contact, custom, delegation_brief, equipment, lost, object, person, priority, relay, string, thread, time,
+};
 
 /// A ticket; in lists without its description.
 pub(crate) fn ticket(identity: &Identity, ticket: &Ticket, whole: bool) -> api::Ticket {
@@ -22,6 +25,8 @@ pub(crate) fn ticket(identity: &Identity, ticket: &Ticket, whole: bool) -> api::
         object: text.and_then(|text| text.object.as_ref()).map(object),
         equipment: text.and_then(|text| text.equipment.as_ref()).map(equipment),
         agreement: text.and_then(|text| string(text.agreement.as_ref())),
+        custom: text.map(|text| custom(&text.custom)).unwrap_or_default(),
+        unmapped: ticket.unmapped.iter().map(lost).collect(),
         due: ticket.due.map(time),
         next_due: ticket.next_due.as_ref().map(super::clock::due),
         created: time(ticket.row.created),
@@ -40,5 +45,32 @@ pub(crate) fn detail(identity: &Identity, detail: &TicketDetail) -> api::TicketD
         ticket: ticket(identity, &detail.ticket, true),
         thread: detail.thread.iter().map(|entry| thread::entry(&number, entry)).collect(),
         delegations: detail.delegations.iter().map(|one| delegation_brief(identity, one)).collect(),
+        untold: detail.untold.iter().map(untold).collect(),
+    }
+}
+
+fn untold(untold: &Untold) -> api::Untold {
+    api::Untold {
+        delegation: untold.delegation.to_string(),
+        partner: untold.partner.to_string(),
+        fields: untold.changed.iter().map(|what| changed(*what).to_owned()).collect(),
+    }
+}
+
+const fn changed(what: Changed) -> &'static str {
+    match what {
+        Changed::Title => "title",
+        Changed::Description => "description",
+        Changed::Deadline | Changed::Field(FieldName::Deadline) => "resolve_by",
+        Changed::Field(FieldName::Company) => "company",
+        Changed::Field(FieldName::Contact) => "contact",
+        Changed::Field(FieldName::Custom) => "custom",
+        Changed::Field(FieldName::Equipment) => "equipment",
+        Changed::Field(FieldName::Agreement) => "agreement",
+        Changed::Field(FieldName::Category) => "category",
+        Changed::Field(FieldName::Object) => "object",
+        Changed::Field(FieldName::Priority) => "priority",
+        Changed::Field(FieldName::Status) => "status",
+        Changed::Field(FieldName::Price) => "price",
     }
 }

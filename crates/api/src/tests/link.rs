@@ -190,6 +190,7 @@ impl Command for Forge {
             event: None,
             at: step.now,
             key: 0,
+            here: None,
         };
         step.record(&Record::Received(received), self.text).map(drop)
     }

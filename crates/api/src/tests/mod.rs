@@ -14,3 +14,4 @@ mod metrics;
 mod proof;
 mod queue;
 mod ticket;
+mod words;

@@ -14,6 +14,7 @@ async fn everything_said_of_a_ticket_comes_back() {
         "company": "Shop", "agreement": "A-1",
         "object": {"name": "Shop 12", "address": "Main street 1", "coordinates": ["55.75", "37.62"]},
         "equipment": {"kind": "cash register", "maker": "Kassa", "model": "K1", "serial": "S", "inventory": "I"},
+        "custom": [{"key": "floor", "value": "2"}, {"key": "account", "value": "4711"}],
     });
     let made = desk.post("/v1/tickets", given.clone()).await;
     assert_eq!(made["number"], "ACME-1");
@@ -36,7 +37,9 @@ async fn values_that_cannot_be_taken_are_named() {
         ("category", json!({"title": "x", "category": "Till"})),
         ("requester.phone", json!({"title": "x", "requester": {"name": "M", "phone": "\u{1b}[2J"}})),
         ("object.coordinates", json!({"title": "x", "object": {"name": "S", "coordinates": ["55,7", "1"]}})),
-        ("due", json!({"title": "x", "due": "2026-07-01T09:30:00Z"})),
+        ("custom.key", json!({"title": "x", "custom": [{"key": "Floor", "value": "2"}]})),
+        ("custom.value", json!({"title": "x", "custom": [{"key": "floor", "value": " "}]})),
+        ("custom", json!({"title": "x", "custom": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]})),
     ];
     for (field, document) in wrong {
         let answer = desk.call(Method::POST, "/v1/tickets").json(document).send().await;

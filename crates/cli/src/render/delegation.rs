@@ -1,8 +1,8 @@
 //! Delegations as text.
 
 use deskwire_api_types::{
-    CountedTime, Delegation, DelegationList, DelegationState, Effect, OfferFields, PendingChange, Role, TimelineEvent,
-    Turn, Undelivered, WaitingFor,
+    CountedTime, Delegation, DelegationList, DelegationState, Effect, OfferFields, PendingChange, Role,
+    TimelineEvent, Turn, Undelivered, WaitingFor,
 };
 
 use super::words::exactly;
@@ -50,6 +50,12 @@ pub(crate) fn brief(delegation: &Delegation, style: Style) -> String {
         state(delegation, style),
         turn(delegation, style),
     );
+    for change in &delegation.changes {
+        text.push_str(&indent(&style.yellow(&proposed(change, style)), 2));
+    }
+    if let Some(words) = super::ticket::left_out(&delegation.left_out) {
+        text.push_str(&indent(&style.yellow(&format!("left out: {words}")), 2));
+    }
     if let Some(undelivered) = &delegation.undelivered {
         text.push_str(&indent(&not_received(undelivered, style), 2));
     }
@@ -77,7 +83,9 @@ pub(crate) fn show(delegation: &Delegation, style: Style) -> String {
         .maybe("here", partner.here.as_ref().map(|here| format!("{here}, by the mapping of the link")))
         .maybe("confirms itself", delegation.confirms.map(when))
         .maybe("question", delegation.question.as_ref())
-        .maybe("change", delegation.change.as_ref().map(|change| proposed(change, style)))
+        .maybe("in our words", delegation.reading.as_ref().and_then(super::ticket::reading))
+        .all("change", delegation.changes.iter().map(|change| proposed(change, style)))
+        .maybe("left out", super::ticket::left_out(&delegation.left_out))
         .maybe("not received", undelivered)
         .put("you can", if actions.is_empty() { "nothing more".to_owned() } else { actions.join(", ") })
         .put("offered", format!("{}, version {}", when(delegation.created), delegation.version));
@@ -154,7 +162,8 @@ fn turn(delegation: &Delegation, style: Style) -> String {
 }
 
 fn proposed(change: &PendingChange, style: Style) -> String {
-    let body = offer(&change.fields, style);
+    let title = change.fields.title.as_ref().map(|title| format!("title {title}\n")).unwrap_or_default();
+    let body = title + &offer(&change.fields, style);
     let lines: Vec<_> = body.lines().map(str::trim).collect();
     format!("version {} proposed: {}", change.version, lines.join("; "))
 }
@@ -201,15 +210,6 @@ fn offer(offer: &OfferFields, style: Style) -> String {
     fields.render(style)
 }
 
-fn event(event: &TimelineEvent, delegation: &Delegation, style: Style) -> String {
-    let own = event.from == delegation.role;
-    let who = match (&event.by, own) {
-        (Some(by), true) => person(Some(by)),
-        (Some(by), false) => format!("{} of {}", person(Some(by)), delegation.partner.name),
-        (None, true) => "this desk".to_owned(),
-        (None, false) => delegation.partner.name.clone(),
-    };
-    let word = event.effect.as_str();
 /// The time that counts beside the one that was claimed, and why it is another.
 fn both_times(event: &TimelineEvent, counted: &CountedTime, style: Style) -> String {
     let why = match counted.basis.as_str() {
@@ -223,6 +223,15 @@ fn both_times(event: &TimelineEvent, counted: &CountedTime, style: Style) -> Str
     style.yellow(&format!("(counted {counts}, claimed {claimed}{why})"))
 }
 
+fn event(event: &TimelineEvent, delegation: &Delegation, style: Style) -> String {
+    let own = event.from == delegation.role;
+    let who = match (&event.by, own) {
+        (Some(by), true) => person(Some(by)),
+        (Some(by), false) => format!("{} of {}", person(Some(by)), delegation.partner.name),
+        (None, true) => "this desk".to_owned(),
+        (None, false) => delegation.partner.name.clone(),
+    };
+    let word = event.effect.as_str();
     let effect = match event.effect {
         Effect::Applied => String::new(),
         Effect::Superseded => style.dim(word),

@@ -63,6 +63,12 @@ impl Fields {
         }
     }
 
+    /// The same name for each of several values.
+    #[must_use]
+    pub(crate) fn all(self, name: &str, values: impl IntoIterator<Item = String>) -> Self {
+        values.into_iter().fold(self, |fields, value| fields.put(name, value))
+    }
+
     /// All of it, indented by two spaces.
     pub(crate) fn render(&self, style: Style) -> String {
         let wide = self.rows.iter().map(|(name, _)| width(name)).max().unwrap_or_default();

@@ -86,7 +86,10 @@ pub(crate) fn delegation() -> Delegation {
         },
         offer: OfferFields { title: Some("Cash register is dead".into()), ..OfferFields::default() },
         version: 1,
+        reading: None,
         change: None,
+        changes: vec![],
+        left_out: vec![],
         question: None,
         confirms: None,
         actions: vec![Action::Recall, Action::Update],
@@ -158,6 +161,8 @@ pub(crate) fn ticket_detail() -> TicketDetail {
             object: None,
             equipment: None,
             agreement: None,
+            custom: vec![],
+            unmapped: vec![],
             due: None,
             next_due: None,
             created: noon(),
@@ -172,5 +177,6 @@ pub(crate) fn ticket_detail() -> TicketDetail {
             comment("c2", Audience::Thread, "We look at it"),
         ],
         delegations: vec![delegation()],
+        untold: vec![],
     }
 }

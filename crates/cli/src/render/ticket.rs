@@ -1,7 +1,8 @@
 //! Tickets and their threads as text.
 
 use deskwire_api_types::{
-    Audience, Comment, FileInfo, Priority, ThreadEntry, ThreadEvent, Ticket, TicketDetail, TicketList,
+    Audience, Comment, Custom, FieldValue, FileInfo, Priority, Reading, ThreadEntry, ThreadEvent, Ticket,
+    TicketDetail, TicketList, Untold, Withheld,
 };
 
 use super::{
@@ -52,6 +53,9 @@ pub(crate) fn show(detail: &TicketDetail, style: Style) -> String {
         for delegation in &detail.delegations {
             text.push_str(&indent(&delegation_brief(delegation, style), 2));
         }
+        for one in &detail.untold {
+            text.push_str(&indent(&untold(one, style), 2));
+        }
     }
     if !detail.thread.is_empty() {
         text.push_str(&format!("\n{}\n", style.dim("THREAD")));
@@ -92,12 +96,65 @@ fn head(ticket: &Ticket, style: Style) -> String {
         .maybe("place", object)
         .maybe("equipment", equipment)
         .maybe("agreement", ticket.agreement.as_ref())
+        .maybe("fields", custom(&ticket.custom))
+        .maybe("not in our words", unmapped(&ticket.unmapped))
         .maybe("due", ticket.due.map(when))
         .maybe("deadline", super::clock::next(ticket.next_due.as_ref(), style))
         .maybe("handed over by", ticket.origin_partner.as_ref())
         .maybe("handed out", ticket.handed.as_ref().map(relay::handed))
         .put("opened", format!("{} by {}", when(ticket.created), person(ticket.by.as_ref())))
         .render(style)
+}
+
+/// Custom fields in one line.
+fn custom(fields: &[Custom]) -> Option<String> {
+    let fields: Vec<_> = fields.iter().map(|field| format!("{}={}", field.key, field.value)).collect();
+    Some(fields.join(", ")).filter(|fields| !fields.is_empty())
+}
+
+/// What the mapping of the link has no word for, in one line.
+fn unmapped(values: &[FieldValue]) -> Option<String> {
+    let values: Vec<_> = values.iter().map(|value| format!("{} “{}”", value.field, value.value)).collect();
+    (!values.is_empty()).then(|| format!("{}: as the partner calls it", values.join(", ")))
+}
+
+/// What of an offer the mapping of the link has words for, in one line.
+pub(super) fn reading(reading: &Reading) -> Option<String> {
+    let parts = [
+        reading.category.as_ref().map(|category| format!("category {category}")),
+        reading.priority.map(|priority| format!("priority {}", priority.as_str())),
+        custom(&reading.custom),
+        unmapped(&reading.unmapped).map(|words| format!("not in our words: {words}")),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What of an update stayed here.
+pub(super) fn left_out(left: &[Withheld]) -> Option<String> {
+    let left: Vec<_> = left
+        .iter()
+        .map(|one| format!("{}: {}", one.field, one.words.as_deref().unwrap_or("It stays here.")))
+        .collect();
+    (!left.is_empty()).then(|| left.join("; "))
+}
+
+/// Who below was not told of a change above, and how to tell it.
+fn untold(untold: &Untold, style: Style) -> String {
+    let option = |field: &String| match field.as_str() {
+        "contact" => "--requester …".to_owned(),
+        "equipment" => "--equipment …".to_owned(),
+        field => format!("--{} …", field.replace('_', "-")),
+    };
+    let options: Vec<_> = untold.fields.iter().map(option).collect();
+    let names: Vec<_> = untold.fields.iter().map(|field| field.replace("resolve_by", "deadline")).collect();
+    let id = super::short(&untold.delegation);
+    style.yellow(&format!(
+        "{} was not told of what has changed ({}). Tell it: deskwire delegation update {id} {}",
+        untold.partner,
+        names.join(", "),
+        options.join(" ")
+    )) + "\n"
 }
 
 fn entry(entry: &ThreadEntry, style: Style) -> String {

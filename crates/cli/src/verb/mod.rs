@@ -11,6 +11,7 @@ mod delegation;
 mod demo;
 mod erase;
 mod export;
+mod fields;
 mod file;
 mod id;
 mod init;

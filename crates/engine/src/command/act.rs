@@ -286,11 +286,13 @@ impl Acting<'_> {
         ReasonText { by: self.person(), reason }
     }
 
-    /// An update of what the terms let travel; a field outside them is refused rather than left out unsaid.
+    /// An update of what the terms let travel; a field outside them is refused rather than left out unsaid. A value without
+    /// a counterpart on the link is left out, as of an offer, unless nothing else is changed.
     fn update(&self, mut changes: Changes) -> Result<Body, Refusal> {
         // Before an offer has left nothing is updated, and saying it is refused.
         let version = revision(self.row.case.next_version().max(2))?;
-        if let Some(lost) = self.mapping.apply_to_change(&mut changes).first() {
+        let lost = self.mapping.apply_to_change(&mut changes);
+        if let Some(lost) = lost.first().filter(|_| changes == Changes::default()) {
             return Err(Refusal::new(
                 Fault::Conflict,
                 "no-counterpart",

@@ -12,14 +12,14 @@ use deskwire_proto::terms::{FieldName, Redelegate, Terms};
 use deskwire_proto::text::Label;
 use deskwire_store::Entry;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
-use deskwire_store::record::{Record, ThreadRecord, TicketText, decode_text};
+use deskwire_store::record::{Record, ThreadRecord, decode_text};
 use deskwire_store::row::{DelegationRow, LinkRow, LinkState, TicketRow};
 use deskwire_store::table::{DELEGATION_IDS, DELEGATIONS, LINKS, Rows, STREAMS, TICKET_DELEGATIONS, TICKETS};
 
 use super::say::{Saying, say};
 use super::{file, find, relay, rule, typed};
-use crate::identity::Identity;
 use crate::query::clock::{self, Offered, with_deadlines};
+use crate::query::offer::Current;
 use crate::reader::Reader;
 use crate::{Command, Fault, Refusal, Step};
 
@@ -57,7 +57,7 @@ impl Command for Delegate {
             Some(before) => before.hops,
             None => drawn(step),
         };
-        let mut source = source(step.identity, self.ticket, &row, &step.entry(row.body)?, self.by)?;
+        let mut source = source(step, self.ticket, &row, self.by)?;
         rule::mapping(step, &link)?.apply(&mut source);
         let tags = tags(step.rows(), self.ticket, (&link, &terms), before.as_ref())?;
         let choice = chosen(step, &self.choice, (self.link, &terms, &row), source.priority)?;
@@ -105,7 +105,7 @@ pub fn preview(
     let partner = partner.ok_or_else(|| Refusal::unknown("link", link, "deskwire link list"))?;
     allowed(&partner.row, &partner.terms)?;
     let before = came_from(reader, &row, link)?;
-    let mut source = source(reader.identity(), ticket, &row, &reader.entry(row.body)?, by)?;
+    let mut source = source(reader, ticket, &row, by)?;
     let lost = crate::query::mapping(reader, &partner.row)?.apply(&mut source);
     let tags = tags(reader.rows(), ticket, (&partner.row, &partner.terms), before.as_ref())?;
     let hops = before.as_ref().map_or(MOST_HOPS, |before| before.hops);
@@ -239,7 +239,7 @@ fn without_drawn(preview: &mut Preview, begins: bool) {
     preview.sent.retain(|sent| !begins || sent.field != "hops");
 }
 
-/// An offer with its words of then, and with deadlines, budget, tags and status of now, as far as the case may still go
+/// An offer with the words that the partner knows, and with deadlines, budget, tags and status of now, as far as the case may still go
 /// there.
 pub(super) fn anew(
     source: &impl clock::Source,
@@ -394,21 +394,24 @@ pub(super) fn allowed(link: &LinkRow, terms: &Terms) -> Result<(), Refusal> {
     ))
 }
 
-/// The desk's own ticket as the disclosure takes it.
+/// The desk's own ticket as the disclosure takes it; what came from a partner as the partner wants it now.
 fn source(
-    identity: &Identity,
+    source: &impl clock::Source,
     ticket: TicketNumber,
     row: &TicketRow,
-    entry: &Entry,
     by: Person,
 ) -> Result<Source, Refusal> {
+    let mut row = row.clone();
     let foreign = row.origin.is_some();
-    let text = if foreign { partner_text(entry)? } else { decode_text(entry)?.unwrap_or_default() };
+    let text = match row.origin {
+        Some(origin) => current(source, origin)?.into_ticket(&mut row),
+        None => decode_text(&source.source_entry(row.body)?)?.unwrap_or_default(),
+    };
     Ok(Source {
-        label: identity.ticket_label(ticket),
-        status: row.status.clone(),
-        status_label: row.status_label.clone(),
-        title: row.title.clone(),
+        label: source.source_identity().ticket_label(ticket),
+        status: row.status,
+        status_label: row.status_label,
+        title: row.title,
         description: text.description,
         requester: text.requester.map(if foreign { Requester::FromPartner } else { Requester::Own }),
         company: text.company,
@@ -416,33 +419,16 @@ fn source(
         equipment: text.equipment,
         agreement: text.agreement,
         custom: text.custom,
-        category: row.category.clone(),
+        category: row.category,
         priority: Some(row.priority),
         by,
     })
 }
 
-/// What a partner's offer said, as the text of the ticket that it became.
-pub(crate) fn partner_text(entry: &Entry) -> Result<TicketText, Refusal> {
-    let Record::Received(received) = Record::read(entry)? else {
-        return Err(find::broken("a partner's ticket that is another record"));
-    };
-    let facts = deskwire_proto::envelope::read_head(&received.signed)?.facts;
-    let body = entry.text.bytes().and_then(deskwire_proto::envelope::text_body);
-    let kind = deskwire_proto::message::Kind::Offer;
-    let Some(Ok(Body::Offer { text, .. })) = body.map(|body| Body::decode(kind, &facts, Some(body))) else {
-        return Ok(TicketText::default());
-    };
-    let custom =
-        text.custom.map(|values| values.iter().map(|value| (value.0.clone(), value.1.clone())).collect());
-    Ok(TicketText {
-        description: text.description,
-        requester: text.contact,
-        company: text.company,
-        object: text.object,
-        equipment: text.equipment,
-        agreement: text.agreement,
-        custom: custom.unwrap_or_default(),
-        by: text.by.unwrap_or_default(),
-    })
+/// The offer of a delegation as it stands.
+pub(super) fn current(source: &impl clock::Source, no: DelegationNo) -> Result<Current, Refusal> {
+    let rows = source.source_rows();
+    let row = rows.get(DELEGATIONS, &no)?.ok_or_else(|| find::broken("a ticket without its delegation"))?;
+    let stream = rows.get(STREAMS, &row.link)?.ok_or_else(|| find::broken("a link without streams"))?;
+    Current::of(source, no, &row, &row.case.view(stream.in_length))
 }

@@ -216,6 +216,7 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
         event: consumed.event,
         at: decided_at.unwrap_or_else(|| step.now.max(before)),
         key: message.key as u64,
+        here: consumed.here,
     };
     let file = record.local.file;
     let gone = privacy::is_gone(step, no, message.head.item)?;

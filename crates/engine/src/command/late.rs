@@ -222,7 +222,7 @@ fn follow(
     Ok((delegation, find::delegation(step, delegation)?))
 }
 
-/// What the partner was offered.
+/// What the partner was offered, with all that was changed since and holds.
 fn offered(source: &impl Source, row: &DelegationRow) -> Result<(offer::Facts, offer::Text), Refusal> {
     let entry = source.source_entry(row.offer)?;
     let Record::ItemMade(made) = Record::read(&entry)? else {
@@ -231,7 +231,12 @@ fn offered(source: &impl Source, row: &DelegationRow) -> Result<(offer::Facts, o
     let text = entry.text.bytes().and_then(text_body);
     let body = text.and_then(|text| Body::decode(Kind::Offer, &made.facts, Some(text)).ok());
     match body {
-        Some(Body::Offer { facts, text }) => Ok((facts, text)),
+        Some(Body::Offer { mut facts, mut text }) => {
+            let no = source.source_rows().get(DELEGATION_IDS, &(row.link, row.id))?;
+            let no = no.ok_or_else(|| find::broken("a delegation without its number"))?;
+            delegate::current(source, no)?.offer.put_into(&mut facts, &mut text);
+            Ok((facts, text))
+        }
         _ => Err(Refusal::new(
             Fault::Conflict,
             "offer-erased",

@@ -116,11 +116,7 @@ impl Command for SetMapping {
 
 /// This desk's own words for those of a link.
 pub(crate) fn mapping(source: &impl Source, link: &LinkRow) -> Result<Mapping, Refusal> {
-    let Some(at) = link.accord.mapping else { return Ok(Mapping::default()) };
-    match source.source_record(at)? {
-        Record::Terms(TermsRecord::Mapped { mapping, .. }) => Ok(mapping),
-        _ => Err(find::broken("a mapping that is another record")),
-    }
+    crate::query::offer::mapping(source, link.accord.mapping)
 }
 
 fn rules(step: &Step<'_>, link: &LinkRow) -> Result<Vec<Rule>, Refusal> {
@@ -302,6 +298,10 @@ fn resolve_above(
         None => resolve::Text { solution, ..resolve::Text::default() },
     };
     let body = Body::Resolve { facts: resolve::Facts { own, code: None }, text };
+    let item = caused(step, set_off, below, (&link, RESOLVE | rule))?;
+    say(step, Saying { item, ..Saying::event(row.link, (origin, row.id), body) }).map(drop)
+}
+
 /// What the contractor has said of its newest resolution that has effect; nothing once that was erased or withdrawn.
 fn solution_below(
     step: &Step<'_>,
@@ -327,10 +327,6 @@ fn solution_below(
         Ok(Body::Resolve { text, .. }) => Ok(Some(text).filter(|text| text.solution.is_some())),
         Ok(_) | Err(_) => Ok(None),
     }
-}
-
-    let item = caused(step, set_off, below, (&link, RESOLVE | rule))?;
-    say(step, Saying { item, ..Saying::event(row.link, (origin, row.id), body) }).map(drop)
 }
 
 fn failed(step: &mut Step<'_>, ticket: TicketNumber, why: &Refusal, by: &Person) -> Result<(), Refusal> {

@@ -137,12 +137,16 @@ fn offer(
         rows.put(DELEGATION_IDS, &(message.no, id), &delegation)?;
         return rows.put(DELEGATIONS, &delegation, &known);
     }
+    let (category, priority) = match &message.here {
+        Some(here) => (here.category.clone(), here.priority),
+        None => (facts.category, facts.priority),
+    };
     let row = TicketRow {
         title,
         status: Code::new("new").expect("a code"),
         status_label: None,
-        priority: facts.priority.unwrap_or(Priority::Normal),
-        category: facts.category,
+        priority: priority.unwrap_or(Priority::Normal),
+        category,
         origin: Some(delegation),
         body: at,
         created: message.at,

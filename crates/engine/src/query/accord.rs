@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use deskwire_machine::mapping::{Gap, Mapping, gaps};
+use deskwire_machine::disclosure;
+use deskwire_machine::mapping::{Gap, Mapping, Used, gaps};
 use deskwire_machine::rules::Rule;
 use deskwire_machine::terms::{Difference, differences};
 use deskwire_proto::envelope::text_body;
 use deskwire_proto::id::Hash;
-use deskwire_proto::message::common::ReasonText;
+use deskwire_proto::message::common::{Priority, ReasonText};
 use deskwire_proto::message::{Body, Kind};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::Code;
@@ -22,9 +23,9 @@ use deskwire_store::{Direction, Text};
 
 use super::link::Link;
 use super::lookup::broken;
+use crate::calendar::in_utc;
 use crate::command::clock::Skew;
 use crate::command::rule;
-use crate::calendar::in_utc;
 use crate::{Partner, Reader, Refusal};
 
 /// Tickets whose statuses are looked at for a check.
@@ -191,8 +192,9 @@ pub fn check(reader: &Reader, link: &Link) -> Result<Vec<Finding>, Refusal> {
     let partner = &link.partner;
     let mut found = standing(link);
     let mapping = mapping(reader, &partner.row)?;
-    let lost = gaps(&mapping, &partner.terms, &statuses(reader)?);
+    let lost = gaps(&mapping, &partner.terms, &used(reader)?);
     found.extend(lost.into_iter().map(|Gap { code, about, words }| finding(code, false, about, words)));
+    found.extend(open_questions(partner));
     found.extend(abilities(reader, partner));
     let open = reader.rows().get(OPEN_DELEGATIONS, &partner.no)?.unwrap_or_default();
     let over = partner.terms.calendar.as_deref().and_then(|hours| hours.last()).map(|last| last.1);
@@ -207,6 +209,32 @@ pub fn check(reader: &Reader, link: &Link) -> Result<Vec<Finding>, Refusal> {
         ));
     }
     Ok(found)
+}
+
+/// What of the terms waits for somebody, or says nothing where it says something beside it.
+fn open_questions(partner: &Partner) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let (row, terms) = (&partner.row, &partner.terms);
+    if row.accord.theirs.is_some() {
+        let words = format!(
+            "{} proposes other terms: look with `deskwire link terms show {}`, and accept them.",
+            row.partner_name, row.name
+        );
+        found.push(finding("terms-proposed", false, "terms", words));
+    }
+    if row.accord.ours.is_some() {
+        let words = format!("The terms that this desk proposes wait for {}.", row.partner_name);
+        found.push(finding("terms-wait", false, "terms", words));
+    }
+    let deadlines = terms.deadlines.as_deref().unwrap_or_default();
+    for priority in Priority::ALL {
+        if !deadlines.is_empty() && !deadlines.iter().any(|deadline| deadline.priority == priority) {
+            let name = disclosure::priority_code(priority);
+            let words = format!("The terms have deadlines, but none for the priority '{name}'.");
+            found.push(finding("no-deadline", false, name, words));
+        }
+    }
+    found
 }
 
 /// What concerns the link as it stands now.
@@ -250,6 +278,19 @@ fn standing(link: &Link) -> Vec<Finding> {
     found
 }
 
+/// Who takes and gives no new work, and until when.
+fn stopped_words(row: &LinkRow) -> String {
+    let until = |at: Option<Timestamp>| at.map(|at| format!(" until {}", in_utc(at))).unwrap_or_default();
+    let accord = &row.accord;
+    let ours = accord.stopped_by_us().then(|| {
+        let end = accord.our_stop.and_then(|stop| stop.until);
+        format!("by this desk{} (`deskwire link resume {}` ends that)", until(end), row.name)
+    });
+    let theirs = accord.their_stop.map(|stop| format!("by {}{}", row.partner_name, until(stop.until)));
+    let who: Vec<_> = [ours, theirs].into_iter().flatten().collect();
+    format!("The link is suspended {}: no new work goes over it.", who.join(" and "))
+}
+
 /// What the partner's desk cannot do.
 fn abilities(reader: &Reader, partner: &Partner) -> Vec<Finding> {
     let theirs = partner.descriptor.body();
@@ -278,24 +319,12 @@ fn abilities(reader: &Reader, partner: &Partner) -> Vec<Finding> {
     found
 }
 
-/// Who takes and gives no new work, and until when.
-fn stopped_words(row: &LinkRow) -> String {
-    let until = |at: Option<Timestamp>| at.map(|at| format!(" until {}", in_utc(at))).unwrap_or_default();
-    let accord = &row.accord;
-    let ours = accord.stopped_by_us().then(|| {
-        let end = accord.our_stop.and_then(|stop| stop.until);
-        format!("by this desk{} (`deskwire link resume {}` ends that)", until(end), row.name)
-    });
-    let theirs = accord.their_stop.map(|stop| format!("by {}{}", row.partner_name, until(stop.until)));
-    let who: Vec<_> = [ours, theirs].into_iter().flatten().collect();
-    format!("The link is suspended {}: no new work goes over it.", who.join(" and "))
-}
-
-/// The statuses that tickets of this desk have, newest tickets first.
-fn statuses(reader: &Reader) -> Result<Vec<Code>, Refusal> {
-    let (mut found, mut looked) = (BTreeSet::new(), 0);
+/// The statuses and categories that tickets of this desk have, newest tickets first.
+fn used(reader: &Reader) -> Result<Used, Refusal> {
+    let (mut statuses, mut categories, mut looked) = (BTreeSet::new(), BTreeSet::new(), 0);
     reader.rows().scan(TICKETS, &(), None, Direction::Backward, &mut |_, ticket| {
-        found.insert(ticket.status.to_string());
+        statuses.insert(ticket.status.to_string());
+        categories.extend(ticket.category.map(|category| category.to_string()));
         looked += 1;
         Ok(if looked < TICKETS_LOOKED_AT {
             std::ops::ControlFlow::Continue(())
@@ -303,7 +332,8 @@ fn statuses(reader: &Reader) -> Result<Vec<Code>, Refusal> {
             std::ops::ControlFlow::Break(())
         })
     })?;
-    Ok(found.into_iter().filter_map(|status| Code::new(status).ok()).collect())
+    let codes = |words: BTreeSet<String>| words.into_iter().filter_map(|word| Code::new(word).ok()).collect();
+    Ok(Used { statuses: codes(statuses), categories: codes(categories) })
 }
 
 fn finding(code: &str, serious: bool, about: impl ToString, words: String) -> Finding {

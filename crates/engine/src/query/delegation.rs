@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use deskwire_machine::delegation::{EventKind, Role, State, View};
+use deskwire_machine::mapping::Here;
 use deskwire_machine::retry::LATE_AFTER;
 use deskwire_proto::id::DelegationId;
 use deskwire_proto::text::{Code, Prose};
@@ -20,7 +21,7 @@ use super::clock::{self, DelegationClock, DueFilter, ShownDue};
 use super::delivery::{self, DeliveryState};
 use super::lookup::Lookup;
 use super::message::{Message, written};
-use super::offer::{self, Offer, PendingChange};
+use super::offer::{Current, Offer, PendingChange};
 use super::ticket::{Page, quoted};
 use super::timeline::{self, TimelineEvent};
 use crate::{Partner, Reader, Refusal};
@@ -44,8 +45,10 @@ pub struct Delegation {
     pub allowed: Vec<EventKind>,
     /// What is asked for.
     pub offer: Offer,
-    /// A change that the contractor has to take or decline.
-    pub change: Option<PendingChange>,
+    /// What a partner's offer says in this desk's words; nothing of an own one, and where the link has no mapping.
+    pub reading: Option<Here>,
+    /// Changes that the contractor has to take or decline, oldest first.
+    pub changes: Vec<PendingChange>,
     /// The question that waits for an answer.
     pub question: Option<Prose>,
     /// When it confirms itself, by the terms of the link, unless somebody says something.
@@ -193,7 +196,9 @@ fn passes(
 fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<Delegation, Refusal> {
     let stream = lookup.stream(row.link)?;
     let view = row.case.view(stream.in_length);
-    let (offer, change) = offer::current(lookup, no, row, &view)?;
+    let current = Current::of(lookup.reader, no, row, &view)?;
+    let mapped = lookup.partner(row.link)?.row.accord.mapping.is_some();
+    let reading = Some(current.here).filter(|_| mapped && row.case.role() == Role::Contractor);
     let question = if view.question.is_some() { question(lookup, no)? } else { None };
     Ok(Delegation {
         no,
@@ -204,8 +209,9 @@ fn whole(lookup: &Lookup<'_>, no: DelegationNo, row: &DelegationRow) -> Result<D
         partner: lookup.partner(row.link)?,
         ticket: row.ticket,
         allowed: row.case.allowed(row.case.role()),
-        offer,
-        change,
+        offer: current.offer,
+        reading,
+        changes: current.pending,
         question,
         created: row.created,
         updated: last_event(lookup, no)?.unwrap_or(row.created),

@@ -7,12 +7,13 @@ use deskwire_proto::message::common::{ByText, Person, ReasonText};
 use deskwire_proto::message::{Body, Facts, Kind, resolve};
 use deskwire_proto::text::{KindName, Label, Prose};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::record::{FoldEvent, Record};
+use deskwire_store::record::{FoldEvent, Here, Record};
 use deskwire_store::table::{RECEIVED, Rows};
 use deskwire_store::{EntryRef, Text};
 
+use super::clock::Source;
 use super::lookup::broken;
-use crate::{Reader, Refusal};
+use crate::Refusal;
 
 /// A message as the journal holds it.
 pub(super) struct Message {
@@ -24,6 +25,8 @@ pub(super) struct Message {
     pub(super) place: Option<(u64, u64)>,
     /// What it says to the fold of its delegation.
     pub(super) event: Option<FoldEvent>,
+    /// How it reads in this desk's words.
+    pub(super) here: Option<Here>,
     /// Whether its author took its text back.
     pub(super) withdrawn: bool,
     facts: Vec<u8>,
@@ -32,8 +35,8 @@ pub(super) struct Message {
 
 impl Message {
     /// Reads the message of an entry that holds an own item or a partner's message.
-    pub(super) fn read(reader: &Reader, at: EntryRef) -> Result<Self, Refusal> {
-        let entry = reader.entry(at)?;
+    pub(super) fn read(source: &impl Source, at: EntryRef) -> Result<Self, Refusal> {
+        let entry = source.source_entry(at)?;
         match Record::read(&entry)? {
             Record::ItemMade(made) => Ok(Self {
                 item: made.item,
@@ -41,13 +44,14 @@ impl Message {
                 place: None,
                 event: made.event.or_else(|| end_of_link(made.kind.as_str())),
                 kind: made.kind,
+                here: None,
                 withdrawn: false,
                 facts: made.facts.into_vec(),
                 text: entry.text,
             }),
             Record::Received(received) => {
                 let head = read_head(&received.signed).map_err(|_| broken("a stored message has no head"))?;
-                let row = reader.rows().get(RECEIVED, &(received.no, received.seq))?;
+                let row = source.source_rows().get(RECEIVED, &(received.no, received.seq))?;
                 let withdrawn = row.is_some_and(|row| row.entry == at && row.withdrawn);
                 Ok(Self {
                     item: head.item,
@@ -55,6 +59,7 @@ impl Message {
                     kind: head.kind,
                     time: head.time,
                     place: Some((received.seq, received.seen)),
+                    here: received.here,
                     withdrawn,
                     facts: head.facts.into_vec(),
                     text: entry.text,
@@ -137,11 +142,6 @@ pub(super) fn written(body: Body) -> (Option<Person>, Option<Prose>) {
     }
 }
 
-fn by(text: Option<ByText>) -> Option<Person> {
-    text.and_then(|text| text.by)
-}
-
-fn reasoned(text: ReasonText) -> (Option<Person>, Option<Prose>) {
 /// A solution of another desk of the chain, with whose it is.
 fn attributed(text: &resolve::Text, solution: Prose) -> Prose {
     if text.relayed != Some(true) {
@@ -152,5 +152,10 @@ fn attributed(text: &resolve::Text, solution: Prose) -> Prose {
     Prose::new(format!("{author}: {solution}")).unwrap_or(solution)
 }
 
+fn by(text: Option<ByText>) -> Option<Person> {
+    text.and_then(|text| text.by)
+}
+
+fn reasoned(text: ReasonText) -> (Option<Person>, Option<Prose>) {
     (text.by, Some(text.reason))
 }

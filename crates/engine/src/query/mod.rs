@@ -18,7 +18,7 @@ mod link;
 mod log;
 mod lookup;
 mod message;
-mod offer;
+pub(crate) mod offer;
 mod privacy;
 pub(crate) mod queue;
 mod repair;
@@ -28,6 +28,7 @@ mod stored;
 mod thread;
 mod ticket;
 mod timeline;
+mod untold;
 mod verify;
 
 pub use accord::{
@@ -43,8 +44,8 @@ pub use contribution::{
 pub use delegation::{Delegation, DelegationFilter, Undelivered, delegation, delegations, find_delegation};
 pub use delivery::{Delivery, DeliveryState};
 pub use digest::{Agreement, Answered, agreement, answer, own_digest, to_compare};
-pub use export::{Export, Others, export};
 pub use ending::{LeftOpen, OpenCase, Unsettled, left_open};
+pub use export::{Export, Others, export};
 pub use file::{File, file, find_file, partial_key};
 pub use health::{Health, HealthState, health};
 pub use link::{
@@ -52,7 +53,7 @@ pub use link::{
     link_events, links,
 };
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
-pub use offer::{Offer, PendingChange};
+pub use offer::{Changed, Offer, PendingChange};
 pub use privacy::{
     Asked, Erasure, ErasureState, Found, Person, Shown, Work as ErasureWork, erasure, erasure_work, erasures, no_erasure,
     find_case, find_person, would_ask,
@@ -67,4 +68,5 @@ pub use statement::{
 pub use thread::{Happened, Origin, SeenBy, ThreadEntry, What};
 pub use ticket::{Page, Ticket, TicketDetail, TicketFilter, find_ticket, ticket, ticket_detail, tickets};
 pub use timeline::{Fate, TimelineEvent};
+pub use untold::Untold;
 pub use verify::{JournalReport, Problem, Report, StreamReport, verify};

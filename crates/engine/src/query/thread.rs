@@ -2,13 +2,16 @@
 
 use deskwire_machine::clock::DueKind;
 use deskwire_machine::delegation::{EventKind, Role};
+use deskwire_machine::disclosure::{self, Sent};
 use deskwire_proto::id::DelegationId;
-use deskwire_proto::message::common::Person;
+use deskwire_proto::list::List;
+use deskwire_proto::message::common::{CustomValue, Person};
+use deskwire_proto::message::{Body, update};
 use deskwire_proto::text::{Code, KindName, Label, Prose};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, LinkNo};
-use deskwire_store::record::{ActorText, Record, decode_text};
+use deskwire_store::record::{ActorText, Here, Record, decode_text};
 use deskwire_store::row::{Audience, Author, Refused, ThreadKind, ThreadRow};
 use deskwire_store::table::{DELEGATION_EVENTS, Rows, THREADS};
 
@@ -19,6 +22,7 @@ use super::delivery::{self, Delivery, DeliveryState};
 use super::file::{self, File};
 use super::lookup::{Lookup, broken};
 use super::message::{Message, written};
+use super::offer;
 use super::ticket::Ticket;
 use crate::Refusal;
 
@@ -98,6 +102,8 @@ pub enum What {
         kind: EventKind,
         /// The reason, solution, question or answer that came with it.
         words: Option<Prose>,
+        /// What an update changes: fields as a preview names them, with their values in this desk's words.
+        changed: Vec<Sent>,
     },
     /// A deadline is near or has passed.
     Due {
@@ -165,10 +171,15 @@ fn event(lookup: &Lookup<'_>, at: EntryRef, no: DelegationNo, row: &ThreadRow) -
     let message = Message::read(lookup.reader, at)?;
     let shown = lookup.reader.rows().get(DELEGATION_EVENTS, &(no, at))?;
     let shown = shown.ok_or_else(|| broken("an event of a thread is none of its delegation"))?;
-    let (by, words) = message.body().map(written).unwrap_or_default();
+    let body = message.body();
+    let changed = match &body {
+        Some(Body::Update { facts, text }) => changed(lookup, message.here.as_ref(), facts, text)?,
+        Some(_) | None => Vec::new(),
+    };
+    let (by, words) = body.map(written).unwrap_or_default();
     Ok(Happened {
         time: message.time,
-        what: What::Event { message: message.kind.clone(), kind: shown.kind, words },
+        what: What::Event { message: message.kind.clone(), kind: shown.kind, words, changed },
         by,
         partner: Some(lookup.partner(delegation.link)?.row.partner_name.clone()),
         theirs: matches!(row.author, Author::Partner(_)),
@@ -177,6 +188,23 @@ fn event(lookup: &Lookup<'_>, at: EntryRef, no: DelegationNo, row: &ThreadRow) -
         delivery: undelivered(delivery::all(lookup, row.at, &row.shared)?),
         audience: seen_by(lookup, &row.audience)?,
     })
+}
+
+/// What an update says, a partner's in this desk's words.
+fn changed(
+    lookup: &Lookup<'_>,
+    here: Option<&Here>,
+    facts: &update::Facts,
+    text: &update::Text,
+) -> Result<Vec<Sent>, Refusal> {
+    let mapping = offer::mapping(lookup.reader, here.map(|here| here.mapping))?;
+    let said = text.custom.as_deref().unwrap_or_default();
+    let said: Vec<_> = said.iter().map(|field| (field.0.clone(), field.1.clone())).collect();
+    let read = mapping.here(facts.category.as_ref(), facts.priority, &said);
+    let facts = update::Facts { category: read.category, priority: read.priority, ..facts.clone() };
+    let custom = read.custom.into_iter().map(|(key, value)| CustomValue(key, value)).collect();
+    let custom = List::new(custom).ok().filter(|_| text.custom.is_some());
+    Ok(disclosure::updated(&facts, &update::Text { custom, ..text.clone() }))
 }
 
 /// What is said about an event on its way: that it arrived, or was refused, is said otherwise.

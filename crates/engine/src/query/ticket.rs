@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use deskwire_machine::aggregate::{Turns, Whole, aggregate};
 use deskwire_machine::delegation::Role;
+use deskwire_machine::mapping::Lost;
 use deskwire_proto::id::DelegationId;
-use deskwire_proto::message::{Body, offer as offer_message};
 use deskwire_proto::text::{Code, Label};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
@@ -17,9 +17,9 @@ use deskwire_store::table::{Rows, THREADS, TICKET_DELEGATIONS, TICKETS};
 use super::clock::{DueFilter, ShownDue, ticket_due};
 use super::delegation::{self, Delegation};
 use super::lookup::{Lookup, broken};
-use super::message::Message;
-use super::offer;
+use super::offer::Current;
 use super::thread::{self, ThreadEntry};
+use super::untold::{self, Untold};
 use crate::{Reader, Refusal};
 
 /// One ticket.
@@ -29,7 +29,7 @@ pub struct Ticket {
     pub number: TicketNumber,
     /// What lists show of it.
     pub row: TicketRow,
-    /// What was said when it was made, and by whom; nothing once that was erased.
+    /// What was said when it was made, and by whom, or the partner's offer as it stands; nothing once that was erased.
     pub text: Option<TicketText>,
     /// When the partner who handed it in wants it done.
     pub due: Option<Timestamp>,
@@ -41,6 +41,8 @@ pub struct Ticket {
     pub origin: Option<(DelegationId, Label)>,
     /// Where the work stands that this desk has handed out, all of it as one, and who has to act.
     pub handed: (Whole, Turns),
+    /// Values of the partner's offer without a counterpart at this desk: they stand here as the partner has them.
+    pub unmapped: Vec<Lost>,
 }
 
 /// One ticket with everything on it.
@@ -52,6 +54,8 @@ pub struct TicketDetail {
     pub thread: Vec<ThreadEntry>,
     /// Its delegations in both roles, without their timelines, oldest first.
     pub delegations: Vec<Delegation>,
+    /// Partners who were not told of what has changed since.
+    pub untold: Vec<Untold>,
 }
 
 /// Which tickets a list shows.
@@ -133,7 +137,8 @@ pub fn ticket_detail(reader: &Reader, number: TicketNumber) -> Result<TicketDeta
     let keys = reader.rows().list(TICKET_DELEGATIONS, &number, usize::MAX)?;
     let delegations: Result<_, Refusal> =
         keys.into_iter().map(|((_, no), ())| delegation::brief(&lookup, no)).collect();
-    Ok(TicketDetail { ticket, thread, delegations: delegations? })
+    let untold = untold::of(&lookup, &ticket.row, number)?;
+    Ok(TicketDetail { ticket, thread, delegations: delegations?, untold })
 }
 
 /// The number behind what a person typed: `ACME-12`, in any case, or `12`.
@@ -172,22 +177,25 @@ pub(super) fn quoted(text: &str) -> String {
     format!("“{clean}”")
 }
 
-fn whole(lookup: &Lookup<'_>, number: TicketNumber, row: TicketRow) -> Result<Ticket, Refusal> {
-    let (origin, due) = match row.origin {
+fn whole(lookup: &Lookup<'_>, number: TicketNumber, mut row: TicketRow) -> Result<Ticket, Refusal> {
+    let (mut origin, mut due, mut unmapped) = (None, None, Vec::new());
+    let text = match row.origin {
         Some(no) => {
             let delegation = lookup.delegation(no)?;
             let view = delegation.case.view(lookup.stream(delegation.link)?.in_length);
-            let (offer, _) = offer::current(lookup, no, &delegation, &view)?;
+            let current = Current::of(lookup.reader, no, &delegation, &view)?;
             let partner = lookup.partner(delegation.link)?.row.partner_name.clone();
-            (Some((delegation.id, partner)), offer.resolve)
+            origin = Some((delegation.id, partner));
+            due = current.offer.resolve;
+            unmapped.clone_from(&current.here.unmapped);
+            Some(current.into_ticket(&mut row)).filter(|text| *text != TicketText::default())
         }
-        None => (None, None),
+        None => text(lookup, &row)?,
     };
     let updated = last_entry(lookup, number)?.map_or(row.changed, |at| at.max(row.changed));
-    let text = text(lookup, &row)?;
     let handed = handed(lookup, number)?;
     let next_due = ticket_due(lookup.reader, number)?;
-    Ok(Ticket { number, row, text, due, next_due, updated, origin, handed })
+    Ok(Ticket { number, row, text, due, next_due, updated, origin, handed, unmapped })
 }
 
 /// The delegations in which this desk is the principal, as one.
@@ -211,29 +219,11 @@ fn last_entry(lookup: &Lookup<'_>, number: TicketNumber) -> Result<Option<Timest
     Ok(last)
 }
 
-/// What was said when the ticket was made: here, or by the partner who handed it in.
+/// What was said when the ticket was made here.
 fn text(lookup: &Lookup<'_>, row: &TicketRow) -> Result<Option<TicketText>, Refusal> {
     let entry = lookup.reader.entry(row.body)?;
     match Record::read(&entry)? {
         Record::TicketMade(_) => Ok(decode_text(&entry)?),
-        Record::Received(_) => Ok(match Message::read(lookup.reader, row.body)?.body() {
-            Some(Body::Offer { text, .. }) => Some(offered(text)),
-            Some(_) | None => None,
-        }),
         _ => Err(broken("a ticket begins with another record")),
-    }
-}
-
-fn offered(text: offer_message::Text) -> TicketText {
-    let custom = text.custom.map(|list| list.into_vec()).unwrap_or_default();
-    TicketText {
-        description: text.description,
-        requester: text.contact,
-        company: text.company,
-        object: text.object,
-        equipment: text.equipment,
-        agreement: text.agreement,
-        custom: custom.into_iter().map(|field| (field.0, field.1)).collect(),
-        by: text.by.unwrap_or_default(),
     }
 }

@@ -568,7 +568,7 @@ fn each_side_keeps_its_own_words() {
     assert_eq!(set("wartet"), "open", "a status without a counterpart tells no more than that it is open");
 }
 
-/// A change of an offer speaks the words of the link, as the offer did; what has none is refused, and nothing of it leaves.
+/// A change of an offer speaks the words of the link, as the offer did; what has none hurts its own field alone.
 #[test]
 fn a_change_of_an_offer_goes_out_in_the_words_of_the_link() {
     let (mut shop, mut acme) = linked();
@@ -587,4 +587,10 @@ fn a_change_of_an_offer_goes_out_in_the_words_of_the_link() {
     let reader = Reader::new(&acme.core, Arc::new(SystemClock));
     let seen = query::delegation(&reader, DelegationNo(1)).unwrap();
     assert_eq!(seen.offer.category, Some(code("till")));
+    let title = Line::new("Till 4").ok();
+    let changes = Changes { category: Some(code("lager")), title: title.clone(), ..Changes::default() };
+    shop.act(1, Action::Update(Box::new(changes))).unwrap();
+    settle(&mut shop, &mut acme);
+    let seen = query::delegation(&Reader::new(&acme.core, Arc::new(SystemClock)), DelegationNo(1)).unwrap();
+    assert_eq!((seen.offer.title, seen.offer.category), (title, Some(code("till"))));
 }

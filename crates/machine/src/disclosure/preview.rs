@@ -314,7 +314,9 @@ const fn audience_code(audience: Audience) -> &'static str {
     }
 }
 
-const fn priority_code(priority: Priority) -> &'static str {
+/// The word of the protocol for a priority.
+#[must_use]
+pub const fn priority_code(priority: Priority) -> &'static str {
     match priority {
         Priority::Low => "low",
         Priority::Normal => "normal",

@@ -55,8 +55,15 @@ fn own_words_become_those_of_the_link_and_back() {
     assert_eq!(ticket.custom, [(code("floor"), line("ground"))]);
     assert_eq!(lost, [Lost { field: "custom.kostenstelle".into(), value: "4711".into() }]);
     assert_eq!(mapping().status_here("in-progress"), Some(&code("in-werkstatt")));
-    assert_eq!(mapping().category_here(&code("till")), Some(&code("kasse")));
-    assert_eq!(mapping().priority_here(Priority::High), Priority::Urgent);
+    assert_eq!(
+        mapping().here(Some(&code("till")), Some(Priority::High), &[(code("floor"), line("ground"))]),
+        Here {
+            category: Some(code("kasse")),
+            priority: Some(Priority::Urgent),
+            custom: vec![(code("etage"), line("EG"))],
+            unmapped: Vec::new(),
+        }
+    );
     assert_eq!(mapping().status_here("unknown"), None);
 }
 
@@ -71,10 +78,23 @@ fn a_value_without_a_counterpart_hurts_its_own_field_alone() {
 }
 
 #[test]
+fn a_partners_value_without_a_counterpart_keeps_its_word_and_is_named() {
+    let custom = [(code("floor"), line("attic")), (code("account"), line("7"))];
+    let here = mapping().here(Some(&code("printer")), Some(Priority::Low), &custom);
+    assert_eq!((here.category, here.priority), (Some(code("printer")), Some(Priority::Low)));
+    assert_eq!(here.custom, [(code("etage"), line("attic")), (code("account"), line("7"))]);
+    let fields: Vec<&str> = here.unmapped.iter().map(|lost| lost.field.as_str()).collect();
+    assert_eq!(fields, ["category", "priority", "custom.account"]);
+}
+
+#[test]
 fn an_empty_mapping_changes_nothing() {
     let mut ticket = source();
     assert_eq!(Mapping::default().apply(&mut ticket), []);
     assert_eq!(ticket, source());
+    let here = Mapping::default().here(ticket.category.as_ref(), ticket.priority, &ticket.custom);
+    assert_eq!((here.category, here.priority, here.custom), (ticket.category, ticket.priority, ticket.custom));
+    assert_eq!(here.unmapped, []);
 }
 
 #[test]
@@ -89,19 +109,30 @@ fn what_would_be_lost_is_known_before_anything_is_sent() {
     let terms = Terms { custom: Some(List::new(vec![floor]).unwrap()), fields, ..Terms::default() };
     let mut mapping = mapping();
     mapping.custom.push(FieldPair { own: code("konto"), link: code("account"), values: Vec::new() });
-    let found = gaps(&mapping, &terms, &[code("in-werkstatt"), code("wartet")]);
+    let used = Used {
+        statuses: vec![code("in-werkstatt"), code("wartet")],
+        categories: vec![code("kasse"), code("drucker")],
+    };
+    let found = gaps(&mapping, &terms, &used);
     let codes: Vec<_> = found.iter().map(|gap| (gap.code, gap.about.as_str())).collect();
     assert_eq!(
         codes,
         [
             ("field-not-in-terms", "price"),
             ("status-unmapped", "wartet"),
+            ("category-unmapped", "drucker"),
+            ("priority-unmapped", "low"),
+            ("priority-unmapped", "normal"),
+            ("priority-unmapped", "high"),
+            ("priority-unmapped-here", "low"),
+            ("priority-unmapped-here", "normal"),
+            ("priority-unmapped-here", "urgent"),
             ("custom-value-unfit", "etage=EG"),
             ("custom-not-in-terms", "konto"),
         ]
     );
     let fine = Terms::default();
-    assert_eq!(gaps(&Mapping::default(), &fine, &[code("any")]), []);
+    assert_eq!(gaps(&Mapping::default(), &fine, &used), []);
 }
 
 #[test]

@@ -242,7 +242,7 @@ impl<'a> Play<'a> {
             object: Some(object),
             equipment: Some(equipment),
             agreement: Some(agreement),
-            due: None,
+            custom: Vec::new(),
         };
         let number = self.actor(at, &[]).0.new_ticket(&ticket).await?.number;
         let words = Words { title: vec![title.0], description: vec![description.0], fields };

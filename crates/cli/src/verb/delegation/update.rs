@@ -1,12 +1,13 @@
 //! `deskwire delegation update`: changes an offer.
 
-use deskwire_api_types::{Action, Money, OfferUpdate, Priority, Time};
+use deskwire_api_types::{Action, Custom, Money, OfferUpdate, Priority, Time};
 
 use super::target::Target;
 use crate::{
     context::Context,
     failure::{self, Done},
     parse::{self, one_of},
+    verb::fields::{self, EquipmentArgs, ObjectArgs, RequesterArgs},
 };
 
 /// Change what was asked for; the partner takes or declines what binds.
@@ -33,21 +34,29 @@ pub(crate) struct Args {
     /// When the work has to be done.
     #[arg(long, value_name = "WHEN", value_parser = parse::moment)]
     resolve_by: Option<Time>,
-    /// Company of the requester.
-    #[arg(long, value_name = "NAME")]
-    company: Option<String>,
     /// Reference of the agreement.
     #[arg(long, value_name = "TEXT")]
     agreement: Option<String>,
     /// Price limit, such as '150.00 EUR'.
     #[arg(long, value_name = "AMOUNT", value_parser = parse::money)]
     price: Option<Money>,
+    /// A custom field of the terms in this desk's words, KEY=VALUE; repeat for more. All of them take the place of those
+    /// that were sent before.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = fields::custom)]
+    custom: Vec<Custom>,
+    #[command(flatten)]
+    requester: RequesterArgs,
+    #[command(flatten)]
+    object: ObjectArgs,
+    #[command(flatten)]
+    equipment: EquipmentArgs,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   deskwire delegation update 3f9a2c71 --resolve-by +5d
-  deskwire delegation update 3f9a2c71 --priority urgent --price '300.00 EUR'";
+  deskwire delegation update 3f9a2c71 --priority urgent --price '300.00 EUR'
+  deskwire delegation update 3f9a2c71 --requester 'Boris Orlov' --phone '+7 900 000 00 01' --object 'Shop 14' --serial 4712";
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
@@ -58,12 +67,13 @@ impl Args {
             priority: self.priority,
             respond_by: self.respond_by,
             resolve_by: self.resolve_by,
-            company: self.company,
+            contact: self.requester.contact(),
+            company: self.requester.company,
+            object: self.object.object()?,
+            equipment: self.equipment.equipment(),
             agreement: self.agreement,
             price: self.price,
-            contact: None,
-            object: None,
-            equipment: None,
+            custom: self.custom,
         };
         if body == OfferUpdate::default() {
             return Err(failure::usage("there is nothing to change: --help lists what can be"));

@@ -95,7 +95,7 @@ pub(super) fn ticket() -> NewTicket {
         object: Some(object()),
         equipment: Some(equipment()),
         agreement: Some(AGREEMENT.into()),
-        due: None,
+        custom: Vec::new(),
     }
 }
 

@@ -19,11 +19,11 @@ use deskwire_proto::message::{Body, file_add, offer};
 use deskwire_proto::terms::Terms;
 use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
-use deskwire_store::record::{FoldEvent, Local};
+use deskwire_store::record::{FoldEvent, Here, Local};
 use deskwire_store::row::{DelegationEventRow, DelegationRow, LinkRow, Refused, StreamRow};
 use deskwire_store::table::{DELEGATION_EVENTS, DELEGATION_IDS, RECEIVED, RETURNED_ITEMS, Rows, SENT};
 
-use super::find;
+use super::{find, rule};
 use crate::{Refusal, Step, quota, refused};
 
 pub(super) use link::offends;
@@ -45,6 +45,8 @@ pub(super) struct Consumed {
     pub(super) refused: Option<(bool, Refused)>,
     pub(super) local: Local,
     pub(super) event: Option<FoldEvent>,
+    /// How an offer or an update reads in this desk's words.
+    pub(super) here: Option<Here>,
     /// Bytes of the file that was announced.
     pub(super) size: u64,
 }
@@ -252,7 +254,20 @@ fn event(step: &Step<'_>, context: &Context<'_>, message: &Verified, body: &Body
     // A partner whose stream was cut or that denies what it had said may number an event before what is settled.
     row.case.clone().take(message.head.seq, message.head.seen, said.clone())?;
     let event = Some(FoldEvent(said.event, said.words));
-    Ok(Consumed { local: local(delegation, row.ticket, None), event, ..Consumed::default() })
+    let here = here(step, context, body)?;
+    Ok(Consumed { local: local(delegation, row.ticket, None), event, here, ..Consumed::default() })
+}
+
+/// An offer or an update in this desk's words, by the mapping that holds now.
+fn here(step: &Step<'_>, context: &Context<'_>, body: &Body) -> Result<Option<Here>, Refusal> {
+    let Some(at) = context.link.accord.mapping else { return Ok(None) };
+    let (category, priority) = match body {
+        Body::Offer { facts, .. } => (&facts.category, facts.priority),
+        Body::Update { facts, .. } => (&facts.category, facts.priority),
+        _ => return Ok(None),
+    };
+    let read = rule::mapping(step, context.link)?.here(category.as_ref(), priority, &[]);
+    Ok(Some(Here { mapping: at, category: read.category, priority: read.priority }))
 }
 
 /// What the shape of the facts alone does not say. proto-spec, sections 6.11, 6.15 and 6.19 to 6.21.
@@ -332,6 +347,7 @@ fn offered(
     Ok(Consumed {
         local: local(DelegationNo(counters.delegation), TicketNumber(counters.ticket), None),
         event: Some(FoldEvent(said.event, said.words)),
+        here: here(step, context, body)?,
         ..Consumed::default()
     })
 }

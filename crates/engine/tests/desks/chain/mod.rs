@@ -8,6 +8,7 @@ mod onward;
 mod revise;
 mod rules;
 mod steady;
+mod words;
 
 use std::sync::Arc;
 
