@@ -146,7 +146,6 @@ pub(crate) async fn close(
     shown(&api, link).await
 }
 
-/// This desk's own words for those of a link.
 /// What the link would leave behind if it ended now.
 #[utoipa::path(
     get, path = "/v1/links/{link}/close", tag = "links",
@@ -184,6 +183,7 @@ pub(crate) async fn left_open(
     left.await.map(Json)
 }
 
+/// This desk's own words for those of a link.
 #[utoipa::path(
     get, path = "/v1/links/{link}/map", tag = "links",
     params(("link" = String, Path, description = "Local name, or the link id.")),
@@ -494,8 +494,8 @@ fn shown_rule(rule: &Rule) -> api::Rule {
             confirm: *confirm,
             resolve: resolve.is_some(),
             solution: resolve.as_ref().and_then(|solution| solution.as_ref().map(ToString::to_string)),
-        },
             pass_solution: *pass,
+        },
     }
 }
 
@@ -520,8 +520,8 @@ fn rule(value: &api::NewRule) -> Result<Rule, Refusal> {
         notify: parse::maybe("notify", value.notify.as_ref())?,
         confirm: value.confirm,
         resolve: value.resolve.then_some(solution),
-    };
         pass: value.pass_solution,
+    };
     let when = parse::states(value.when).into_iter().next().unwrap_or(Settled::Unoffered);
     Ok(Rule { no: 0, role, when, then })
 }

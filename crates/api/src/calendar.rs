@@ -115,7 +115,10 @@ fn interval(pair: Value) -> Result<Value, Refusal> {
             let read: Option<api::Time> = serde_json::from_value(Value::String(text.clone())).ok();
             let at = parse::time("calendar", read)?.map(|at| json!(at.0));
             at.ok_or_else(|| {
-                Refusal::invalid("calendar", format!("“{text}” is no time: write it like 2026-07-01T08:00:00Z"))
+                Refusal::invalid(
+                    "calendar",
+                    format!("“{text}” is no time: write it like 2026-07-01T08:00:00Z"),
+                )
             })
         }
         other => Ok(other),

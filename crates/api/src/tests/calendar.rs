@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::desks::Desk;
+use super::desks::{Desk, linked, talk};
 
 fn hours() -> Value {
     json!({"hours": {
@@ -70,4 +70,52 @@ async fn hours_that_cannot_be_are_refused_and_the_old_ones_stay() {
         assert_eq!(refused.refusal(), (400, "invalid-value".into()), "{months}");
     }
     assert_eq!(desk.get("/v1/calendar").await, kept);
+}
+
+/// Nobody computes milliseconds: the hours of the desk, or the intervals as they are told, become the calendar of a link.
+#[tokio::test]
+async fn the_desks_own_hours_become_the_calendar_of_a_link() {
+    let (acme, kassa) = linked().await;
+    let propose = "/v1/links/kassa/terms/propose";
+    let own = json!({"set": {"calendar": "own"}});
+    assert_eq!(acme.refused(propose, own.clone()).await, (409, "always-open".into()));
+    let told = acme.post("/v1/calendar", hours()).await["intervals"].clone();
+    acme.post(propose, own).await;
+    talk(&acme, &kassa).await;
+    let theirs = kassa.get("/v1/links/acme-service/terms").await["theirs"].clone();
+    let (count, made) = (told.as_array().unwrap().len(), &theirs["terms"]["calendar"]);
+    assert_eq!(made.as_array().unwrap().len(), count);
+    assert!(made[0][0].is_u64(), "{made}");
+
+    acme.post(propose, json!({"set": {"calendar": told}})).await;
+    talk(&acme, &kassa).await;
+    let again = kassa.get("/v1/links/acme-service/terms").await["theirs"].clone();
+    assert_eq!(again["terms"]["calendar"], *made, "as they are told");
+    let wrong = json!({"set": {"calendar": [["2026-06-01", "tomorrow"]]}});
+    assert_eq!(acme.refused(propose, wrong).await, (400, "invalid-value".into()));
+}
+
+/// A program that ends a link reads before what stays behind.
+#[tokio::test]
+async fn what_a_link_would_leave_behind_is_asked_before_it_ends() {
+    let (acme, kassa) = linked().await;
+    let path = "/v1/links/kassa/close";
+    assert_eq!(acme.get(path).await, json!({"link": "kassa", "open": 0}));
+    acme.post("/v1/tickets", json!({"title": "Dead cash register"})).await;
+    let made = acme.post("/v1/tickets/1/delegations", json!({"link": "kassa"})).await;
+    talk(&acme, &kassa).await;
+    let delegation = format!("/v1/delegations/{}", made["id"].as_str().unwrap());
+    kassa.post(&format!("{delegation}/accept"), json!({})).await;
+    let line = json!({
+        "type": "time", "quantity": "1.25", "unit": "hour", "price": "95.00", "currency": "EUR", "tax": "20",
+        "what": "New power supply",
+    });
+    kassa.post(&format!("{delegation}/work"), line).await;
+    talk(&acme, &kassa).await;
+    let left = acme.get(path).await;
+    assert_eq!((&left["open"], &left["delegations"][0]["ticket"]), (&json!(1), &json!("ACME-1")));
+    let unsettled = json!([{
+        "currency": "EUR", "lines": 1, "sum": "142.50", "open": "142.50", "approved": "0.00", "disputed": "0.00",
+    }]);
+    assert_eq!(left["unsettled"], unsettled);
 }

@@ -20,7 +20,8 @@ mod verify;
 mod words;
 
 pub(crate) use accord::{
-    check as link_check, left_open, mapping as link_mapping, proposal as terms_proposal, rules, terms as link_terms,
+    check as link_check, left_open, mapping as link_mapping, proposal as terms_proposal, rules,
+    terms as link_terms,
 };
 pub(crate) use account::{report as partner_report, statement, statement_list, work};
 pub(crate) use branches::show as branches;

@@ -80,7 +80,7 @@ pub(super) fn say(step: &mut Step<'_>, saying: Saying) -> Result<ItemId, Refusal
 }
 
 /// How a case stands further down is still told to a partner that ends the link, before this desk's own end.
-pub(super) fn is_last_word(link: &LinkRow, body: &Body) -> bool {
+fn is_last_word(link: &LinkRow, body: &Body) -> bool {
     let end = &link.accord.close;
     matches!(body, Body::ChainReport { .. })
         && link.state != LinkState::Closed

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// How this desk calls that status.
     #[arg(long, requires = "status")]
     label: Option<String>,
-    /// Write this as an internal comment on the ticket.
+    /// Write this as an internal comment on the ticket; nobody is sent anything.
     #[arg(long, value_name = "TEXT")]
     notify: Option<String>,
     /// Confirm the delegation.

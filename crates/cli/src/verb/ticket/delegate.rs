@@ -39,15 +39,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHEN", value_parser = parse::moment)]
     resolve_by: Option<Time>,
     /// How much of an inherited deadline stays with this desk, such as 4h.
-    #[arg(long, value_name = "SPAN", value_parser = parse::span)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true, value_parser = parse::span)]
     reserve: Option<u64>,
     /// Price limit, such as '150.00 EUR'.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse::money)]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true, value_parser = parse::money)]
     price: Option<Money>,
     /// Mark it as a trial that nobody should travel for.
     #[arg(long)]
     test: bool,
-    /// Hand it over although a recall of this ticket is not settled yet: two partners may then do the work.
+    /// Hand it over although a recall of this ticket is not settled yet, or the partner has it already: the work may then be
+    /// done twice.
     #[arg(long)]
     anyway: bool,
     /// Send it without asking.
@@ -82,8 +83,8 @@ impl Args {
                 context.out.note("Nothing was sent.");
                 return Ok(());
             }
-        }
             as_read(&mut request, &preview);
+        }
         let delegation = context.talk(async |client| client.delegate(&number, &request).await)?;
         context.out.document(&delegation, |style| render::delegation_brief(&delegation, style))
     }
@@ -110,7 +111,6 @@ impl Args {
     }
 }
 
-fn preview(context: &Context, number: &str, request: &DelegateRequest) -> Result<Preview, Failure> {
 /// The deadlines that the person has read are those that are sent, however long the reading took; but for one that has
 /// passed, such as this desk's own that it is late with: nobody can ask for that, and it is found anew.
 fn as_read(request: &mut DelegateRequest, preview: &Preview) {
@@ -123,6 +123,7 @@ fn as_read(request: &mut DelegateRequest, preview: &Preview) {
     request.resolve_by = shown("deadline.resolve").or(request.resolve_by);
 }
 
+fn preview(context: &Context, number: &str, request: &DelegateRequest) -> Result<Preview, Failure> {
     context.talk(async |client| client.preview(number, request).await)
 }
 
@@ -134,18 +135,28 @@ mod tests {
 
     #[test]
     fn the_deadlines_that_were_read_are_sent() {
-        let line = |field: &str, value: &str| deskwire_api_types::FieldValue { field: field.into(), value: value.into() };
+        let line = |field: &str, value: &str| deskwire_api_types::FieldValue {
+            field: field.into(),
+            value: value.into(),
+        };
         let preview = Preview {
             to: samples::link().partner,
             link: "kassa".into(),
             verified: true,
-            will_send: vec![line("title", "x"), line("deadline.respond", "2026-07-01T09:30:00Z"), line("deadline.resolve", "2126-07-01T09:30:00.513Z")],
+            will_send: vec![
+                line("title", "x"),
+                line("deadline.respond", "2026-07-01T09:30:00Z"),
+                line("deadline.resolve", "2126-07-01T09:30:00.513Z"),
+            ],
             files: Vec::new(),
             will_not_send: Vec::new(),
         };
         let mut request = DelegateRequest { link: "kassa".into(), ..DelegateRequest::default() };
         as_read(&mut request, &preview);
         assert_eq!(request.respond_by, None, "it has passed");
-        assert_eq!(request.resolve_by.map(|time| time.to_string()).as_deref(), Some("2126-07-01T09:30:00.513Z"));
+        assert_eq!(
+            request.resolve_by.map(|time| time.to_string()).as_deref(),
+            Some("2126-07-01T09:30:00.513Z")
+        );
     }
 }

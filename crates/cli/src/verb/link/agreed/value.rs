@@ -73,6 +73,7 @@ fn typed(member: &str, value: &str) -> Result<Value, String> {
     match member {
         member if SPANS.contains(&member) => Ok(json!(ms(value)?)),
         "file" => Ok(json!(parse::size(value)?)),
+        "currency" => Ok(json!(value.to_ascii_uppercase())),
         "retention" => Ok(json!(parse::span(value)?.div_ceil(86_400))),
         "loop-tags" => match value {
             "true" | "yes" | "on" => Ok(json!(true)),
@@ -127,20 +128,19 @@ mod tests {
         assert_eq!(read("auto-confirm=72h"), json!(259_200_000));
         assert_eq!(read("file=25MiB"), json!(26_214_400));
         assert_eq!(read("currency=none"), Value::Null);
+        assert_eq!(read("currency=eur"), json!("EUR"));
         assert_eq!(read("fields=none"), json!([]));
         assert_eq!(read("fields=status, company"), json!(["status", "company"]));
         assert_eq!(read("retention=30d"), json!(30));
         assert_eq!(read("late=reopen"), json!("reopen"));
+        assert_eq!(read("calendar=own"), json!("own"));
         let deadline = json!([{ "priority": "urgent", "respond": 1_800_000, "resolve": 14_400_000 }]);
         assert_eq!(read("deadlines=urgent:30m:4h"), deadline);
-        assert_eq!(read("calendar=own"), json!("own"));
         for wrong in ["late", "auto-confirm=soon", "deadlines=urgent:30m", "loop-tags=maybe", "calendar=x"] {
             assert!(one(wrong).is_err(), "{wrong}");
         }
     }
 
-    #[test]
-    fn a_file_may_be_json_or_toml() {
     /// What `deskwire calendar intervals --json` prints can be proposed as it is.
     #[test]
     fn printed_intervals_are_a_calendar() {
@@ -158,6 +158,8 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_file_may_be_json_or_toml() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("terms");
         let toml = "auto-confirm = \"3d\"\nfields = [\"status\"]\n[[deadlines]]\npriority = \"high\"\nrespond = \"1h\"\nresolve = \"1d\"\n";
