@@ -313,6 +313,9 @@ impl World {
                         row.state, stream.waiting, stream.acked, stream.out_length
                     ));
                 }
+                if stream.recovery.is_some() {
+                    waits.push(format!("desk{desk}, link {link}: what was lost is not here again"));
+                }
                 if !self.has_spoken(desk, link) {
                     waits.push(format!("desk{desk} is restored and has not spoken on link {link}"));
                 }
@@ -328,7 +331,7 @@ impl World {
     }
 
     /// Whether a desk that was restored has met its partner since it started: it finds out then what it has lost.
-    fn has_spoken(&self, desk: usize, link: usize) -> bool {
+    pub(crate) fn has_spoken(&self, desk: usize, link: usize) -> bool {
         if !self.model.was_restored(link, desk) {
             return true;
         }

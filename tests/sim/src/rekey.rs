@@ -62,6 +62,7 @@ impl World {
             return;
         }
         let since = Timestamp(self.desks[desk].clock.at(self.now).saturating_sub(since));
+        let unaware = self.unaware(desk);
         self.stop(desk);
         let plan = self.plan(desk, theft.then_some(since));
         let done = plan.and_then(|plan| self.desks[desk].run_stopped(self.now, plan));
@@ -79,6 +80,7 @@ impl World {
                 self.note(|| format!("desk{desk} changes its key, theft: {theft}"));
                 let (rotations, reachable) = (self.desks[desk].rotations + 1, self.desks[desk].reachable);
                 self.desks[desk].renew(rotations, reachable);
+                self.model.voids(desk, &unaware);
                 for link in self.links_of(desk) {
                     let partner = self.partner(desk, link);
                     let no = self.number(partner, link);
@@ -102,6 +104,17 @@ impl World {
             Err(why) => self.note(|| format!("desk{desk} cannot change its key: {why}")),
         }
         self.start_later(desk, pause);
+    }
+
+    /// The links on which a restored desk has not got back what it lost: what it told there under the key that goes, it
+    /// does not know.
+    fn unaware(&self, desk: usize) -> Vec<usize> {
+        let mut links = self.links_of(desk);
+        links.retain(|link| {
+            let stream = self.desks[desk].stream(self.number(desk, *link));
+            !self.has_spoken(desk, *link) || stream.is_some_and(|stream| stream.recovery.is_some())
+        });
+        links
     }
 
     fn plan(&mut self, desk: usize, since: Option<Timestamp>) -> Result<PlanKey, String> {
