@@ -41,7 +41,8 @@ pub struct DelegateRequest {
     /// Marks a trial that nobody should travel for.
     #[serde(default)]
     pub test: bool,
-    /// Hand it over although a recall of this ticket is not settled yet: two partners may then do the work.
+    /// Hand it over although a recall of this ticket is not settled yet, or the partner has it already: the work may then be
+    /// done twice.
     #[serde(default)]
     pub anyway: bool,
 }

@@ -104,6 +104,9 @@ pub struct StatementDetail {
     pub computed_hash: Option<String>,
     /// The lines, sorted by delegation and id.
     pub lines: Vec<StatementLine>,
+    /// Ids of lines that the principal has disputed behind the cut: the statement pays them all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputed_since: Vec<String>,
     /// What the proposer gets, as this desk computes it.
     pub totals: Vec<Money>,
     /// Sums by contractor, currency and tax rate.

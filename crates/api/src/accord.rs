@@ -27,6 +27,7 @@ use crate::parse;
 use crate::request::{Document, Named, Nothing};
 use crate::show;
 use crate::state::Api;
+use crate::terms::unfit;
 
 /// The terms of a link, in force and proposed.
 #[utoipa::path(
@@ -336,7 +337,7 @@ fn members(terms: &Terms) -> BTreeMap<String, Value> {
 
 /// The terms with some members set and others taken away.
 fn changed(terms: &Terms, set: BTreeMap<String, Value>) -> Result<Terms, Refusal> {
-    let mut all = members(terms);
+    let (mut all, named) = (members(terms), set.keys().cloned().collect::<Vec<_>>());
     if set.contains_key("v") {
         return Err(Refusal::invalid("v", "the version counts by itself"));
     }
@@ -352,8 +353,8 @@ fn changed(terms: &Terms, set: BTreeMap<String, Value>) -> Result<Terms, Refusal
         }
     }
     all.insert("v".to_owned(), Value::from(terms.v.get()));
-    serde_json::from_value(Value::Object(all.into_iter().collect()))
-        .map_err(|error| Refusal::invalid("terms", error))
+    serde_json::from_value(Value::Object(all.clone().into_iter().collect()))
+        .map_err(|_| unfit(&members(terms), &named, &all))
 }
 
 /// Puts members of a set into the order in which the terms have them; unknown ones are for the reader to refuse.

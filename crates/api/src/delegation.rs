@@ -11,7 +11,6 @@ use deskwire_machine::delegation::Role;
 use deskwire_machine::disclosure::{self, Choice, Reason};
 use deskwire_proto::message::common::Person;
 use deskwire_proto::text::Prose;
-use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
 use deskwire_store::row::ThreadKind;
 use deskwire_store::table::{Rows, THREADS};
@@ -81,6 +80,9 @@ pub(crate) async fn preview(
 ) -> Result<Json<api::Preview>, ApiError> {
     let preview = api.read(move |reader| {
         let handover = Handover::parse(reader, &number, &value)?;
+        if !handover.anyway {
+            delegate::asks_first(reader, handover.ticket, handover.link)?;
+        }
         let preview =
             delegate::preview(reader, handover.ticket, handover.link, &handover.choice, caller.person)?;
         handover.shown(reader, preview)
@@ -149,7 +151,7 @@ impl Handover {
             title: parse::maybe("title", value.title.as_ref())?,
             description: description(reader, ticket, value)?,
             respond: parse::time("respond_by", value.respond_by)?,
-            resolve: resolve_by(reader, ticket, value)?,
+            resolve: parse::time("resolve_by", value.resolve_by)?,
             reserve: value.reserve.map(|seconds| seconds.saturating_mul(1_000)),
             price: value.price.as_ref().map(parse::money).transpose()?,
             test: value.test,
@@ -200,19 +202,6 @@ impl Handover {
         );
         let files = entry("files", files, api::WithheldReason::NotChosen, "on the ticket not chosen.");
         Ok(comments.into_iter().chain(files).collect())
-    }
-}
-
-/// The time given, or the one by which the ticket itself has to be done, unless the caller leaves deadlines out.
-fn resolve_by(
-    reader: &Reader,
-    ticket: TicketNumber,
-    value: &api::DelegateRequest,
-) -> Result<Option<Timestamp>, Refusal> {
-    let chosen = value.fields.as_ref().is_none_or(|fields| fields.contains(&api::FieldName::Deadline));
-    match parse::time("resolve_by", value.resolve_by)? {
-        None if chosen => Ok(query::ticket(reader, ticket)?.due),
-        given => Ok(given),
     }
 }
 

@@ -84,6 +84,12 @@ pub(crate) fn limit(value: Option<u32>, usual: usize) -> Result<usize, Refusal> 
 }
 
 pub(crate) fn contact(value: &api::Contact) -> Result<Contact, Refusal> {
+    if value.name.trim().is_empty() {
+        return Err(Refusal::invalid(
+            "requester.name",
+            "it is empty, and the partner's people have to know whom to ask for",
+        ));
+    }
     Ok(Contact {
         name: text("requester.name", &value.name)?,
         email: maybe("requester.email", value.email.as_ref())?,
@@ -113,9 +119,6 @@ pub(crate) fn equipment(value: &api::Equipment) -> Result<Equipment, Refusal> {
     })
 }
 
-pub(crate) fn money(value: &api::Money) -> Result<Money, Refusal> {
-    Ok(Money(text("price.amount", &value.amount)?, text("price.currency", &value.currency)?))
-}
 /// Fields of this desk's own, once each.
 pub(crate) fn custom(values: &[api::Custom]) -> Result<Vec<(Code, Line)>, Refusal> {
     let mut fields: Vec<(Code, Line)> = Vec::new();
@@ -135,6 +138,9 @@ pub(crate) fn custom(values: &[api::Custom]) -> Result<Vec<(Code, Line)>, Refusa
 /// As many custom fields as terms define at most. proto-spec, section 6.2.
 const CUSTOM_MAX: usize = 32;
 
+pub(crate) fn money(value: &api::Money) -> Result<Money, Refusal> {
+    Ok(Money(text("price.amount", &value.amount)?, text("price.currency", &value.currency)?))
+}
 
 pub(crate) fn priority(value: api::Priority) -> Priority {
     match value {

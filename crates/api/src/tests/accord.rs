@@ -113,3 +113,41 @@ async fn what_cannot_be_is_refused_in_a_sentence_and_changes_nothing() {
     assert_eq!(acme.get("/v1/links/kassa").await["out"], before["out"], "nothing was said");
     assert_eq!(acme.get("/v1/links/kassa/map").await, json!({}));
 }
+
+/// Whoever mistypes one member of the terms is told which, and what it takes.
+#[tokio::test]
+async fn a_wrong_member_of_terms_is_named_with_what_it_takes() {
+    let (acme, _kassa) = linked().await;
+    for (set, code, words) in [
+        (
+            json!({"late": "maybe"}),
+            "invalid-value",
+            "'late' cannot be taken: it takes reopen, follow-up or refuse",
+        ),
+        (
+            json!({"currency": "eur", "fields": ["status", "company"]}),
+            "invalid-value",
+            "'currency' cannot be taken",
+        ),
+        (json!({"currency": "XXQ"}), "unknown-currency", "no currency XXQ"),
+        (
+            json!({"calendar": [["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 1]]}),
+            "invalid-value",
+            "'calendar'",
+        ),
+        (json!({"person": null}), "invalid-value", "'person' cannot be taken: it cannot be taken away"),
+        (
+            json!({"lat": "reopen"}),
+            "invalid-value",
+            "terms have no such member; there are principals, fields",
+        ),
+        (json!({"tolerance": 34_560_000_000_u64}), "invalid-value", "'tolerance'"),
+    ] {
+        let answer =
+            acme.call(Method::POST, "/v1/links/kassa/terms/propose").json(json!({"set": set})).send().await;
+        assert_eq!(answer.refusal(), (400, code.to_owned()), "{set}");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{set}: {detail}");
+    }
+    assert!(acme.get("/v1/links/kassa/terms").await["ours"].is_null());
+}

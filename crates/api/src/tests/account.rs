@@ -89,6 +89,42 @@ async fn work_goes_from_the_line_to_the_signed_statement_and_its_exports() {
     }
 }
 
+/// Whoever signs reads that it pays what was disputed meanwhile: the cut decides, and not the signature.
+#[tokio::test]
+async fn a_statement_says_which_of_its_lines_were_disputed_since() {
+    let (acme, kassa) = linked().await;
+    let path = working(&acme, &kassa).await;
+    let work = format!("{path}/work");
+    for what in ["One hour", "Another hour"] {
+        kassa.post(&work, line(what)).await;
+    }
+    talk(&acme, &kassa).await;
+    let seen = acme.get(&work).await;
+    for at in [0, 1] {
+        acme.post(&format!("{work}/approve"), json!({"line": id(&seen, at)})).await;
+    }
+    talk(&acme, &kassa).await;
+    let period = json!({"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z", "zone": "UTC"});
+    let proposed = kassa.post("/v1/links/acme-service/statements", period).await;
+    let statement = format!("/v1/statements/{}", proposed["statement"]["id"].as_str().unwrap());
+    talk(&acme, &kassa).await;
+    assert!(acme.get(&statement).await.get("disputed_since").is_none());
+    let second = id(&seen, 1);
+    acme.post(&format!("{work}/dispute"), json!({"line": second, "reason": "It was one."})).await;
+    // With the dispute on its way, and once it has arrived.
+    super::desks::lose(&acme, &kassa).await;
+    assert_eq!(acme.get(&statement).await["disputed_since"], json!([second]));
+    talk(&acme, &kassa).await;
+    for desk in [&acme, &kassa] {
+        assert_eq!(desk.get(&statement).await["disputed_since"], json!([second]));
+    }
+    let signed = acme.post(&format!("{statement}/sign"), json!({})).await;
+    assert_eq!(
+        (&signed["disputed_since"], &signed["totals"][0]["amount"]),
+        (&json!([second]), &json!("285.00"))
+    );
+}
+
 async fn export(desk: &Desk, statement: &str, format: &str) -> String {
     let answer = desk.call(Method::GET, &format!("{statement}/export?format={format}")).send().await;
     assert_eq!(answer.status, 200);

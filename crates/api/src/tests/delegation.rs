@@ -298,8 +298,11 @@ async fn an_update_changes_the_offer_at_once_before_and_by_proposal_after_the_ac
 async fn lists_are_filtered_and_paged() {
     let (acme, kassa) = linked().await;
     acme.post("/v1/tickets", json!({"title": "x"})).await;
-    for _ in 0..3 {
-        acme.post("/v1/tickets/1/delegations", json!({"link": "kassa"})).await;
+    acme.post("/v1/tickets/1/delegations", json!({"link": "kassa"})).await;
+    let twice = acme.refused("/v1/tickets/1/delegations", json!({"link": "kassa"})).await;
+    assert_eq!(twice, (409, "already-delegated".into()));
+    for _ in 0..2 {
+        acme.post("/v1/tickets/1/delegations", json!({"link": "kassa", "anyway": true})).await;
     }
     let first = acme.get("/v1/delegations?limit=2").await;
     assert_eq!(first["delegations"].as_array().unwrap().len(), 2);
@@ -347,6 +350,14 @@ async fn what_cannot_be_handed_over_is_refused_in_words() {
     );
     let price = json!({"link": "kassa", "price": {"amount": "1,5", "currency": "EUR"}});
     assert_eq!(acme.refused(path, price).await, (400, "invalid-value".into()));
+    for name in ["", "  "] {
+        let ticket = json!({"title": "x", "requester": {"name": name}});
+        assert_eq!(
+            acme.refused("/v1/tickets", ticket).await,
+            (400, "invalid-value".into()),
+            "a contact without a name"
+        );
+    }
     assert_eq!(acme.refused("/v1/delegations/9/accept", json!({})).await, (404, "unknown-delegation".into()));
     for id in ["9", "x", "00000000000000000000000000000000"] {
         let answer = acme.call(Method::GET, &format!("/v1/delegations/{id}")).send().await;
@@ -354,7 +365,7 @@ async fn what_cannot_be_handed_over_is_refused_in_words() {
     }
 }
 
-/// The middle of a chain must not hand on more time than it was given.
+/// The middle of a chain must not hand on more time than it was given, nor more than the desk below has agreed to take.
 #[tokio::test]
 async fn a_deadline_is_handed_on_unless_it_is_left_out() {
     let (acme, kassa) = linked().await;
@@ -370,11 +381,85 @@ async fn a_deadline_is_handed_on_unless_it_is_left_out() {
         (json!({"link": "petrov"}), json!(due)),
         (json!({"link": "petrov", "fields": ["priority"]}), Value::Null),
         (json!({"link": "petrov", "resolve_by": "2026-06-30T00:00:00Z"}), json!("2026-06-30T00:00:00.000Z")),
+        (json!({"link": "petrov", "resolve_by": "2026-07-30T00:00:00Z"}), json!(due)),
+        (json!({"link": "petrov", "reserve": 3_600}), json!("2026-07-01T08:30:00.000Z")),
     ] {
+        let request = anyway(request);
         let delegation = kassa.post("/v1/tickets/1/delegations", request).await;
         assert_eq!(delegation["offer"]["resolve_by"], expected);
+    }
+    let path = "/v1/tickets/1/delegations";
+    for (request, code) in [
+        (json!({"link": "petrov", "reserve": 8_640_000}), "reserve-too-long"),
+        (json!({"link": "petrov", "resolve_by": "1990-01-01T00:00:00Z"}), "impossible-date"),
+        (json!({"link": "petrov", "respond_by": "2026-07-02T00:00:00Z"}), "impossible-date"),
+        (json!({"link": "petrov", "price": {"amount": "200", "currency": "XXQ"}}), "unknown-currency"),
+        (json!({"link": "petrov", "price": {"amount": "-5", "currency": "EUR"}}), "impossible-amount"),
+    ] {
+        for path in [path.to_owned(), format!("{path}/preview")] {
+            assert_eq!(kassa.refused(&path, anyway(request.clone())).await, (400, code.into()), "{request}");
+        }
     }
     let hops = |delegation: &Value| delegation["offer"]["hops"].as_u64().unwrap();
     let upper = kassa.get("/v1/delegations/1").await;
     assert_eq!(hops(&kassa.get("/v1/delegations/2").await) + 1, hops(&upper));
+}
+
+/// The same request where the partner has the ticket already.
+fn anyway(mut request: Value) -> Value {
+    request["anyway"] = json!(true);
+    request
+}
+
+/// What the lower desk has agreed to do sooner it is asked for sooner, and a deadline that waiting has moved is inherited as it
+/// stands now.
+#[tokio::test]
+async fn the_terms_of_the_lower_link_and_the_time_lost_above_decide_an_inherited_deadline() {
+    let (acme, kassa) = linked().await;
+    let petrov = Desk::new("Petrov", "PET", 3);
+    super::desks::link(&kassa, &petrov, json!({"approved": true})).await;
+    let hour = 3_600_000;
+    let deadlines = json!({"set": {"deadlines": [
+        {"priority": "normal", "respond": hour, "resolve": 48 * hour},
+        {"priority": "urgent", "respond": hour / 4, "resolve": 2 * hour},
+    ]}});
+    kassa.post("/v1/links/petrov/terms/propose", deadlines).await;
+    talk(&kassa, &petrov).await;
+    petrov.post("/v1/links/kassa/terms/accept", json!({})).await;
+    talk(&petrov, &kassa).await;
+    // High here is urgent there.
+    let map = json!({"priorities": [{"own": "high", "link": "urgent"}, {"own": "normal", "link": "normal"}]});
+    kassa.post("/v1/links/petrov/map", map).await;
+
+    let offered = |delegation: &Value, member: &str| {
+        let time: deskwire_api_types::Time =
+            serde_json::from_value(delegation["offer"][member].clone()).unwrap();
+        time.millis()
+    };
+    for (number, priority) in [(1, "high"), (2, "normal")] {
+        acme.post("/v1/tickets", json!({"title": "x", "priority": priority})).await;
+        let request = json!({"link": "kassa", "resolve_by": "2026-06-01T00:00:00Z"});
+        acme.post(&format!("/v1/tickets/{number}/delegations"), request).await;
+    }
+    talk(&acme, &kassa).await;
+    let above = kassa.get("/v1/delegations/1").await;
+    let sooner = kassa.post("/v1/tickets/1/delegations", json!({"link": "petrov"})).await;
+    let (respond, resolve) = (offered(&sooner, "respond_by"), offered(&sooner, "resolve_by"));
+    assert_eq!(resolve - respond, 2 * hour - hour / 4, "both by the terms for urgent");
+    assert!(resolve < offered(&above, "resolve_by"));
+
+    // An answer that took ten hours moves the deadline, above and so below.
+    let second = format!("/v1/delegations/{}", kassa.get("/v1/delegations/2").await["id"].as_str().unwrap());
+    kassa.post(&format!("{second}/accept"), json!({})).await;
+    kassa.post(&format!("{second}/ask"), json!({"question": "Which door?"})).await;
+    talk(&acme, &kassa).await;
+    acme.live(10).await;
+    kassa.live(10).await;
+    acme.post(&format!("{second}/answer"), json!({"answer": "The back one."})).await;
+    talk(&acme, &kassa).await;
+    let moved = kassa.get(&second).await;
+    let before = offered(&moved, "resolve_by");
+    let without_terms = json!({"link": "petrov", "resolve_by": "2026-07-01T00:00:00Z"});
+    let later = offered(&kassa.post("/v1/tickets/2/delegations", without_terms).await, "resolve_by");
+    assert!((before + 9 * hour..before + 11 * hour).contains(&later), "{before} became {later}");
 }

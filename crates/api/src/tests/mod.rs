@@ -10,6 +10,7 @@ mod file;
 mod guard;
 mod idempotency;
 mod link;
+mod matrix;
 mod metrics;
 mod proof;
 mod queue;

@@ -48,6 +48,7 @@ pub(crate) fn statement(
         cut: detail.cut,
         computed_hash: computed.map(|statement| statement.hash().to_string()),
         lines: shown.collect(),
+        disputed_since: detail.disputed.iter().map(ToString::to_string).collect(),
         totals: computed.map(|statement| statement.totals().iter().map(money).collect()).unwrap_or_default(),
         sums: detail.sums.iter().map(|one| sum(detail.us, one)).collect(),
         evidence: detail.evidence.iter().map(evidence).collect(),

@@ -41,6 +41,7 @@ fn detail(partner: &str, what: &str) -> api::StatementDetail {
         cut: [1, 2],
         computed_hash: None,
         lines: vec![line(what)],
+        disputed_since: Vec::new(),
         totals: vec![api::Money { amount: "-142.50".into(), currency: "EUR".into() }],
         sums: Vec::new(),
         evidence: Vec::new(),
