@@ -22,6 +22,11 @@ where
 
 /// Seconds from `45s`, `30m`, `12h`, `7d` or `2w`.
 pub(crate) fn span(text: &str) -> Result<u64, String> {
+    if text.starts_with('-') {
+        return Err(format!(
+            "“{text}” is less than nothing, and no span of time is: write it like 30m, 12h or 7d"
+        ));
+    }
     let bad = || format!("“{text}” is no span of time: write it like 30m, 12h or 7d");
     let end = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(bad)?;
     let unit = match &text[end..] {
@@ -71,13 +76,14 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     count.checked_mul(unit).map(|bytes| bytes / scale).ok_or_else(bad)
 }
 
-/// An amount and its currency from `100.00 EUR` or `100EUR`.
+/// An amount and its currency from `100.00 EUR` or `100EUR`. What it may be is the daemon's to say.
 pub(crate) fn money(text: &str) -> Result<Money, String> {
     let bad = || format!("“{text}” is no price: write it like '150.00 EUR'");
     let end = text.find(|letter: char| letter.is_ascii_alphabetic()).ok_or_else(bad)?;
     let (amount, currency) = (text[..end].trim(), text[end..].trim());
-    let digits = amount.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if amount.is_empty()
+    let unsigned = amount.strip_prefix('-').unwrap_or(amount);
+    let digits = unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if unsigned.is_empty()
         || !digits
         || currency.len() != 3
         || !currency.bytes().all(|byte| byte.is_ascii_alphabetic())
@@ -169,7 +175,12 @@ mod tests {
     fn money_needs_its_currency() {
         assert_eq!(money("150.00 eur"), Ok(Money { amount: "150.00".into(), currency: "EUR".into() }));
         assert_eq!(money("5RUB").map(|money| money.amount), Ok("5".into()));
-        for bad in ["", "150", "EUR", "1,5 EUR", "15 EURO", "€5", "-5 EUR"] {
+        assert_eq!(
+            money("-5 EUR").map(|money| money.amount),
+            Ok("-5".into()),
+            "the daemon refuses it with its code"
+        );
+        for bad in ["", "150", "EUR", "1,5 EUR", "15 EURO", "€5", "- EUR", "--5 EUR", "--yes"] {
             assert!(money(bad).is_err(), "{bad}");
         }
     }

@@ -454,3 +454,83 @@ fn business_hours_are_read_from_a_file_and_shown() {
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("line 2: ") && desk.silent(), "{}", text(&output.stderr));
 }
+
+const DELEGATION: &str = "3f9a2c713f9a2c713f9a2c713f9a2c71";
+
+fn refusal() -> Answer {
+    let problem = json!({
+        "type": "urn:deskwire:problem:action-not-allowed", "code": "action-not-allowed", "title": "Not possible now",
+        "status": 409, "detail": "You cannot do this now.",
+    });
+    Answer::Json(409, problem)
+}
+
+/// What is refused goes to nobody, and saying beforehand that it does would be a lie.
+#[test]
+fn a_refused_action_does_not_say_to_whom_it_goes() {
+    let tries: [&[&str]; 2] =
+        [&["delegation", "confirm", DELEGATION], &["delegation", "decline", DELEGATION, "--reason", "No."]];
+    for args in tries {
+        let desk = Desk::playing(vec![refusal()]);
+        let output = desk.run(args);
+        let words = text(&output.stderr);
+        assert!(words.contains("You cannot do this now."), "{words}");
+        assert!(!words.contains("This goes to"), "{words}");
+        assert!(desk.request().starts_with("POST "));
+    }
+    let detail = json!({"ticket": ticket(), "thread": [], "delegations": []});
+    let desk = Desk::playing(vec![Answer::Json(200, detail), refusal()]);
+    let output = desk.run(&["ticket", "comment", "ACME-1", "hello", "--to", "thread"]);
+    let words = text(&output.stderr);
+    assert!(words.contains("You cannot do this now.") && !words.contains("none yet"), "{words}");
+}
+
+/// An amount below nothing is refused as what it is, and not as an option that nobody knows.
+#[test]
+fn a_negative_amount_is_read_as_one() {
+    let desk = Desk::playing(vec![refusal()]);
+    desk.run(&["delegation", "update", DELEGATION, "--price", "-5 EUR"]);
+    assert_eq!(body(&desk.request()), json!({"price": {"amount": "-5", "currency": "EUR"}}));
+    let desk = Desk::playing(vec![refusal()]);
+    desk.run(&["work", "add", DELEGATION, "time", "-1", "hour", "95.00", "Nothing", "--currency", "eur"]);
+    assert_eq!(body(&desk.request())["quantity"], "-1");
+    let desk = Desk::playing(vec![refusal()]);
+    desk.run(&["ticket", "delegate", "ACME-1", "kassa", "--price", "-5 EUR", "--preview"]);
+    assert_eq!(body(&desk.request())["price"]["amount"], "-5");
+    let wrong: [&[&str]; 2] = [
+        &["link", "reserve", "kassa", "-1h"],
+        &["ticket", "delegate", "ACME-1", "kassa", "--reserve", "-1h"],
+    ];
+    for args in wrong {
+        let desk = Desk::playing(Vec::new());
+        let output = desk.run(args);
+        let words = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        assert!(words.contains("less than nothing") && !words.contains("unexpected argument"), "{words}");
+    }
+    let desk = Desk::playing(vec![Answer::Json(200, json!({}))]);
+    let output = desk.run(&["link", "reserve", "kassa", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "an option behind it is one: {}", text(&output.stderr));
+}
+
+/// What an offer can say is said alike on the command line and by the API; a field that is left out of it is told.
+#[test]
+fn an_update_says_contact_place_equipment_and_custom_fields_and_what_was_left_out() {
+    let desk = Desk::playing(vec![refusal()]);
+    let args = ["delegation", "update", DELEGATION, "--requester", "Boris", "--phone", "+7 1"];
+    let more = ["--object", "Shop 14", "--serial", "4712", "--custom", "floor=2", "--custom", "account=a=b"];
+    desk.run(&[&args[..], &more[..]].concat());
+    let said = json!({
+        "contact": {"name": "Boris", "phone": "+7 1", "onward": false},
+        "object": {"name": "Shop 14"}, "equipment": {"serial": "4712"},
+        "custom": [{"key": "floor", "value": "2"}, {"key": "account", "value": "a=b"}],
+    });
+    assert_eq!(body(&desk.request()), said);
+    let desk = Desk::playing(vec![refusal()]);
+    desk.run(&["ticket", "new", "x", "--custom", "floor=2"]);
+    assert_eq!(body(&desk.request()), json!({"title": "x", "custom": [{"key": "floor", "value": "2"}]}));
+    let desk = Desk::playing(Vec::new());
+    let output = desk.run(&["ticket", "new", "x", "--custom", "floor"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("write it like floor=2"));
+}

@@ -156,6 +156,39 @@ fn serve_says_where_it_is_and_ends_well_on_both_signals() {
     assert!(!log.is_empty() && log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
 }
 
+/// Whoever copies an example out of the help gets what it promises, and not a refusal. Those that name a partner need one.
+#[test]
+fn examples_of_the_help_that_need_no_partner_work_at_a_new_desk() {
+    let desk = Desk::new();
+    let (daemon, _) = Daemon::start(&desk, &[]);
+    let program = Path::new(env!("CARGO_BIN_EXE_deskwire"));
+    let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
+    let verbs: [&[&str]; 9] = [
+        &["ticket", "new"],
+        &["ticket", "list"],
+        &["delegation", "list"],
+        &["link", "list"],
+        &["link", "invitations"],
+        &["queue", "list"],
+        &["report", "partners"],
+        &["calendar", "show"],
+        &["erase", "list"],
+    ];
+    for verb in verbs {
+        let help = text(&run(&[verb, &["--help"]].concat()).stdout);
+        let examples: Vec<_> =
+            help.lines().map(str::trim).filter(|line| line.starts_with("deskwire ")).collect();
+        assert!(!examples.is_empty(), "{verb:?}: {help}");
+        for example in examples.into_iter().filter(|example| !example.contains("kassa")) {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", example]).env("PATH", &path).env("DESKWIRE_DATA", &desk.folder);
+            let done = shell.stdin(Stdio::null()).output().unwrap();
+            assert!(done.status.success(), "{example}: {done:?}");
+        }
+    }
+    assert_eq!(daemon.end("-TERM").0, Some(0));
+}
+
 /// The log is read by people who may not speak for the desk.
 #[test]
 fn nothing_secret_and_no_text_of_a_ticket_is_logged_at_any_level() {

@@ -127,7 +127,11 @@ pub(crate) fn statement(detail: &StatementDetail, style: Style) -> String {
         .put("period", format!("{} to {}, {}", when(one.from), when(one.to), one.zone))
         .put("hash", one.hash.clone())
         .maybe("ours is", detail.computed_hash.as_ref().filter(|hash| **hash != one.hash))
-        .put("the proposer gets", money(&one.totals));
+        .put("the proposer gets", money(&one.totals))
+        .maybe(
+            "disputed since",
+            Some(paid_all_the_same(&detail.disputed_since)).filter(|words| !words.is_empty()),
+        );
     let mut sums = Table::new(&["CONTRACTOR", "CURRENCY", "TAX %", "LINES", "NET", "TAX", "GROSS"], style);
     for sum in &detail.sums {
         sums.row([
@@ -165,6 +169,16 @@ pub(crate) fn statement(detail: &StatementDetail, style: Style) -> String {
         sums.render("No sums are known here yet."),
         lines.render("The lines cannot be told yet: receipts are on their way."),
     )
+}
+
+/// The lines that a statement pays although they were disputed behind its cut.
+fn paid_all_the_same(disputed: &[String]) -> String {
+    let lines: Vec<_> = disputed.iter().map(|line| short(line)).collect();
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("{}: this statement pays it all the same", lines.join(", "))
+    }
 }
 
 fn money(all: &[Money]) -> String {

@@ -254,7 +254,8 @@ impl<'a> Play<'a> {
         let index = self.case();
         let case = self.cases[index].clone();
         let to = *self.random.pick(&neighbours(case.at));
-        let mut request = DelegateRequest { link: self.links[&(case.at, to)].clone(), ..Default::default() };
+        let link = self.links[&(case.at, to)].clone();
+        let mut request = DelegateRequest { link, anyway: true, ..Default::default() };
         if self.random.one_in(3) {
             request.fields = Some(self.random.some(&FieldName::ALL));
         }

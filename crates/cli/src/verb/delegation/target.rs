@@ -27,12 +27,10 @@ impl Target {
     ) -> Done {
         let delegation = context.talk(async |client| {
             let id = self.find(&client, Some(action)).await?;
-            if !context.out.is_json() {
-                let partner = client.delegation(&id).await?.partner.name;
-                context.out.note(&format!("This goes to {partner}."));
-            }
             call(&client, &id).await
         })?;
+        // Only now: what is refused goes to nobody.
+        context.out.note(&format!("This goes to {}.", delegation.partner.name));
         context.out.document(&delegation, |style| render::delegation_brief(&delegation, style))
     }
 

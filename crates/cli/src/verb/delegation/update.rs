@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT")]
     agreement: Option<String>,
     /// Price limit, such as '150.00 EUR'.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse::money)]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true, value_parser = parse::money)]
     price: Option<Money>,
     /// A custom field of the terms in this desk's words, KEY=VALUE; repeat for more. All of them take the place of those
     /// that were sent before.

@@ -11,7 +11,7 @@ pub(crate) struct Args {
     /// Local name or id of the link.
     link: String,
     /// How much, such as 4h; `0s` for nothing. `deskwire ticket delegate --reserve` says otherwise for one delegation.
-    #[arg(value_name = "SPAN", value_parser = parse::span)]
+    #[arg(value_name = "SPAN", allow_hyphen_values = true, value_parser = parse::span)]
     span: Option<u64>,
 }
 

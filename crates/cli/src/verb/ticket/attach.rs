@@ -56,9 +56,11 @@ impl Args {
             return context.out.document(&previews, |style| render::previews(&previews, style));
         }
         let file = context.talk(async |client| {
-            let audience = self.to.announce(&client, &self.number, context.out).await?;
+            let (audience, readers) = self.to.announced(&client, &self.number).await?;
             let query = FileQuery { name, media, audience: Some(audience.to_string()) };
-            client.attach(&self.number, &query, &self.file).await
+            let done = client.attach(&self.number, &query, &self.file).await?;
+            readers.iter().for_each(|words| context.out.note(words));
+            Ok(done)
         })?;
         context.out.document(&file, |_| {
             format!(

@@ -5,7 +5,6 @@ use deskwire_client::Client;
 
 use crate::{
     failure::{self, Failure},
-    output::Output,
     render::short,
 };
 
@@ -31,31 +30,31 @@ impl To {
         }
     }
 
-    /// The audience; when it is not internal, whom that means is said first.
-    pub(crate) async fn announce(
+    /// The audience and, when it is not internal, whom that means: to be said once it is done, as it may be refused.
+    pub(crate) async fn announced(
         &self,
         client: &Client,
         number: &str,
-        out: Output,
-    ) -> Result<Audience, Failure> {
+    ) -> Result<(Audience, Option<String>), Failure> {
         let fixed = match self.to.as_slice() {
             [] => Some(Audience::Internal),
             [one] => one.parse::<Audience>().ok(),
             _ => None,
         };
-        if let Some(audience @ (Audience::Internal | Audience::Requester)) = fixed {
-            if audience == Audience::Requester {
-                out.note("This goes to the requester.");
+        match fixed {
+            Some(audience @ Audience::Internal) => return Ok((audience, None)),
+            Some(audience @ Audience::Requester) => {
+                return Ok((audience, Some("This goes to the requester.".to_owned())));
             }
-            return Ok(audience);
+            Some(_) | None => {}
         }
         let detail = client.ticket(number).await?;
         let audience = match fixed {
             Some(audience) => audience,
             None => chosen(&self.to, &detail)?,
         };
-        out.note(&announcement(&audience, &detail));
-        Ok(audience)
+        let words = announcement(&audience, &detail);
+        Ok((audience, Some(words)))
     }
 }
 

@@ -38,8 +38,10 @@ impl Args {
             return context.out.document(&previews, |style| render::previews(&previews, style));
         }
         let comment = context.talk(async |client| {
-            let audience = self.to.announce(&client, &self.number, context.out).await?;
-            client.comment(&self.number, &CommentRequest { body: body.clone(), audience }).await
+            let (audience, readers) = self.to.announced(&client, &self.number).await?;
+            let done = client.comment(&self.number, &CommentRequest { body: body.clone(), audience }).await?;
+            readers.iter().for_each(|words| context.out.note(words));
+            Ok(done)
         })?;
         context.out.document(&comment, |_| {
             format!("Comment {} on {}: {}\n", comment.id, comment.ticket, comment.audience)

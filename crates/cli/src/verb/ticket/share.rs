@@ -25,8 +25,10 @@ Examples:
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let revised = context.talk(async |client| {
-            let audience = self.to.announce(&client, &self.number, context.out).await?;
-            client.share(&self.number, &self.item, &AudienceChange { audience }).await
+            let (audience, readers) = self.to.announced(&client, &self.number).await?;
+            let done = client.share(&self.number, &self.item, &AudienceChange { audience }).await?;
+            readers.iter().for_each(|words| context.out.note(words));
+            Ok(done)
         })?;
         context.out.document(&revised, |style| render::shared(&revised, style))
     }

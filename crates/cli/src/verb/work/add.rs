@@ -20,6 +20,7 @@ pub(crate) struct Args {
     #[arg(value_name = "TYPE", value_parser = one_of::<WorkType>(&["time", "travel", "material", "fixed"]))]
     kind: WorkType,
     /// How many, such as 1.25.
+    #[arg(allow_negative_numbers = true)]
     quantity: String,
     /// Of what: hour, km, piece, or another word.
     unit: String,
