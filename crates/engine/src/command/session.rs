@@ -158,14 +158,13 @@ impl Command for TakeWelcome {
     }
 }
 
-/// A partner that holds less than its receipts say was restored, and has lost the files that came behind that.
+/// A partner that holds less than its receipts say was restored, and has lost the files that came behind that. So has one
+/// that holds less than what files were brought for, where its receipts are void.
 fn files_lost(step: &mut Step<'_>, no: LinkNo, behind: u64, stream: &StreamRow) -> Result<(), Refusal> {
-    if behind >= stream.acked {
-        return Ok(());
-    }
-    for table in [BROUGHT, ANNOUNCED] {
+    let tables: &[_] = if behind < stream.acked { &[BROUGHT, ANNOUNCED] } else { &[BROUGHT] };
+    for table in tables {
         let mut lost = false;
-        step.rows().scan(table, &no, Some(&(no, behind + 1)), Direction::Forward, &mut |_, _| {
+        step.rows().scan(*table, &no, Some(&(no, behind + 1)), Direction::Forward, &mut |_, _| {
             lost = true;
             Ok(ControlFlow::Break(()))
         })?;

@@ -81,7 +81,8 @@ pub(crate) fn send_again(from: &mut Desk, to: &mut Desk) {
     let session = session(from, to);
     let mut after = Some(to.stream().in_length);
     while let Some(sent) = batch(from, session, after) {
-        let Delivered::Receipt(receipt) = deliver(from, to, &sent) else { panic!("a receipt") };
+        let delivered = deliver(from, to, &sent);
+        let Delivered::Receipt(receipt) = delivered else { panic!("a receipt, not {delivered:?}") };
         take_receipt(from, to, &receipt).unwrap();
         after = Some(after.unwrap() + sent.deliveries.len() as u64);
     }

@@ -24,9 +24,10 @@ use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
 use deskwire_store::row::{Audience, LinkState, Pause};
 use deskwire_store::table::{ANNOUNCED, RETURNED_ITEMS, Rows};
 
-use crate::harness::{Desk, LINK, batch, deliver, person, prose, session, settle};
+use crate::harness::{Desk, LINK, batch, deliver, linked, person, prose, session, settle};
 use crate::recovery::{
-    codes, fetch, hello, offered, open, recover, recovery, request, same_after_rebuild, shown, state,
+    codes, fetch, hello, offered, open, recover, recovery, request, same_after_rebuild, send_again, shown,
+    state,
 };
 
 /// The desk says hello, and is answered with what `lie` makes of the partner's welcome.
@@ -249,6 +250,26 @@ fn a_file_that_was_brought_to_a_partner_restored_since_is_brought_once_more() {
     assert!(announced(&shop).is_empty());
     let mut acme = acme.restore(&copy);
     recover(&mut acme, &mut shop);
+    assert_eq!(announced(&shop), before);
+    same_after_rebuild(shop);
+}
+
+/// What it had told with its older key was void, and with that how far it had been: it waited for the bytes for ever.
+#[test]
+fn a_file_that_was_brought_to_a_partner_restored_from_before_its_change_of_key_is_brought_once_more() {
+    let (mut shop, mut acme) = linked();
+    let copy = acme.copy();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    attach(&mut shop);
+    settle(&mut shop, &mut acme);
+    let before = announced(&shop);
+    shop.run(Brought { link: LINK, seq: before[0].0.1 }).unwrap();
+    assert!(announced(&shop).is_empty());
+    let mut acme = rotate(acme, 2);
+    assert!((0..3).any(|_| hello(&mut acme, &mut shop).is_ok()), "the place of the newer key is told");
+    let mut acme = acme.restore(&copy);
+    send_again(&mut shop, &mut acme);
     assert_eq!(announced(&shop), before);
     same_after_rebuild(shop);
 }
