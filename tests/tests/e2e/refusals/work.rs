@@ -42,7 +42,17 @@ async fn what_cannot_be_done_is_said_and_changes_nothing() {
         (&["delegation", "reopen", id, "--reason", "It is not done"], "action-not-allowed"),
         (&["ticket", "comment", &ticket, "hello", "--to", "nobody"], "usage"),
         (&["ticket", "new", ""], "invalid-value"),
-        (&["ticket", "delegate", &ticket, "kassa"], "usage"),
+        (&["ticket", "delegate", &ticket, "kassa", "--anyway"], "usage"),
+        (&["ticket", "delegate", &ticket, "kassa", "--yes"], "already-delegated"),
+        (
+            &["ticket", "delegate", &ticket, "kassa", "--anyway", "--yes", "--price", "-5 EUR"],
+            "impossible-amount",
+        ),
+        (
+            &["ticket", "delegate", &ticket, "kassa", "--anyway", "--yes", "--price", "200 XXQ"],
+            "unknown-currency",
+        ),
+        (&["delegation", "update", id, "--resolve-by", "2020-01-01T00:00:00Z"], "impossible-date"),
     ] {
         acme.refuses(args, code).await;
     }
