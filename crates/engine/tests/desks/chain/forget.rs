@@ -1,7 +1,6 @@
 //! Where a text could hide from its erasure, and what keeps an erasure from coming to its end: each a way in which somebody
 //! would be told that they are forgotten while they are not.
 
-use deskwire_engine::Keyed;
 use deskwire_engine::command::closing::{End, Suspend};
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::privacy::{ApplyErased, AskAgain};
@@ -11,8 +10,9 @@ use deskwire_engine::command::tick::Tick;
 use deskwire_engine::command::ticket::SetStatus;
 use deskwire_engine::custody::{ErasedLine, Listed};
 use deskwire_engine::query::{
-    ErasureState, ErasureWork, Person, erasure_work, erasures, find_case, find_person,
+    self, ErasureState, ErasureWork, Person, erasure_work, erasures, find_case, find_person,
 };
+use deskwire_engine::{Fault, Keyed};
 use deskwire_machine::relay::Mode;
 use deskwire_proto::id::{Hash, ItemId};
 use deskwire_proto::list::List;
@@ -20,6 +20,7 @@ use deskwire_proto::message::common::{Audience, NoText};
 use deskwire_proto::message::{Body, comment_add, erase};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::Label;
+use deskwire_store::EntryRef;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Subject;
 use deskwire_store::table::{DELEGATIONS, Rows, WAITING};
@@ -446,4 +447,13 @@ fn what_could_not_be_asked_before_a_restore_is_asked_after_it() {
     chain.cut.clear();
     look_everywhere(&mut chain);
     is_gone(&chain);
+}
+
+/// Who mistypes an id is told that there is no such erasure, not that the store is damaged.
+#[test]
+fn an_erasure_that_does_not_exist_is_unknown() {
+    let chain = Chain::of(2, &Terms::default());
+    let nowhere = EntryRef { segment: 9, offset: 9 };
+    let refused = query::erasure(&chain.reader(0), nowhere).unwrap_err();
+    assert_eq!((refused.fault, refused.code), (Fault::NotFound, "unknown-erasure"));
 }
