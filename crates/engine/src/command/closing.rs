@@ -80,7 +80,10 @@ pub(super) fn not_ours_to_end(link: &LinkRow) -> Refusal {
         Fault::Conflict,
         "suspended-by-partner",
         format!("{} has suspended the link {}: this desk cannot end that.", link.partner_name, link.name),
-        format!("Only {} can; what is open goes on meanwhile.", link.partner_name),
+        format!(
+            "Only {} can; what is open goes on meanwhile, and what waits goes with `deskwire queue retry`.",
+            link.partner_name
+        ),
     )
 }
 
