@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    Contact, CountedTime, DelegationClock, Due, DueFilter, Equipment, FieldValue, Person, Priority, ServiceObject,
-    Time, Withheld,
+    Contact, CountedTime, DelegationClock, Due, DueFilter, Equipment, FieldValue, Person, Priority,
+    ServiceObject, Time, Withheld,
 };
 
 mod act;

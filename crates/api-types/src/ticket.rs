@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    Audience, Comment, Contact, Custom, Delegation, Delivery, Due, DueFilter, Equipment, FieldValue, FileInfo,
-    Handed, Person, ServiceObject, Time,
+    Audience, Comment, Contact, Custom, Delegation, Delivery, Due, DueFilter, Equipment, FieldValue,
+    FileInfo, Handed, Person, ServiceObject, Time,
 };
 
 /// One ticket of this desk.

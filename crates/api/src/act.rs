@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use deskwire_api_types as api;
-use deskwire_engine::{Reader, Refusal};
 use deskwire_engine::command::act::{Act, Action, OwnStatus, Reason};
 use deskwire_engine::query::{self, find_delegation};
+use deskwire_engine::{Reader, Refusal};
 use deskwire_machine::disclosure::{self, Changes, Kept, Requester};
 use deskwire_proto::message::status::Progress;
 use deskwire_proto::number::Stars;

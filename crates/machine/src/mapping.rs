@@ -340,11 +340,13 @@ fn priorities(mapping: &Mapping) -> Vec<Gap> {
         let own = priority_code(own);
         gap("priority-unmapped", own, format!("The priority '{own}' has no counterpart: it stays here."))
     });
-    let theirs = Priority::ALL.into_iter().filter(|link| mapping.priority_here(*link).is_none()).map(|link| {
-        let link = priority_code(link);
-        let words = format!("The partner's priority '{link}' has no counterpart here: it is shown as it is.");
-        gap("priority-unmapped-here", link, words)
-    });
+    let theirs =
+        Priority::ALL.into_iter().filter(|link| mapping.priority_here(*link).is_none()).map(|link| {
+            let link = priority_code(link);
+            let words =
+                format!("The partner's priority '{link}' has no counterpart here: it is shown as it is.");
+            gap("priority-unmapped-here", link, words)
+        });
     ours.chain(theirs).collect()
 }
 

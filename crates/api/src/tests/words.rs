@@ -22,7 +22,8 @@ fn fields(custom: &[(&str, &str)]) -> Value {
 }
 
 async fn delegated(acme: &Desk, kassa: &Desk, custom: &[(&str, &str)]) -> String {
-    let ticket = json!({"title": "Dead till", "priority": "urgent", "category": "tills", "custom": fields(custom)});
+    let ticket =
+        json!({"title": "Dead till", "priority": "urgent", "category": "tills", "custom": fields(custom)});
     acme.post("/v1/tickets", ticket).await;
     let made = acme.post("/v1/tickets/1/delegations", json!({"link": "kassa"})).await;
     talk(acme, kassa).await;
@@ -32,7 +33,8 @@ async fn delegated(acme: &Desk, kassa: &Desk, custom: &[(&str, &str)]) -> String
 #[tokio::test]
 async fn custom_fields_go_from_ticket_to_ticket_as_the_terms_define_them() {
     let (acme, kassa) = with_fields().await;
-    let ticket = json!({"title": "x", "custom": fields(&[("floor", "2"), ("account", "none"), ("colour", "red")])});
+    let ticket =
+        json!({"title": "x", "custom": fields(&[("floor", "2"), ("account", "none"), ("colour", "red")])});
     acme.post("/v1/tickets", ticket).await;
     let preview = acme.post("/v1/tickets/1/delegations/preview", json!({"link": "kassa"})).await;
     let kept = preview["will_not_send"].as_array().unwrap().iter();
@@ -69,7 +71,10 @@ async fn a_received_offer_is_shown_in_own_words_and_what_has_none_is_named() {
     assert_eq!(ticket["custom"], fields(&[("etage", "EG"), ("account", "12")]));
     assert_eq!(ticket["unmapped"], json!([{"field": "custom.account", "value": "12"}]));
     let seen = kassa.get(&path).await;
-    assert_eq!((&seen["offer"]["category"], &seen["reading"]["category"]), (&json!("tills"), &json!("kassen")));
+    assert_eq!(
+        (&seen["offer"]["category"], &seen["reading"]["category"]),
+        (&json!("tills"), &json!("kassen"))
+    );
     assert!(acme.get(&path).await.get("reading").is_none());
     // A value without a counterpart keeps the rest of a change from nothing, and is told.
     acme.post("/v1/links/kassa/map", json!({"categories": [{"own": "tills", "link": "tills"}]})).await;

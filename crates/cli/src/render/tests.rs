@@ -525,3 +525,41 @@ fn an_invitation_can_be_copied_and_photographed() {
     assert!(wide.len() > 10 && wide.iter().all(|width| *width == wide[0]), "{wide:?}");
     assert!(text.contains("deskwire link approve"));
 }
+
+#[test]
+fn all_open_proposals_are_shown_and_what_stayed_here_or_was_not_told_below() {
+    let mut delegation = samples::delegation();
+    let change = |version, fields| PendingChange { version, fields };
+    let title = OfferFields { title: Some("Two registers".into()), ..OfferFields::default() };
+    let place = OfferFields { company: Some("Shop".into()), ..OfferFields::default() };
+    delegation.changes = vec![change(2, title), change(3, place)];
+    delegation.left_out = vec![Withheld {
+        field: "category".into(),
+        reason: WithheldReason::Unmapped,
+        words: Some("No counterpart.".into()),
+    }];
+    for text in [super::delegation(&delegation, PLAIN()), delegation_brief(&delegation, PLAIN())] {
+        for part in
+            ["version 2 proposed: title Two registers", "version 3 proposed", "category: No counterpart."]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    let mut detail = samples::ticket_detail();
+    detail.ticket.custom = vec![Custom { key: "floor".into(), value: "2".into() }];
+    detail.ticket.unmapped = vec![FieldValue { field: "category".into(), value: "tills".into() }];
+    detail.untold = vec![Untold {
+        delegation: delegation.id,
+        partner: "Petrov".into(),
+        fields: vec!["title".into(), "resolve_by".into()],
+    }];
+    let text = ticket(&detail, PLAIN());
+    for part in [
+        "floor=2",
+        "category “tills”: as the partner calls it",
+        "Petrov was not told of what has changed (title, deadline).",
+        "deskwire delegation update 3f9a2c71 --title … --resolve-by …",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

@@ -24,11 +24,7 @@ pub struct Untold {
 }
 
 /// The partners of a ticket's open delegations who were not told of changes of the offer by which it came.
-pub(super) fn of(
-    lookup: &Lookup<'_>,
-    row: &TicketRow,
-    number: TicketNumber,
-) -> Result<Vec<Untold>, Refusal> {
+pub(super) fn of(lookup: &Lookup<'_>, row: &TicketRow, number: TicketNumber) -> Result<Vec<Untold>, Refusal> {
     let Some(origin) = row.origin else { return Ok(Vec::new()) };
     let delegation = lookup.delegation(origin)?;
     let view = delegation.case.view(lookup.stream(delegation.link)?.in_length);
@@ -46,9 +42,8 @@ pub(super) fn of(
         let Some(told) = told(lookup, no)? else { continue };
         let partner = lookup.partner(row.link)?;
         let news = changes.iter().filter(|(at, _)| *at > told).map(|(_, what)| *what);
-        let mut changed: Vec<_> = news
-            .filter(|what| what.field().is_none_or(|field| partner.terms.allows(field)))
-            .collect();
+        let mut changed: Vec<_> =
+            news.filter(|what| what.field().is_none_or(|field| partner.terms.allows(field))).collect();
         changed.sort_unstable();
         changed.dedup();
         if !changed.is_empty() {

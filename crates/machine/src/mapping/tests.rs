@@ -93,7 +93,10 @@ fn an_empty_mapping_changes_nothing() {
     assert_eq!(Mapping::default().apply(&mut ticket), []);
     assert_eq!(ticket, source());
     let here = Mapping::default().here(ticket.category.as_ref(), ticket.priority, &ticket.custom);
-    assert_eq!((here.category, here.priority, here.custom), (ticket.category, ticket.priority, ticket.custom));
+    assert_eq!(
+        (here.category, here.priority, here.custom),
+        (ticket.category, ticket.priority, ticket.custom)
+    );
     assert_eq!(here.unmapped, []);
 }
 

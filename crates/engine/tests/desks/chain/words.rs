@@ -126,7 +126,11 @@ fn a_partners_offer_is_read_in_the_words_of_this_desk_and_goes_onward_in_those_o
     assert_eq!(custom, [(code("etage"), line("EG")), (code("account"), line("4711"))]);
     let lost: Vec<_> = here.unmapped.iter().map(|lost| (lost.field.as_str(), lost.value.as_str())).collect();
     assert_eq!(lost, [("custom.account", "4711")], "it is said that this desk has no word for it");
-    assert_eq!(delegation(&chain, 1, 1).offer.priority, Some(Priority::Urgent), "what was said stays as it is");
+    assert_eq!(
+        delegation(&chain, 1, 1).offer.priority,
+        Some(Priority::Urgent),
+        "what was said stays as it is"
+    );
     chain.hand_over(1, 1, 2).unwrap();
     chain.settle();
     let below = delegation(&chain, 2, 1).offer;
@@ -182,7 +186,10 @@ fn what_the_principal_changes_stands_on_the_ticket_goes_onward_and_is_told_to_be
     change(&mut chain, 0, 1, changes);
     act(&mut chain, 1, 1, Action::ChangeTake(3));
     let now = ticket(&chain, 1);
-    assert_eq!((now.row.title, now.text.unwrap().description), (line("Dead cash register 4"), Some(prose("It smokes."))));
+    assert_eq!(
+        (now.row.title, now.text.unwrap().description),
+        (line("Dead cash register 4"), Some(prose("It smokes.")))
+    );
     assert_eq!(detail(&chain, 1).untold[0].changed, [Changed::Description]);
     act(&mut chain, 1, 2, Action::Recall(crate::harness::because("Somebody else does it.")));
     assert_eq!(detail(&chain, 1).untold, []);
@@ -191,7 +198,10 @@ fn what_the_principal_changes_stands_on_the_ticket_goes_onward_and_is_told_to_be
     chain.hand_over(1, 1, 2).unwrap();
     chain.settle();
     let below = delegation(&chain, 2, 2).offer;
-    assert_eq!((below.title, below.description), (Some(line("Dead cash register 4")), Some(prose("It smokes."))));
+    assert_eq!(
+        (below.title, below.description),
+        (Some(line("Dead cash register 4")), Some(prose("It smokes.")))
+    );
 }
 
 #[test]
