@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use deskwire_engine::command::erase::EndSegment;
 use deskwire_engine::command::keep::FetchAgain;
 use deskwire_engine::custody::{Custody, Finding};
-use deskwire_store::local::FileNo;
+use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::row::{Author, LinkState};
 use deskwire_store::table::{FILES, Rows};
 use deskwire_store::{BlobId, Error};
@@ -202,8 +202,9 @@ impl Thinned {
         self.rewritten = later;
     }
 
-    /// The reader has come to a start of the desk.
-    pub(crate) const fn start(&mut self) {
+    /// The reader has come to a start of the desk, which has no session.
+    pub(crate) fn start(&mut self, sessions: &mut BTreeSet<LinkNo>) {
+        sessions.clear();
         self.lacks = false;
     }
 }

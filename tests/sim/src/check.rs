@@ -103,10 +103,7 @@ impl Journal {
     fn take(&mut self, record: &Record, text: &[u8]) {
         self.log(record);
         match record {
-            Record::Started { .. } => {
-                self.sessions.clear();
-                self.thinned.start();
-            }
+            Record::Started { .. } => self.thinned.start(&mut self.sessions),
             Record::Welcomed { no, .. } => {
                 self.sessions.insert(*no);
             }
