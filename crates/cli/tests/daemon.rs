@@ -156,6 +156,19 @@ fn serve_says_where_it_is_and_ends_well_on_both_signals() {
     assert!(!log.is_empty() && log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
 }
 
+/// The examples of a help, each in one line again.
+fn examples(help: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let lines = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+    for line in lines.take_while(|line| !line.is_empty()) {
+        match found.last_mut() {
+            Some(last) if !line.starts_with("  deskwire ") => last.extend([" ", line.trim()]),
+            Some(_) | None => found.push(line.trim().to_owned()),
+        }
+    }
+    found
+}
+
 /// Whoever copies an example out of the help gets what it promises, and not a refusal. Those that name a partner need one.
 #[test]
 fn examples_of_the_help_that_need_no_partner_work_at_a_new_desk() {
@@ -176,12 +189,11 @@ fn examples_of_the_help_that_need_no_partner_work_at_a_new_desk() {
     ];
     for verb in verbs {
         let help = text(&run(&[verb, &["--help"]].concat()).stdout);
-        let examples: Vec<_> =
-            help.lines().map(str::trim).filter(|line| line.starts_with("deskwire ")).collect();
+        let examples = examples(&help);
         assert!(!examples.is_empty(), "{verb:?}: {help}");
         for example in examples.into_iter().filter(|example| !example.contains("kassa")) {
             let mut shell = Command::new("sh");
-            shell.args(["-c", example]).env("PATH", &path).env("DESKWIRE_DATA", &desk.folder);
+            shell.args(["-c", &format!("echo It shows 88.88 | {example}")]).env("PATH", &path).env("DESKWIRE_DATA", &desk.folder);
             let done = shell.stdin(Stdio::null()).output().unwrap();
             assert!(done.status.success(), "{example}: {done:?}");
         }
