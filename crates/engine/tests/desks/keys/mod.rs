@@ -459,6 +459,34 @@ fn a_first_message_that_never_arrived_under_the_old_key_is_said_again_under_the_
     same_after_rebuild(acme);
 }
 
+/// Else a desk whose backup is older than its change of key stands still for good.
+#[test]
+fn a_desk_from_before_its_change_of_key_gets_back_what_it_then_numbered_anew() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    next(&mut shop, opened, None).unwrap();
+    let copy = shop.copy();
+    let mut shop = rotate(shop, 1);
+    shop.comment(1, "It beeps.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    let (length, head) = (shop.stream().out_length, shop.stream().out_head);
+
+    let mut shop = shop.restore(&copy);
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::SessionUnknown));
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme);
+    resend(&mut acme, &mut shop);
+    assert_eq!((shop.stream().out_length, shop.stream().out_head), (length, head), "nothing is said twice");
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
+    assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 #[test]
 fn keys_from_before_a_change_do_not_start_the_desk() {
     let (shop, _) = working();
