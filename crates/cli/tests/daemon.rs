@@ -193,7 +193,10 @@ fn examples_of_the_help_that_need_no_partner_work_at_a_new_desk() {
         assert!(!examples.is_empty(), "{verb:?}: {help}");
         for example in examples.into_iter().filter(|example| !example.contains("kassa")) {
             let mut shell = Command::new("sh");
-            shell.args(["-c", &format!("echo It shows 88.88 | {example}")]).env("PATH", &path).env("DESKWIRE_DATA", &desk.folder);
+            shell
+                .args(["-c", &format!("echo It shows 88.88 | {example}")])
+                .env("PATH", &path)
+                .env("DESKWIRE_DATA", &desk.folder);
             let done = shell.stdin(Stdio::null()).output().unwrap();
             assert!(done.status.success(), "{example}: {done:?}");
         }
