@@ -55,8 +55,8 @@ pub use link::{
 pub use log::{LogEntry, LogPage, Outcome, Way, log};
 pub use offer::{Changed, Offer, PendingChange};
 pub use privacy::{
-    Asked, Erasure, ErasureState, Found, Person, Shown, Work as ErasureWork, erasure, erasure_work, erasures, no_erasure,
-    find_case, find_person, would_ask,
+    Asked, Erasure, ErasureState, Found, Person, Shown, Work as ErasureWork, erasure, erasure_work, erasures,
+    find_case, find_person, no_erasure, would_ask,
 };
 pub use queue::{QueueFilter, QueueItem, QueuePage, QueuePlace, QueueState, drop_preview, queue};
 pub use repair::{Branches, branches};
