@@ -103,3 +103,41 @@ async fn every_open_proposal_is_in_the_delegation() {
     assert_eq!(seen["changes"][0]["fields"]["title"], "Two dead tills");
     assert_eq!(seen["changes"][1]["fields"]["priority"], "low");
 }
+
+#[tokio::test]
+async fn the_check_of_a_link_names_words_without_a_counterpart_and_terms_that_wait() {
+    let (acme, kassa) = linked().await;
+    acme.post("/v1/tickets", json!({"title": "x", "category": "scales"})).await;
+    let mapping = json!({
+        "priorities": [{"own": "urgent", "link": "high"}], "categories": [{"own": "tills", "link": "pos"}],
+    });
+    acme.post("/v1/links/kassa/map", mapping).await;
+    let deadlines = json!([{"priority": "urgent", "respond": 60_000, "resolve": 120_000}]);
+    acme.post("/v1/links/kassa/terms/propose", json!({"set": {"deadlines": deadlines}})).await;
+    talk(&acme, &kassa).await;
+    let found = async |desk: &Desk, link: &str| -> Vec<(String, String)> {
+        let check = desk.get(&format!("/v1/links/{link}/check")).await;
+        let text = |one: &Value, member: &str| one[member].as_str().unwrap().to_owned();
+        let findings = check["findings"].as_array().unwrap().iter();
+        findings.map(|one| (text(one, "code"), text(one, "about"))).collect()
+    };
+    let ours = found(&acme, "kassa").await;
+    for (code, about) in [
+        ("category-unmapped", "scales"),
+        ("priority-unmapped", "low"),
+        ("priority-unmapped-here", "urgent"),
+        ("terms-wait", "terms"),
+    ] {
+        assert!(ours.contains(&(code.into(), about.into())), "{code} {about}: {ours:?}");
+    }
+    assert!(found(&kassa, "acme-service").await.contains(&("terms-proposed".into(), "terms".into())));
+    kassa.post("/v1/links/acme-service/terms/accept", json!({})).await;
+    talk(&kassa, &acme).await;
+    let ours = found(&acme, "kassa").await;
+    assert!(ours.contains(&("no-deadline".into(), "high".into())), "{ours:?}");
+    assert!(
+        !ours
+            .iter()
+            .any(|(code, about)| code.starts_with("terms-") || (code == "no-deadline" && about == "urgent"))
+    );
+}
