@@ -38,7 +38,7 @@ macro_rules! verbs {
         /// The verbs that can stand here; the text of the help is that of their arguments.
         #[derive(Debug, clap::Subcommand)]
         pub(crate) enum Verb {
-            $($name($module::Args),)*
+            $($name(Box<$module::Args>),)*
         }
 
         impl Verb {
