@@ -51,8 +51,8 @@ pub use contact::{Contact, Equipment, Person, ServiceObject};
 pub use delegation::{
     AcceptOffer, Action, Answer, Ask, ChangeDecline, ChangeTake, Confirm, Custom, Delegation, DelegationList,
     DelegationQuery, DelegationState, Effect, Money, OfferFields, OfferUpdate, OwnSide, PartnerSide,
-    PendingChange, Reading, Reason, Resolve, Role, StatusChange, TimelineEvent, Turn, Undelivered, WaitingFor,
-    WorkState,
+    PendingChange, Reading, Reason, Resolve, Role, StatusChange, TimelineEvent, Turn, Undelivered,
+    WaitingFor, WorkState,
 };
 pub use desk::{Desk, Health, Readiness};
 pub use erasure::{

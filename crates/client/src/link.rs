@@ -2,8 +2,8 @@
 
 use deskwire_api_types::{
     AcceptInvitation, AcceptTerms, AddLink, Branch, Branches, CloseLink, Invitation, InvitationList,
-    InviteRequest, Link, LinkCheck, LinkLeftOpen, LinkList, LinkMapping, LinkTerms, LinkVerification, LogPage, LogQuery,
-    NewRule, ProposeTerms, RepairRequest, RuleList, SuspendLink, TakeCalendars,
+    InviteRequest, Link, LinkCheck, LinkLeftOpen, LinkList, LinkMapping, LinkTerms, LinkVerification,
+    LogPage, LogQuery, NewRule, ProposeTerms, RepairRequest, RuleList, SuspendLink, TakeCalendars,
 };
 
 use crate::{Client, Error, query::Path};

@@ -82,7 +82,8 @@ async fn a_ticket_goes_down_the_chain_and_its_answer_comes_back() {
     state_is(&shop, &first, "resolved").await;
     // The client gets the answer, without anybody at Acme typing it again, and without learning whose it is.
     let case = shop.json(&["delegation", "show", &first]).await;
-    let said = case["timeline"].as_array().unwrap().iter().find(|event| event["kind"] == "delegation.resolve");
+    let said =
+        case["timeline"].as_array().unwrap().iter().find(|event| event["kind"] == "delegation.resolve");
     assert_eq!(said.unwrap()["reason"], "Our partner: The vendor replaced a part", "{case}");
     shop.json(&["delegation", "confirm", &first]).await;
     state_is(&acme, &first, "confirmed").await;

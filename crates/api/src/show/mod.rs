@@ -15,9 +15,7 @@ mod ticket;
 mod verify;
 mod work;
 
-pub(crate) use delegation::{
-    brief as delegation_brief, custom, delegation, lost, state as delegation_state,
-};
+pub(crate) use delegation::{brief as delegation_brief, custom, delegation, lost, state as delegation_state};
 pub(crate) use erasure::{one as erasure, plan as erasure_plan};
 pub(crate) use file::file;
 pub(crate) use link::{branches, expected, invitation, link, partner_desk};

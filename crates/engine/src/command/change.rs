@@ -371,16 +371,6 @@ fn before_newest(step: &Step<'_>, no: LinkNo, length: u64) -> Result<u64, Refusa
     Ok(older)
 }
 
-/// The places among the items of our messages behind this number.
-pub(super) fn orders_above(
-    step: &Step<'_>,
-    no: LinkNo,
-    most: u64,
-    length: u64,
-) -> Result<Vec<Order>, Refusal> {
-    (most + 1..=length).map(|seq| Ok(aside::sent(step, no, seq)?.order)).collect()
-}
-
 /// Tells the operator which of our messages were disowned.
 pub(super) fn told_of(
     step: &mut Step<'_>,

@@ -147,12 +147,7 @@ pub(super) fn quarantine(rows: &mut Overlay, no: LinkNo, why: &Refused, since: T
     })
 }
 
-pub(super) fn described(
-    rows: &mut Overlay,
-    at: EntryRef,
-    no: LinkNo,
-    descriptor: &[u8],
-) -> Result<()> {
+pub(super) fn described(rows: &mut Overlay, at: EntryRef, no: LinkNo, descriptor: &[u8]) -> Result<()> {
     let descriptor = Descriptor::open(descriptor).map_err(|_| contradiction("a partner's descriptor"))?;
     let keys = descriptor.keys();
     super::aside::partners_keys(rows, no, keys.head(), keys.keys().len())?;

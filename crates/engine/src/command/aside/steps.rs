@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use deskwire_machine::delegation::Gap;
 use deskwire_proto::session::Cut;
-use deskwire_store::local::{DelegationNo, LinkNo};
+use deskwire_store::local::{DelegationNo, LinkNo, Order};
 use deskwire_store::record::{MendRecord, Record};
 use deskwire_store::row::{Leaving, LeavingBranch, LeavingOwn, LinkRow, LinkState, StreamRow};
 use deskwire_store::table::{DELEGATION_EVENTS, RECEIPTS, Rows};
@@ -177,7 +177,7 @@ fn disowned(
         let part = part(step, no, true, (own.stays + 1..=stream.out_length).rev())?;
         let last = stream.out_length - part.count;
         let end = Cut(last, session::sent_hash(step, no, link, last)?);
-        let doubtful = change::orders_above(step, no, own.most.max(last), stream.out_length)?;
+        let doubtful = orders_above(step, no, own.most.max(last), stream.out_length)?;
         let (range, given_up) = ((1, 0), Some(last + 1));
         let away = Away { no, ours: true, range, given_up, end: Some(end), why: why.clone(), left: None };
         let again = set_aside(step, away)?;
@@ -199,6 +199,11 @@ fn disowned(
     };
     keep(step, no, Some(Leaving::Disowned(own)))?;
     Ok(Stage::More(cost))
+}
+
+/// The places among the items of our messages behind this number.
+fn orders_above(step: &Step<'_>, no: LinkNo, most: u64, length: u64) -> Result<Vec<Order>, Refusal> {
+    (most + 1..=length).map(|seq| Ok(sent(step, no, seq)?.order)).collect()
 }
 
 /// Receipts of a thief, the last ones before the others.
