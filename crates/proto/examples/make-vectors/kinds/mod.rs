@@ -31,6 +31,9 @@ pub(crate) enum Half {
 /// Name, description, half, member, and what stands there.
 pub(crate) type Bad = (&'static str, &'static str, Half, &'static str, Value);
 
+/// Members of a text part, by name.
+pub(crate) type Members = Vec<(&'static str, Value)>;
+
 /// A kind: all its facts, which of them may be absent, its text, and what else can be wrong.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
@@ -46,7 +49,7 @@ pub(crate) struct Kind {
     /// Good with one member more: name, description, member, value.
     pub(crate) more: Option<(&'static str, &'static str, &'static str, Value)>,
     /// Good with more members in its text: name, description, members.
-    pub(crate) more_text: Option<(&'static str, &'static str, Vec<(&'static str, Value)>)>,
+    pub(crate) more_text: Option<(&'static str, &'static str, Members)>,
 }
 
 impl Default for Kind {
