@@ -215,17 +215,27 @@ fn void(step: &mut Step<'_>, (no, link, stream): Place<'_>, upto: u64) -> Result
     }
     let part = part(step, no, true, (upto + 1..=stream.acked).rev())?;
     let low = stream.acked - part.count;
-    // What is left ends with a whole receipt, as far as that goes.
-    let mut edge = low;
-    step.rows().scan(RECEIPTS, &no, Some(&(no, low)), Direction::Forward, &mut |(_, covered), _| {
-        edge = covered;
-        Ok(ControlFlow::Break(()))
-    })?;
-    let edge = if low == upto || edge >= stream.acked { low } else { edge };
+    // What is left ends with a whole receipt: what no receipt covers any more is sent again, and answered anew.
+    let above =
+        receipt_from(step, no, low, Direction::Forward)?.filter(|above| low > upto && *above < stream.acked);
+    let edge = match above {
+        Some(above) => above,
+        None => receipt_from(step, no, low + 1, Direction::Backward)?.unwrap_or(0),
+    };
     let why =
         refused("receipt-void", "The receipt for it was given by somebody else who had the partner's key.");
     void_receipts(step, no, edge, &why)?;
     Ok(Stage::More(part.cost))
+}
+
+/// The last message that the first receipt from here on covers; backward, the first one below.
+fn receipt_from(step: &Step<'_>, no: LinkNo, seq: u64, direction: Direction) -> Result<Option<u64>, Refusal> {
+    let mut found = None;
+    step.rows().scan(RECEIPTS, &no, Some(&(no, seq)), direction, &mut |(_, covered), _| {
+        found = Some(covered);
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(found)
 }
 
 /// A branch of a fork.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::key::{ImportKeyLog, Imported, PlanKey, doubtful};
+use deskwire_engine::command::link::TakeDescriptor;
 use deskwire_engine::command::queue::{Park, Retry, Target};
 use deskwire_engine::command::receipt::TakeReceipt;
 use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
@@ -15,6 +16,7 @@ use deskwire_engine::identity::{Face, Identity};
 use deskwire_engine::port::SystemClock;
 use deskwire_engine::{Reader, Refusal};
 use deskwire_machine::delegation::State;
+use deskwire_machine::disclosure::Changes;
 use deskwire_proto::batch::Batch;
 use deskwire_proto::code::Code;
 use deskwire_proto::document::Signed;
@@ -23,6 +25,7 @@ use deskwire_proto::id::{Hash, Spki};
 use deskwire_proto::key::SecretKey;
 use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::limits::BATCH_BYTES;
+use deskwire_proto::message::common::Priority;
 use deskwire_proto::recover::RecoverPage;
 use deskwire_proto::session::Hello;
 use deskwire_proto::text::{Label, Url};
@@ -483,6 +486,36 @@ fn a_desk_from_before_its_change_of_key_gets_back_what_it_then_numbered_anew() {
     assert_eq!(shop.stream().out_head, acme.stream().in_head);
     assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
     assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Else the end of what was said there is never known, and the case never settles.
+#[test]
+fn what_a_void_receipt_covered_in_part_is_answered_anew() {
+    let (mut shop, mut acme) = working();
+    let opened = open(&mut shop, &mut acme);
+    let urgent = Changes { priority: Some(Priority::Urgent), ..Changes::default() };
+    shop.act(1, Action::Update(Box::new(urgent))).unwrap();
+    let first = next(&mut shop, opened, None).unwrap();
+    deliver(&shop, &mut acme, &first).unwrap();
+    let copy = acme.copy();
+    shop.comment(1, "It beeps.", Audience::Thread).unwrap();
+    let known = shop.stream().acked;
+    let both = next(&mut shop, opened, Some(known)).unwrap();
+    let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &both).unwrap() else { panic!("a receipt") };
+    take_receipt(&mut shop, &acme, &receipt).unwrap();
+    assert_eq!(shop.stream().acked, shop.stream().out_length);
+
+    // From between the two, and with another key before it could learn what it had lost.
+    let mut acme = rotate(acme.restore(&copy), 2);
+    let descriptor = acme.identity.descriptor().clone();
+    shop.run(TakeDescriptor { link: LINK, descriptor }).unwrap();
+    open(&mut shop, &mut acme);
+    quiet(&mut shop, &mut acme);
+    assert!(codes(&shop).contains(&"receipts-void".to_owned()));
+    assert_eq!(shop.delegation(1).case.open(), []);
+    assert_eq!(shop.delegation(1).case.settled(), acme.delegation(1).case.settled());
     same_after_rebuild(shop);
     same_after_rebuild(acme);
 }

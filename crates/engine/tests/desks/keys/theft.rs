@@ -1,8 +1,5 @@
 //! Keys that were stolen: what a thief says has no effect, and nobody loses what is true.
 
-use deskwire_machine::disclosure::Changes;
-use deskwire_proto::message::common::Priority;
-
 use super::*;
 
 #[test]
