@@ -497,6 +497,7 @@ mod tests {
         assert!(blobs.set_aside(&id).unwrap());
         assert!(!blobs.remove(&id).unwrap(), "it was not here");
         disk.power_cut(1);
+        let blobs = self::blobs(&disk);
         assert_eq!(disk.content(&damaged_name(&id)), None);
         assert!(!blobs.remove(&id).unwrap());
     }

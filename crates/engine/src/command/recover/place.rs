@@ -1,14 +1,14 @@
 //! Messages of our own that came back take effect, each as soon as what it had seen is here: in the order in which
 //! everything happened before the loss. proto-spec, section 5.7, steps 5 to 8.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use deskwire_proto::envelope::{Head, read_head, text_body};
-use deskwire_proto::id::DelegationId;
+use deskwire_proto::id::{DelegationId, ItemId};
 use deskwire_proto::message::common::Priority;
 use deskwire_proto::message::{Body, Facts, Kind, offer};
 use deskwire_store::Direction;
-use deskwire_store::local::{DelegationNo, FileNo, LinkNo, TicketNumber};
+use deskwire_store::local::{DelegationNo, FileNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{Placed, PlacedFile, Record, TicketMade, TicketText, encode_text};
 use deskwire_store::row::{FileState, Recovery, Refused, SentRow, StreamRow};
 use deskwire_store::table::{BLOB_FILES, DELEGATION_IDS, FILES, RECEIPTS, Rows, SENT, TICKETS};
@@ -34,12 +34,14 @@ pub(crate) struct Placing {
     bytes: usize,
     /// Delegations in which more was settled than a message of ours that came back had seen.
     late: BTreeSet<DelegationNo>,
+    /// What waits, by item, once it was looked at.
+    waiting: Option<HashMap<ItemId, Order>>,
 }
 
 impl Placing {
     /// Nothing has taken effect in this step yet.
     pub(crate) const fn begin() -> Self {
-        Self { messages: MESSAGES, bytes: BYTES, late: BTreeSet::new() }
+        Self { messages: MESSAGES, bytes: BYTES, late: BTreeSet::new(), waiting: None }
     }
 }
 
@@ -71,9 +73,30 @@ impl Placing {
             }
             (self.messages, self.bytes) = (self.messages - 1, self.bytes - size);
             let head = read_head(&signed)?;
+            self.strike(step, no, &stream, head.item)?;
             self.late.extend(place(step, no, &stream, &row, (&head, text.as_deref()))?);
         }
         Ok(true)
+    }
+
+    /// An event that a caller said again between the page and this moment gives way to its message.
+    fn strike(
+        &mut self,
+        step: &mut Step<'_>,
+        no: LinkNo,
+        stream: &StreamRow,
+        item: ItemId,
+    ) -> Result<(), Refusal> {
+        let waiting = match &self.waiting {
+            Some(waiting) => waiting,
+            None => self.waiting.insert(super::waiting(step, no, stream)?),
+        };
+        if let Some(order) = waiting.get(&item).copied()
+            && super::unsent(step, &(no, order))?.is_some_and(|row| row.event.is_some())
+        {
+            step.record(&Record::Struck { no, order }, None)?;
+        }
+        Ok(())
     }
 }
 

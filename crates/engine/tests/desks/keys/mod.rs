@@ -495,12 +495,12 @@ fn a_desk_from_before_its_change_of_key_gets_back_what_it_then_numbered_anew() {
 fn what_a_void_receipt_covered_in_part_is_answered_anew() {
     let (mut shop, mut acme) = working();
     let opened = open(&mut shop, &mut acme);
-    let urgent = Changes { priority: Some(Priority::Urgent), ..Changes::default() };
-    shop.act(1, Action::Update(Box::new(urgent))).unwrap();
+    let now = |priority| Changes { priority: Some(priority), ..Changes::default() };
+    shop.act(1, Action::Update(Box::new(now(Priority::Urgent)))).unwrap();
     let first = next(&mut shop, opened, None).unwrap();
     deliver(&shop, &mut acme, &first).unwrap();
     let copy = acme.copy();
-    shop.comment(1, "It beeps.", Audience::Thread).unwrap();
+    shop.act(1, Action::Update(Box::new(now(Priority::Low)))).unwrap();
     let known = shop.stream().acked;
     let both = next(&mut shop, opened, Some(known)).unwrap();
     let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &both).unwrap() else { panic!("a receipt") };
