@@ -27,7 +27,7 @@ use crate::project::stream::read_receipt;
 use crate::sabotage::{self, Sabotage};
 use crate::{Refusal, Step, refused};
 
-pub(super) use steps::{begin, disown_more, go_on};
+pub(super) use steps::{begin, disown_more, go_on, wait_again};
 
 /// Messages of which one record says that they are set aside.
 const AT_ONCE: u64 = 1_000;

@@ -191,10 +191,7 @@ pub(super) fn welcomed(
             step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
             Ok(Meaning::Plain)
         }
-        (None, false) if change.confirmed && stream.out_length > stream.acked => {
-            wait_again(step, no, &stream)?;
-            Ok(Meaning::SayAgain)
-        }
+        (None, false) if change.confirmed && aside::wait_again(step, no, &stream)? => Ok(Meaning::SayAgain),
         (Some(_), false) if !beyond => Ok(Meaning::Plain),
         // It was said by this desk before it was restored, and comes back like everything else that was lost.
         (_, false) if change.confirmed => Ok(Meaning::Plain),
@@ -204,14 +201,6 @@ pub(super) fn welcomed(
             Ok(Meaning::Fetch)
         }
     }
-}
-
-/// A desk from before its change of key may have used the numbers again that no receipt covers, under the newer key: what
-/// has them here waits again, and whichever of it the partner holds comes back and strikes it.
-fn wait_again(step: &mut Step<'_>, no: LinkNo, stream: &StreamRow) -> Result<(), Refusal> {
-    let (stays, first, most) = (stream.acked, stream.acked + 1, stream.out_length);
-    let own = LeavingOwn { first, next: first, shared: stays, stays, most, dropped: 0 };
-    aside::begin(step, no, Leaving::Disowned(own)).map(drop)
 }
 
 /// From where on, and with which nonce, what the partner holds of our stream is fetched because our key has changed.

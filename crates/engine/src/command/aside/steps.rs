@@ -37,6 +37,25 @@ pub(in crate::command) fn begin(step: &mut Step<'_>, no: LinkNo, leaving: Leavin
     go_on(step, no)
 }
 
+/// A desk from before its change of key may have used the numbers again of what the partner did not hold then, under the
+/// newer key: what has them here waits again, and whichever of it the partner holds comes back and strikes it. `true` if
+/// there is any.
+pub(in crate::command) fn wait_again(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    stream: &StreamRow,
+) -> Result<bool, Refusal> {
+    // What the partner has told of our stream, in receipts or by what its own messages had seen.
+    let (stays, most) = (stream.acked.max(stream.in_seen), stream.out_length);
+    if most <= stays {
+        return Ok(false);
+    }
+    let first = stays + 1;
+    let own = LeavingOwn { first, next: first, shared: stays, stays, most, dropped: 0 };
+    begin(step, no, Leaving::Disowned(own))?;
+    Ok(true)
+}
+
 /// Goes on with what is to lose its effect on a link, a bounded part of it. `true` while there is more.
 pub(in crate::command) fn go_on(step: &mut Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
     let mut left = AT_ONCE;
