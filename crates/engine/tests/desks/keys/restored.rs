@@ -1,0 +1,129 @@
+//! Keys that change on desks that come back from an old backup: nothing of what they said is lost, or taken for a thief's.
+
+use super::*;
+
+#[test]
+fn a_desk_restored_without_its_key_gets_back_what_it_had_said_under_the_old_one() {
+    let (mut shop, mut acme) = working();
+    let copy = shop.copy();
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    shop.comment(1, "And it beeps.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    settle(&mut shop, &mut acme);
+    let (length, head) = (shop.stream().out_length, shop.stream().out_head);
+
+    let mut shop = shop.restore(&copy);
+    shop.run(PlanKey { key: key(1, 0).public().commitment(), places: Vec::new(), restored: true }).unwrap();
+    let mut shop = rotate(shop, 1);
+    // What was said is fetched, then what was heard comes again, then the place can be told.
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme);
+    resend(&mut acme, &mut shop);
+    assert_eq!((shop.stream().out_length, shop.stream().out_head), (length, head));
+    shop.act(1, Action::Confirm).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!(heard(&acme).1, 0, "nothing of it is disowned");
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Confirmed, State::Confirmed));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// An old backup with the newest keys: what the desk had said under the older one was taken for a thief's.
+#[test]
+fn a_desk_from_before_its_change_of_key_is_no_thief_of_itself() {
+    let (mut shop, mut acme) = working();
+    let copy = shop.copy();
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut shop = rotate(shop, 1);
+    shop.comment(1, "And it beeps.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    let (length, head) = (shop.stream().out_length, shop.stream().out_head);
+    let mut shop = shop.restore(&copy);
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme);
+    resend(&mut acme, &mut shop);
+    assert_eq!((shop.stream().out_length, shop.stream().out_head), (length, head));
+    shop.comment(1, "Here again.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!(heard(&acme).1, 0, "nothing of it is disowned");
+    assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Its hello named nothing, which told the partner that the new key stands from the beginning; the next one, which named
+/// the message, was a fork.
+#[test]
+fn a_first_message_that_never_arrived_under_the_old_key_is_said_again_under_the_new_one() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    next(&mut shop, opened, None).unwrap();
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Else a desk whose backup is older than its change of key stands still for good.
+#[test]
+fn a_desk_from_before_its_change_of_key_gets_back_what_it_then_numbered_anew() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    next(&mut shop, opened, None).unwrap();
+    let copy = shop.copy();
+    let mut shop = rotate(shop, 1);
+    shop.comment(1, "It beeps.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    let (length, head) = (shop.stream().out_length, shop.stream().out_head);
+
+    let mut shop = shop.restore(&copy);
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::SessionUnknown));
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme);
+    resend(&mut acme, &mut shop);
+    assert_eq!((shop.stream().out_length, shop.stream().out_head), (length, head), "nothing is said twice");
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
+    assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Else the end of what was said there is never known, and the case never settles.
+#[test]
+fn what_a_void_receipt_covered_in_part_is_answered_anew() {
+    let (mut shop, mut acme) = working();
+    let opened = open(&mut shop, &mut acme);
+    let now = |priority| Changes { priority: Some(priority), ..Changes::default() };
+    shop.act(1, Action::Update(Box::new(now(Priority::Urgent)))).unwrap();
+    let first = next(&mut shop, opened, None).unwrap();
+    deliver(&shop, &mut acme, &first).unwrap();
+    let copy = acme.copy();
+    shop.act(1, Action::Update(Box::new(now(Priority::Low)))).unwrap();
+    let known = shop.stream().acked;
+    let both = next(&mut shop, opened, Some(known)).unwrap();
+    let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &both).unwrap() else { panic!("a receipt") };
+    take_receipt(&mut shop, &acme, &receipt).unwrap();
+    assert_eq!(shop.stream().acked, shop.stream().out_length);
+
+    // From between the two, and with another key before it could learn what it had lost.
+    let mut acme = rotate(acme.restore(&copy), 2);
+    let descriptor = acme.identity.descriptor().clone();
+    shop.run(TakeDescriptor { link: LINK, descriptor }).unwrap();
+    open(&mut shop, &mut acme);
+    quiet(&mut shop, &mut acme);
+    assert!(codes(&shop).contains(&"receipts-void".to_owned()));
+    assert_eq!(shop.delegation(1).case.open(), []);
+    assert_eq!(shop.delegation(1).case.settled(), acme.delegation(1).case.settled());
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
