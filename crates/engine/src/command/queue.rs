@@ -1,16 +1,20 @@
 //! What operators do with what waits: park, send again, drop. Only items without a number: a message that has one is
 //! sent until a receipt covers it, so the stream never has a hole. proto-spec, sections 5.1 and 5.12.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use deskwire_machine::delegation::State;
 use deskwire_proto::id::ItemId;
 use deskwire_proto::message::Kind;
 use deskwire_proto::message::common::Person;
 use deskwire_proto::text::KindName;
 use deskwire_proto::time::Timestamp;
+use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{FoldEvent, Record};
 use deskwire_store::row::{CloseRow, DelegationRow, LinkState, ParkedRow, Refused, WaitingRow};
-use deskwire_store::table::{DELEGATIONS, PARKED, PARKED_OF, Rows};
+use deskwire_store::table::{DELEGATIONS, PARKED, PARKED_OF, Rows, WAITING};
 use serde::{Deserialize, Serialize};
 
 use super::find;
@@ -146,6 +150,7 @@ impl Command for Retry {
         match self.target {
             Target::Item(item) => {
                 let (no, order, row) = parked(step, &item)?;
+                gather(step, no)?;
                 release(step, no, order, &row, &mut changed)?;
                 for (other, row) in queue::parked_with(step.rows(), no, order)? {
                     release(step, no, other, &row, &mut changed)?;
@@ -158,6 +163,7 @@ impl Command for Retry {
             Target::Link(no) => {
                 Resume { link: no }.run(step)?;
                 if self.parked {
+                    gather(step, no)?;
                     let found = queue::parked(step.rows(), no, AT_ONCE + 1)?;
                     changed.more = found.len() > AT_ONCE;
                     for (order, row) in found.into_iter().take(AT_ONCE) {
@@ -301,6 +307,28 @@ pub(super) fn hold(
     let Some((root, parked)) = held_by(step, delegation, is_event)? else { return Ok(false) };
     park(step, (no, order), &rests(&parked.why), (false, Some(root)))?;
     Ok(true)
+}
+
+/// Parks what still waits and rests on something parked, before that is sent again: all of it goes in its order.
+fn gather(step: &mut Step<'_>, no: LinkNo) -> Result<(), Refusal> {
+    if find::stream(step, no)?.waiting == 0 {
+        return Ok(());
+    }
+    let mut held = BTreeSet::new();
+    step.rows().scan(PARKED, &no, None, Direction::Forward, &mut |_, row| {
+        held.extend(row.item.event);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let mut resting = Vec::new();
+    step.rows().scan(WAITING, &no, None, Direction::Forward, &mut |(_, order), row| {
+        let known = row.delegation.filter(|delegation| held.contains(delegation));
+        resting.extend(known.map(|delegation| (order, (delegation, row.event.is_some()))));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for (order, row) in resting {
+        hold(step, no, order, row)?;
+    }
+    Ok(())
 }
 
 /// The partner ends the link as well: our own word that it ends goes now, if it is parked.

@@ -297,6 +297,30 @@ fn a_dead_offer_takes_along_what_would_be_refused_without_it() {
     sound(shop, acme);
 }
 
+/// Else what was said later leaves before the offer, and the partner refuses it.
+#[test]
+fn an_offer_sent_again_takes_along_what_was_said_later_and_still_waits() {
+    for by_item in [true, false] {
+        let (mut shop, mut acme) = linked();
+        let ticket = shop.ticket("Till");
+        shop.delegate(ticket).unwrap();
+        live(&mut shop, 29 * DAY);
+        shop.comment(1, "still there?", Audience::Thread).unwrap();
+        shop.act(1, Action::Recall(because("Too late."))).unwrap();
+        live(&mut shop, 2 * DAY);
+        let dead = parked(&shop);
+        assert_eq!((dead.len(), waiting(&shop).len()), (1, 2), "the offer alone is old enough");
+        let changed = if by_item { retry(&mut shop, dead[0]).unwrap() } else { retry_link(&mut shop) };
+        assert_eq!(changed.count, 3);
+        settle(&mut shop, &mut acme);
+        assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Recalled, State::Recalled));
+        assert_eq!(comments(&acme, 1), 1);
+        let received = acme.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
+        assert!(received.iter().all(|(_, row)| row.refused.is_none()));
+        sound(shop, acme);
+    }
+}
+
 #[test]
 fn fault_105_a_backlog_of_thirty_days_dies_in_bounded_steps_and_comes_back_whole() {
     let (mut shop, mut acme) = at_work();
