@@ -334,8 +334,9 @@ pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Kno
     if change.most == RESTORED {
         return Ok(false);
     }
-    // What both have alike and the operator does not vouch for.
-    let shared = known.held.min(known.agreed);
+    // What both have alike and the operator does not vouch for. A partner that was restored since counts as held what its
+    // receipts cover.
+    let shared = known.held.max(stream.acked).min(known.agreed);
     let stays = shared.max(place);
     if place >= shared && stays >= stream.out_length {
         return Ok(false);
@@ -555,6 +556,11 @@ fn given_by_newest(step: &Step<'_>, no: LinkNo, link: &LinkRow, length: u64) -> 
     };
     let parsed = Sign1::parse(&receipt).map_err(|_| find::broken("a receipt that was taken"))?;
     Ok(parsed.key_id() == newest)
+}
+
+/// Whether the newest key of the partner signed its last receipt: then the owner itself has promised what that says.
+pub(super) fn promised_by_newest(step: &Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
+    given_by_newest(step, no, &find::link(step, no)?, 0)
 }
 
 /// Keeps a hello that contradicts what is known of the author's keys, and pauses the link.

@@ -11,7 +11,7 @@ use deskwire_store::record::{Counted, Refolded, SetAside};
 use deskwire_store::row::{Effect, FileState, KeyChange, OwnKeysRow};
 use deskwire_store::table::{
     AGREEMENTS, ANNOUNCED, DELEGATIONS, EVENT_PLACES, FETCHING, FILES, OWN_KEYS, RECEIPTS, RECEIVED, REPORTS,
-    Rows, RowsMut, SENT, THREADS, TICKET_DELEGATIONS, TO_COMPARE, WAITING,
+    Rows, RowsMut, SENT, STREAMS, THREADS, TICKET_DELEGATIONS, TO_COMPARE, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Result};
 
@@ -47,6 +47,12 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
                 row.state = FileState::Failed(why.clone());
             }
         })?;
+    }
+    if let Some(end) = aside.end
+        && need(rows, STREAMS, &no)?.acked > end.0
+    {
+        // The partner was restored and holds something else under numbers that its receipts cover.
+        receipts_void(rows, no, end.0)?;
     }
     for given_up in &aside.given_up {
         rows.delete(SENT, &(no, given_up.seq));

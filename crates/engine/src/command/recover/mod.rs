@@ -324,7 +324,8 @@ pub(super) fn shorten(
     let length = hello.length.max(stream.in_length);
     // Under a new key the author does not hold to what somebody promised under the old one: its receipts will tell.
     let void = stream.promises.iter().any(|promise| promise.void);
-    if !void && stream.promises.iter().any(|promise| promise.length > length) {
+    let own = !void || change::promised_by_newest(step, no)?;
+    if own && stream.promises.iter().any(|promise| promise.length > length) {
         step.record(&Record::Shortened { no, length, at: step.now }, None)?;
     }
     Ok(())
