@@ -256,8 +256,10 @@ impl Custody {
                     continue;
                 }
             };
-            self.snapshots.remove(group)?;
-            findings.push(Finding::Snapshot(group, reason));
+            findings.push(match self.snapshots.remove(group) {
+                Ok(()) => Finding::Snapshot(group, reason),
+                Err(error) => unread(format!("the damaged snapshot of group {group} ({reason})"), &error)?,
+            });
         }
         Ok(())
     }
