@@ -12,7 +12,7 @@ use deskwire_store::WriteError;
 use deskwire_store::local::LinkNo;
 
 use crate::chance::Chance;
-use crate::desk::{Desk, Fate, Work, woken};
+use crate::desk::{Desk, Fate, Release, Work, woken};
 use crate::model::Model;
 use crate::mutant::Mutant;
 use crate::net::Net;
@@ -324,7 +324,7 @@ impl World {
         match core.seal() {
             None => {
                 let effects = core.take_effects();
-                releases.into_iter().for_each(|release| release(self, Fate::Done));
+                self.release(desk, releases);
                 self.carry_out(desk, effects);
             }
             Some(group) => {
@@ -362,7 +362,7 @@ impl World {
         match core.land(written) {
             Ok(effects) => {
                 let releases = std::mem::take(&mut one.syncing);
-                releases.into_iter().for_each(|release| release(self, Fate::Done));
+                self.release(desk, releases);
                 self.carry_out(desk, effects);
                 self.schedule_launch(desk);
             }
@@ -381,6 +381,16 @@ impl World {
                 }
                 self.note(|| format!("desk{desk} stops: {why}"));
                 self.dies(desk);
+            }
+        }
+    }
+
+    /// Lets answers go whose group is on stable storage. A process that its disk has ended meanwhile answers nobody.
+    fn release(&mut self, desk: usize, releases: Vec<Release>) {
+        let process = self.process(desk);
+        for release in releases {
+            if self.lives(process) && !self.desks[desk].is_dead() {
+                release(self, Fate::Done);
             }
         }
     }
