@@ -186,7 +186,7 @@ pub enum Record {
     PageTaken { no: LinkNo, complete: bool, at: Timestamp },
     /// A receipt of our own that the partner handed back: times and outcomes of its messages are taken from there.
     ReceiptReturned { no: LinkNo, receipt: ByteBuf },
-    /// A waiting item was said before the loss already: its message came back.
+    /// An item that waited, or that was dropped since, was said before the loss already: its message came back.
     Struck { no: LinkNo, order: Order },
     /// A message of ours that came back takes effect here.
     Placed(Box<Placed>),

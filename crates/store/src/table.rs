@@ -19,7 +19,7 @@ use crate::row::{
 use crate::{Direction, EntryRef, Error, Result, View, VisitRow};
 
 /// The version of all rows together: a view of another version is set aside and folded anew.
-pub const SCHEMA: u32 = 7;
+pub const SCHEMA: u32 = 8;
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal, $key:ty => $row:ty;)*) => {
@@ -78,6 +78,9 @@ tables! {
     WAITING = b'w', (LinkNo, Order) => WaitingRow;
     /// Items that were taken out of the queue until somebody sends them again.
     PARKED = b'q', (LinkNo, Order) => ParkedRow;
+    /// Items that were dropped and that a partner may hand back all the same, where this desk does not know yet what it
+    /// has lost: those that stand on a ticket, until the next recovery on their link has ended.
+    DROPPED = b'$', (LinkNo, Order) => WaitingRow;
     /// The parked items of a delegation.
     PARKED_OF = b'Q', (DelegationNo, Order) => ();
     /// Our numbered messages.

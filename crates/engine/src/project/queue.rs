@@ -5,8 +5,8 @@ use deskwire_proto::text::{Code, Line, Words};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::FoldEvent;
-use deskwire_store::row::{Effect, Late, LinkEventRow, ParkedRow, Refused, WaitingRow};
-use deskwire_store::table::{PARKED, PARKED_OF, Rows, RowsMut, THREADS, WAITING};
+use deskwire_store::row::{Effect, Late, LinkEventRow, LinkState, ParkedRow, Refused, WaitingRow};
+use deskwire_store::table::{DROPPED, LINKS, PARKED, PARKED_OF, Rows, RowsMut, THREADS, WAITING};
 use deskwire_store::{EntryRef, Result};
 
 use super::{change, contradiction, delegation, link, need, privacy, stream, terms};
@@ -94,7 +94,12 @@ pub(super) fn dropped(rows: &mut Overlay, no: LinkNo, order: Order, why: &Refuse
     };
     privacy::dropped(rows, no, &item, why)?;
     terms::waits(rows, no, item.kind.as_str(), None)?;
-    stream::mark(rows, &item.thread, (no, order), why)
+    stream::mark(rows, &item.thread, (no, order), why)?;
+    // What was lost on a link that has ended does not come back any more.
+    if item.thread.is_some() && need(rows, LINKS, &no)?.state != LinkState::Closed {
+        rows.put(DROPPED, &(no, order), &item)?;
+    }
+    Ok(())
 }
 
 /// Takes a parked item out; what becomes of it is the caller's to write.

@@ -12,9 +12,9 @@ use deskwire_store::row::{
     SentRow, Shared, ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
-    ANNOUNCED, BLOB_FILES, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, EVENT_PLACES, FILES, GRANTS,
-    LEFT_RECEIVED, LEFT_SENT, RECEIVED, RECOVERED_ITEMS, RETURNED_ITEMS, Rows, RowsMut, SENT, STREAMS,
-    THREADS, TOLD, WAITING,
+    ANNOUNCED, BLOB_FILES, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, DROPPED, EVENT_PLACES, FILES,
+    GRANTS, LEFT_RECEIVED, LEFT_SENT, RECEIVED, RECOVERED_ITEMS, RETURNED_ITEMS, Rows, RowsMut, SENT,
+    STREAMS, THREADS, TOLD, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Error, Result};
 
@@ -68,15 +68,18 @@ pub(super) fn returned(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &[u8])
     })
 }
 
-/// A waiting item was said before the loss already: it gives way to its message.
+/// An item that waited, or was dropped since, was said before the loss already: it gives way to its message.
 pub(super) fn struck(rows: &mut Overlay, no: LinkNo, order: Order) -> Result<()> {
-    let (waiting, parked) = match rows.get(WAITING, &(no, order))? {
-        Some(waiting) => {
-            rows.delete(WAITING, &(no, order));
-            stream::with(rows, no, |row| row.waiting = row.waiting.saturating_sub(1))?;
-            (waiting, false)
-        }
-        None => (queue::unpark(rows, no, order)?, true),
+    let key = (no, order);
+    let (waiting, folded) = if let Some(waiting) = rows.get(WAITING, &key)? {
+        rows.delete(WAITING, &key);
+        stream::with(rows, no, |row| row.waiting = row.waiting.saturating_sub(1))?;
+        (waiting, true)
+    } else if let Some(dropped) = rows.get(DROPPED, &key)? {
+        rows.delete(DROPPED, &key);
+        (dropped, false)
+    } else {
+        (queue::unpark(rows, no, order)?, false)
     };
     super::privacy::stays_behind(rows, &waiting)?;
     if waiting.delegation.is_none() {
@@ -84,8 +87,8 @@ pub(super) fn struck(rows: &mut Overlay, no: LinkNo, order: Order) -> Result<()>
     }
     let Some(key) = waiting.thread else { return Ok(()) };
     match waiting.event {
-        // A parked event is in no fold.
-        Some(delegation) if parked => {
+        // An event that is parked or was dropped is in no fold.
+        Some(delegation) if !folded => {
             rows.delete(DELEGATION_EVENTS, &(delegation, key.1));
             rows.delete(THREADS, &key);
             Ok(())
@@ -215,6 +218,10 @@ pub(super) fn ended(rows: &mut Overlay, at: EntryRef, no: LinkNo, event: &LinkEv
     let told = rows.list(TOLD, &no, usize::MAX)?;
     for (key, _) in told {
         rows.delete(TOLD, &key);
+    }
+    let dropped = rows.list(DROPPED, &no, usize::MAX)?;
+    for (key, _) in dropped {
+        rows.delete(DROPPED, &key);
     }
     behind(rows, no)?;
     stream::with(rows, no, |row| row.recovery = None)?;

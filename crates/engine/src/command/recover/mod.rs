@@ -25,12 +25,12 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::{ItemMade, Record};
-use deskwire_store::row::{LinkRow, LinkState, Pause, Recovery, StreamRow, WaitingRow};
-use deskwire_store::table::{FILES, PARKED, Rows, SENT, WAITING};
+use deskwire_store::row::{LinkRow, LinkState, Pause, Recovery, Revision, StreamRow, ThreadKind, WaitingRow};
+use deskwire_store::table::{DROPPED, FILES, PARKED, Rows, SENT, THREADS, WAITING};
 
 use serde_bytes::ByteBuf;
 
-use super::{change, find, key, privacy, session};
+use super::{change, find, key, privacy, revise, session};
 use crate::identity::Identity;
 use crate::{Command, Refusal, Step, refused};
 
@@ -365,9 +365,14 @@ fn bad_page(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, code: Code) -> Resu
     pause(step, no, Pause::BadPage(why), "recovery-failed", &words)
 }
 
-/// The items that wait or are parked, by their ids.
+/// The items that wait, are parked, or were dropped before this desk knew of its loss, by their ids.
 fn waiting(step: &Step<'_>, no: LinkNo, stream: &StreamRow) -> Result<HashMap<ItemId, Order>, Refusal> {
     let mut items = HashMap::new();
+    for ((_, order), row) in step.rows().list(DROPPED, &no, usize::MAX)? {
+        if !is_taken_back(step, &row)? {
+            items.insert(row.item, order);
+        }
+    }
     if stream.waiting > 0 {
         let rows = step.rows().list(WAITING, &no, usize::MAX)?;
         items.extend(rows.into_iter().map(|((_, order), row)| (row.item, order)));
@@ -379,12 +384,27 @@ fn waiting(step: &Step<'_>, no: LinkNo, stream: &StreamRow) -> Result<HashMap<It
     Ok(items)
 }
 
-/// An item in this place, waiting or parked.
+/// Whether what an item shows on its ticket was taken back there. Where the partner has it all the same, it is shown anew,
+/// so that it can be taken back from there too.
+fn is_taken_back(step: &Step<'_>, row: &WaitingRow) -> Result<bool, Refusal> {
+    let Some((ticket, at)) = row.thread else { return Ok(false) };
+    let of = match step.rows().get(THREADS, &(ticket, at))?.map(|row| row.kind) {
+        Some(ThreadKind::Revised(revised)) => revised.of,
+        Some(_) | None => at,
+    };
+    let revisions = revise::revisions(step.rows(), (ticket, of))?;
+    Ok(revisions.iter().any(|(_, _, what)| *what == Revision::Retracted))
+}
+
+/// An item in this place, waiting, parked or dropped.
 fn unsent(step: &Step<'_>, key: &(LinkNo, Order)) -> Result<Option<WaitingRow>, Refusal> {
-    Ok(match step.rows().get(WAITING, key)? {
-        Some(row) => Some(row),
-        None => step.rows().get(PARKED, key)?.map(|parked| parked.item),
-    })
+    if let Some(row) = step.rows().get(WAITING, key)? {
+        return Ok(Some(row));
+    }
+    match step.rows().get(PARKED, key)? {
+        Some(parked) => Ok(Some(parked.item)),
+        None => Ok(step.rows().get(DROPPED, key)?),
+    }
 }
 
 /// Takes one message of our own back in, under its number. It takes effect once what it had seen is here.
