@@ -107,6 +107,9 @@ tables! {
     ANNOUNCED = b'O', (LinkNo, u64) => FileNo;
     /// The files that were brought to a partner, or that it did not take.
     BROUGHT = b'0', (LinkNo, u64) => FileNo;
+    /// The same, by how many messages of ours there were when each was brought: a backup of the partner with more of them has
+    /// the file too.
+    BROUGHT_AT = b'$', (LinkNo, (u64, u64)) => ();
     /// The files that a restored partner has lost: announced once more when it holds the messages again.
     LOST = b'@', (LinkNo, u64) => FileNo;
     /// Which blobs a partner may fetch.

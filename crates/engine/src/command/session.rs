@@ -11,7 +11,9 @@ use deskwire_store::Direction;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::{MendRecord, Record};
 use deskwire_store::row::{LinkRow, LinkState, StreamRow};
-use deskwire_store::table::{ANNOUNCED, BROUGHT, HELLOS, RECEIVED, Rows, SENT};
+use deskwire_store::table::{ANNOUNCED, BROUGHT, BROUGHT_AT, HELLOS, Key, RECEIVED, Rows, SENT, Table};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 
 use super::change::{self, Meaning};
@@ -161,18 +163,38 @@ impl Command for TakeWelcome {
 /// A partner that holds less than its receipts say was restored, and has lost the files that came behind that. So has one
 /// that holds less than what files were brought for, where its receipts are void.
 fn files_lost(step: &mut Step<'_>, no: LinkNo, behind: u64, stream: &StreamRow) -> Result<(), Refusal> {
-    let tables: &[_] = if behind < stream.acked { &[BROUGHT, ANNOUNCED] } else { &[BROUGHT] };
-    for table in tables {
-        let mut lost = false;
-        step.rows().scan(*table, &no, Some(&(no, behind + 1)), Direction::Forward, &mut |_, _| {
-            lost = true;
-            Ok(ControlFlow::Break(()))
-        })?;
-        if lost {
-            return step.record(&Record::Mend(MendRecord::FilesLost { no, behind }), None).map(drop);
-        }
+    let short = behind < stream.acked;
+    let mut lost = has_behind(step, BROUGHT, no, (no, behind + 1))?;
+    lost |= short && has_behind(step, ANNOUNCED, no, (no, behind + 1))?;
+    if lost {
+        step.record(&Record::Mend(MendRecord::FilesLost { no, behind }), None)?;
+    }
+    if lost || short { files_doubted(step, no, behind) } else { Ok(()) }
+}
+
+/// A partner that may have been restored, and holds so many of our messages: nothing tells whether its backup had the bytes
+/// of the files that were brought since. They are brought once more; it says which it has.
+fn files_doubted(step: &mut Step<'_>, no: LinkNo, behind: u64) -> Result<(), Refusal> {
+    if has_behind(step, BROUGHT_AT, no, (no, (behind, 0)))? {
+        step.record(&Record::Mend(MendRecord::FilesDoubted { no, behind }), None)?;
+        step.after(Effect::Advanced(no));
     }
     Ok(())
+}
+
+/// Whether a table has a row of a link from a place on.
+fn has_behind<K: Key, R: Serialize + DeserializeOwned>(
+    step: &Step<'_>,
+    table: Table<K, R>,
+    no: LinkNo,
+    from: K,
+) -> Result<bool, Refusal> {
+    let mut found = false;
+    step.rows().scan(table, &no, Some(&from), Direction::Forward, &mut |_, _| {
+        found = true;
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(found)
 }
 
 /// Our own signed message with this number; nothing for 0.
@@ -329,6 +351,11 @@ impl AnswerHello {
             at: step.now,
         };
         step.record(&record, None)?;
+        let mut met = stream.session.iter().chain(&stream.pending);
+        if !met.any(|session| session.instance == hello.instance) {
+            // It was started anew, perhaps from a backup with all of our messages and not with all files.
+            files_doubted(step, self.link, stream.acked)?;
+        }
         Ok(answer)
     }
 }

@@ -1,11 +1,15 @@
 //! What mends something that a restore, or the want of room, has left open.
 
+use std::ops::ControlFlow;
+
 use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::record::MendRecord;
-use deskwire_store::table::{ANNOUNCED, BROUGHT, DELEGATIONS, LOST, Rows, RowsMut, Table};
-use deskwire_store::{EntryRef, Result};
+use deskwire_store::table::{
+    ANNOUNCED, BROUGHT, BROUGHT_AT, DELEGATIONS, LOST, Rows, RowsMut, STREAMS, Table,
+};
+use deskwire_store::{Direction, EntryRef, Result};
 
-use super::{change, link, recover, stream};
+use super::{change, link, need, recover, stream};
 use crate::overlay::Overlay;
 
 pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &MendRecord) -> Result<()> {
@@ -19,6 +23,7 @@ pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &MendRecord) -> R
             transfer(rows, *no, (ANNOUNCED, LOST), lost)
         }
         MendRecord::FilesAgain { no, upto } => transfer(rows, *no, (LOST, ANNOUNCED), |seq| seq <= *upto),
+        MendRecord::FilesDoubted { no, behind } => doubted(rows, *no, *behind),
         MendRecord::Leaving { no, leaving } => stream::with(rows, *no, |row| row.leaving = leaving.clone()),
         MendRecord::ReceiptKept { no, event, .. } => link::note(rows, (*no, at), event),
         MendRecord::BranchLeft { no, ours, cut, seen, delegations } => {
@@ -29,9 +34,30 @@ pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &MendRecord) -> R
 
 /// A file is at the partner, or is not taken there.
 pub(super) fn brought(rows: &mut Overlay, no: LinkNo, seq: u64) -> Result<()> {
-    let file = rows.get(ANNOUNCED, &(no, seq))?;
+    let Some(file) = rows.get(ANNOUNCED, &(no, seq))? else { return Ok(()) };
     rows.delete(ANNOUNCED, &(no, seq));
-    file.map_or(Ok(()), |file| rows.put(BROUGHT, &(no, seq), &file))
+    rows.put(BROUGHT, &(no, seq), &file)?;
+    let length = need(rows, STREAMS, &no)?.out_length;
+    rows.put(BROUGHT_AT, &(no, (length, seq)), &())
+}
+
+/// Announces again what was brought since our message with this number was the last one.
+fn doubted(rows: &mut Overlay, no: LinkNo, behind: u64) -> Result<()> {
+    let mut found = Vec::new();
+    rows.scan(BROUGHT_AT, &no, Some(&(no, (behind, 0))), Direction::Forward, &mut |key, ()| {
+        found.push(key);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for key in found {
+        rows.delete(BROUGHT_AT, &key);
+        let place = (no, key.1.1);
+        let Some(file) = rows.get(BROUGHT, &place)? else { continue };
+        rows.delete(BROUGHT, &place);
+        if rows.get(ANNOUNCED, &place)?.is_none() {
+            rows.put(ANNOUNCED, &place, &file)?;
+        }
+    }
+    Ok(())
 }
 
 type Files = Table<(LinkNo, u64), FileNo>;

@@ -274,6 +274,50 @@ fn a_file_that_was_brought_to_a_partner_restored_from_before_its_change_of_key_i
     same_after_rebuild(shop);
 }
 
+/// Its backup had the message and not the bytes, which it had been brought since: it waited for them for ever.
+#[test]
+fn a_file_that_was_on_its_way_when_the_partner_was_backed_up_is_brought_once_more() {
+    for more in [false, true] {
+        let (mut shop, mut acme) = offered();
+        attach(&mut shop);
+        settle(&mut shop, &mut acme);
+        let copy = acme.copy();
+        let before = announced(&shop);
+        shop.run(Brought { link: LINK, seq: before[0].0.1 }).unwrap();
+        if more {
+            // The partner held this too, and gave a receipt for it.
+            shop.comment(1, "The second.", Audience::Thread).unwrap();
+            settle(&mut shop, &mut acme);
+        }
+        assert!(announced(&shop).is_empty());
+        let mut acme = acme.restore(&copy);
+        if more {
+            recover(&mut acme, &mut shop);
+        } else {
+            // Its hello alone says that it was started anew.
+            hello(&mut acme, &mut shop).unwrap();
+        }
+        assert_eq!(announced(&shop), before);
+        same_after_rebuild(shop);
+    }
+}
+
+/// Only what came since the last message can be missing in a backup that has all messages.
+#[test]
+fn a_file_that_was_brought_before_a_later_message_is_not_brought_again_at_each_start_of_the_partner() {
+    let (mut shop, mut acme) = offered();
+    attach(&mut shop);
+    settle(&mut shop, &mut acme);
+    let seq = announced(&shop)[0].0.1;
+    shop.run(Brought { link: LINK, seq }).unwrap();
+    shop.comment(1, "The second.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut acme = acme.restart();
+    hello(&mut acme, &mut shop).unwrap();
+    send_again(&mut shop, &mut acme);
+    assert!(announced(&shop).is_empty());
+}
+
 /// The bytes are gone with the restore. The partner, which does not come for them, has to be told.
 #[test]
 fn of_a_file_that_was_lost_with_a_restore_the_partner_is_told() {

@@ -34,6 +34,14 @@ pub enum MendRecord {
         /// How many of our messages it holds.
         upto: u64,
     },
+    /// The partner of a link may have been restored to a time before it was brought files: those that were brought since our
+    /// message with this number was the last one are brought once more. It says itself which of them it has.
+    FilesDoubted {
+        /// Of which link.
+        no: LinkNo,
+        /// How many of our messages it holds.
+        behind: u64,
+    },
     /// What loses its effect on a link, step by step, and how far that has come; nothing once all of it has.
     Leaving {
         /// On which link.
