@@ -325,13 +325,13 @@ pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Kno
     let stream = find::stream(step, no)?;
     let Some(change) = stream.out_change else { return Ok(false) };
     let place = match change.most {
-        RESTORED => before_newest(step, no, stream.out_length)?,
+        RESTORED => before_newest(step, no, stream.out_length.min(known.agreed))?,
         most => most.min(known.agreed),
     };
     let cut = Cut(place, session::sent_hash(step, no, link, place)?);
     let change = KeyChange { place: Some(cut), ..change };
     step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
-    if change.most == RESTORED {
+    if change.most == RESTORED && known.agreed >= stream.out_length {
         return Ok(false);
     }
     // What both have alike and the operator does not vouch for. A partner that was restored since counts as held what its
@@ -342,7 +342,8 @@ pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Kno
         return Ok(false);
     }
     let first = place + 1;
-    let own = LeavingOwn { first, next: first, shared, stays, most: change.most, dropped: 0 };
+    let most = change.most.min(stream.out_length);
+    let own = LeavingOwn { first, next: first, shared, stays, most, dropped: 0 };
     aside::begin(step, no, Leaving::Disowned(own))
 }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 
+use crate::harness::receipts_of;
+
 #[test]
 fn a_desk_restored_without_its_key_gets_back_what_it_had_said_under_the_old_one() {
     let (mut shop, mut acme) = working();
@@ -94,6 +96,29 @@ fn a_desk_from_before_its_change_of_key_gets_back_what_it_then_numbered_anew() {
     assert_eq!(shop.stream().out_head, acme.stream().in_head);
     assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
     assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Its hello named nothing, which told the partner that the new key stands from the beginning; the next one named a
+/// message that the partner never had, and the link stood still whatever the operators chose.
+#[test]
+fn a_desk_from_before_its_change_of_key_says_a_first_message_again_that_never_arrived() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    next(&mut shop, opened, None).unwrap();
+    let copy = shop.copy();
+    let mut shop = rotate(shop, 1).restore(&copy);
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    shop.comment(1, "It beeps.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert!(receipts_of(&acme).iter().all(|(_, refused)| !refused), "nothing is said twice");
+    assert_eq!((heard(&acme).1, shop.stream().waiting), (0, 0));
     same_after_rebuild(shop);
     same_after_rebuild(acme);
 }
