@@ -183,7 +183,8 @@ pub(super) fn welcomed(
             // A hello that names nothing tells a reader that holds nothing that the key stands from the beginning.
             let beginning = held == 0 && stream.acked == 0;
             let agreed = if beginning { 0 } else { stream.out_length };
-            decide(step, no, link, Known { agreed, held })?;
+            // A reader that was restored gets back its receipts, and counts as held what they cover.
+            decide(step, no, link, Known { agreed, held: held.max(stream.acked) })?;
             Ok(Meaning::SayAgain)
         }
         (Some(_), true) => {

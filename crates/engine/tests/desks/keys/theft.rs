@@ -111,6 +111,39 @@ fn the_owner_says_how_far_its_stream_is_its_own_and_the_rest_has_no_effect_anywh
     assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Recalled, State::Recalled));
 }
 
+/// Else the owner numbers anew what its partner, once it has its receipts back, knows to be something else: a fork that no
+/// choice of the operators ends.
+#[test]
+fn what_a_restored_partner_had_before_stays_disowned_in_its_place() {
+    let (mut shop, mut acme) = working();
+    let (mine, copy) = (shop.stream().out_length, acme.copy());
+    shop.comment(1, "Pay here.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.comment(1, "Pay there.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let opened = open(&mut shop, &mut acme);
+    let second = shop.ticket("Printer");
+    shop.delegate(second).unwrap();
+    next(&mut shop, opened, None).unwrap();
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+
+    let (mut shop, mut acme) = (rotate(shop, 1), acme.restore(&copy));
+    // The owner tells the place before its partner knows what it has lost.
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::SessionUnknown));
+    open(&mut acme, &mut shop);
+    resend(&mut shop, &mut acme);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(heard(&acme).1, 2, "both doubtful messages come again, without effect");
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    shop.comment(1, "When do you come?", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 #[test]
 fn receipts_that_a_thief_gave_bind_nobody_and_what_they_covered_is_sent_again() {
     let (shop, mut acme) = working();
