@@ -427,8 +427,9 @@ pub(super) fn heard(
         // The key stood before the link did: it stands from the beginning.
         (None, Some(told)) => Ok(if told == beginning { Ok(false) } else { Err(Code::Fork) }),
         (Some(KeyChange { place: Some(_), .. }), None) => Ok(Ok(false)),
-        (Some(KeyChange { place: Some(known), .. }), Some(told)) => {
-            Ok(if told == known { Ok(false) } else { Err(Code::Fork) })
+        (Some(KeyChange { place: Some(known), .. }), Some(told)) if told == known => Ok(Ok(false)),
+        (Some(KeyChange { place: Some(known), .. }), Some(told)) if !may_move(&stream, known, told) => {
+            Ok(Err(Code::Fork))
         }
         (Some(change @ KeyChange { place: None, .. }), None) => {
             if hello.length > 0 || stream.in_length > 0 {
@@ -440,7 +441,7 @@ pub(super) fn heard(
         (Some(KeyChange { place: None, .. }), Some(_)) if sabotage::makes(Sabotage::ChangeIgnored) => {
             Ok(Ok(false))
         }
-        (Some(change @ KeyChange { place: None, .. }), Some(told)) => {
+        (Some(change), Some(told)) => {
             if told.0 <= stream.in_length && hash_of_theirs(step, no, link, told.0)? != told.1 {
                 return Ok(Err(Code::Fork));
             }
@@ -448,6 +449,13 @@ pub(super) fn heard(
             Ok(Ok(false))
         }
     }
+}
+
+/// Whether the place may be told anew, as an author does that was restored: what was lost up to the known place never came
+/// here, and nothing that did stands behind the new one.
+fn may_move(stream: &StreamRow, known: Cut, told: Cut) -> bool {
+    let held = stream.recovery.as_ref().map_or(0, |recovery| recovery.told).max(stream.in_length);
+    held < known.0 && held <= told.0
 }
 
 /// The place is taken; what is held behind it was disowned by its author.

@@ -123,6 +123,35 @@ fn a_desk_from_before_its_change_of_key_says_a_first_message_again_that_never_ar
     same_after_rebuild(acme);
 }
 
+/// It had told its partner a place that neither of them knows any more: the link stood still for good.
+#[test]
+fn a_desk_from_before_its_change_of_key_tells_a_place_that_is_gone_anew() {
+    let (mut shop, mut acme) = working();
+    let opened = open(&mut shop, &mut acme);
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    next(&mut shop, opened, None).unwrap();
+    let copy = shop.copy();
+    shop.comment(1, "And it beeps.", Audience::Thread).unwrap();
+    let numbered = shop.stream().out_length;
+    next(&mut shop, opened, Some(numbered)).unwrap();
+    let mut shop = rotate(shop, 1);
+    open(&mut shop, &mut acme);
+    let place = |acme: &Desk| acme.stream().in_change.unwrap().place.unwrap().0;
+    assert_eq!(place(&acme), numbered + 1);
+
+    let mut shop = shop.restore(&copy);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(place(&acme), numbered);
+    assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    shop.act(1, Action::Recall(because("It works again."))).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Recalled, State::Recalled));
+    assert_eq!(heard(&acme).1, 0, "nothing of it is disowned");
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 /// Else the end of what was said there is never known, and the case never settles.
 #[test]
 fn what_a_void_receipt_covered_in_part_is_answered_anew() {
