@@ -67,8 +67,8 @@ pub use header::{
 pub use invitation::{AcceptInvitation, Invitation, InvitationList, InvitationState, InviteRequest};
 pub use key::{KeyLogImport, KeyLogImported, KeyLogOutcome};
 pub use link::{
-    AddLink, Branch, BranchMessage, Branches, HealthState, Incoming, Link, LinkEvent, LinkHealth, LinkList,
-    LinkState, LinkVerification, Outgoing, PartnerDesk, RepairRequest, Trouble, Words,
+    AddLink, Branch, BranchMessage, Branches, FindPartner, HealthState, Incoming, Link, LinkEvent,
+    LinkHealth, LinkList, LinkState, LinkVerification, Outgoing, PartnerDesk, RepairRequest, Trouble, Words,
 };
 pub use log::{Direction, LogEntry, LogOutcome, LogPage, LogQuery};
 pub use preview::{DelegateRequest, FieldValue, Preview, PreviewFile, Withheld, WithheldReason};

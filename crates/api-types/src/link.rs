@@ -263,6 +263,14 @@ pub struct AddLink {
     pub terms: Option<TermsOffer>,
 }
 
+/// The body of `POST /v1/links/{link}/find`: where the partner is reached now, as its operator says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindPartner {
+    /// URL under which the partner is reached.
+    pub endpoint: String,
+}
+
 /// The body of `POST /v1/links/{link}/verify`: what came of reading the words to each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -114,6 +114,7 @@ endpoints! {
     post "/v1/links/{link}/approve" => link::approve;
     post "/v1/links/{link}/verify" => link::verify;
     post "/v1/links/{link}/resume" => link::resume;
+    post "/v1/links/{link}/find" => link::find;
     get "/v1/links/{link}/repair" => link::branches;
     post "/v1/links/{link}/repair" => link::repair;
     post "/v1/links/{link}/end" => link::end;

@@ -137,6 +137,29 @@ pub(crate) async fn resume(
     shown(&api, link).await
 }
 
+/// Looks for the partner at an address that its operator gave, where both desks have moved and neither finds the other. What
+/// the desk there says of itself is taken only under the keys of the partner.
+#[utoipa::path(
+    post, path = "/v1/links/{link}/find", tag = "links", request_body = api::FindPartner,
+    params(("link" = String, Path, description = "Local name, or the link id.")),
+    responses((status = 200, description = "The link.", body = api::Link)),
+)]
+pub(crate) async fn find(
+    State(api): State<Api>,
+    Named(link): Named,
+    change: Change,
+    Document { value, bytes }: Document<api::FindPartner>,
+) -> Result<Json<api::Link>, ApiError> {
+    let no = number(&api, link.clone()).await?;
+    if change.answered::<()>(&api, &bytes).await?.is_none() {
+        let url = endpoint(&value.endpoint)?;
+        let endpoint = Endpoint::try_from(&url).map_err(|error| Refusal::invalid("endpoint", error))?;
+        api.state.linker.find(no, endpoint).await?;
+        api.state.engine.call(change.remember(&bytes, ())).await?;
+    }
+    shown(&api, link).await
+}
+
 /// Both branches of a fork, for whoever has to choose one.
 #[utoipa::path(
     get, path = "/v1/links/{link}/repair", tag = "links",

@@ -1,9 +1,10 @@
 //! Links, invitations and the signed streams.
 
 use deskwire_api_types::{
-    AcceptInvitation, AcceptTerms, AddLink, Branch, Branches, CloseLink, Invitation, InvitationList,
-    InviteRequest, Link, LinkCheck, LinkLeftOpen, LinkList, LinkMapping, LinkTerms, LinkVerification,
-    LogPage, LogQuery, NewRule, ProposeTerms, RepairRequest, RuleList, SuspendLink, TakeCalendars,
+    AcceptInvitation, AcceptTerms, AddLink, Branch, Branches, CloseLink, FindPartner, Invitation,
+    InvitationList, InviteRequest, Link, LinkCheck, LinkLeftOpen, LinkList, LinkMapping, LinkTerms,
+    LinkVerification, LogPage, LogQuery, NewRule, ProposeTerms, RepairRequest, RuleList, SuspendLink,
+    TakeCalendars,
 };
 
 use crate::{Client, Error, query::Path};
@@ -79,6 +80,14 @@ impl Client {
     /// See [`Error`].
     pub async fn resume_link(&self, link: &str) -> Result<Link, Error> {
         self.post_nothing(Path::new("links").id(link).word("resume")).await
+    }
+
+    /// `POST /v1/links/{link}/find`: looks for the partner at an address that a person gave.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn find_partner(&self, link: &str, request: &FindPartner) -> Result<Link, Error> {
+        self.post(Path::new("links").id(link).word("find"), request).await
     }
 
     /// `GET /v1/links/{link}/repair`: both branches of a fork.

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::id::{DeskId, LinkId};
 use deskwire_proto::text::Label;
 use deskwire_proto::time::Timestamp;
@@ -76,4 +77,8 @@ pub trait Linker: Send + Sync {
 
     /// Tries at once to reach a desk that was added by hand.
     fn ask(&self, desk: DeskId);
+
+    /// Reads at this address what the partner says of itself now, takes it if it is newer, and tries the link at once: for
+    /// two desks of which neither knows where the other is.
+    fn find(&self, link: LinkNo, endpoint: Endpoint) -> Pending<'_, Result<(), Refusal>>;
 }

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::exchange::Exchange;
 use crate::peer::Trouble;
-use crate::shared::Shared;
+use crate::shared::{Missed, Shared};
 
 /// How long a person waits to see whether the link is active at once.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,6 +38,40 @@ impl Linker for Links {
 
     fn ask(&self, desk: DeskId) {
         self.0.askers.at_once(desk);
+    }
+
+    fn find(&self, link: LinkNo, endpoint: Endpoint) -> Pending<'_, Result<(), Refusal>> {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { shared.find(link, &endpoint).await.map_err(|missed| missed.told(&endpoint)) })
+    }
+}
+
+impl Missed {
+    /// What it means for the person who gave the address.
+    fn told(self, endpoint: &Endpoint) -> Refusal {
+        let refused = |code, words, next| Refusal::new(Fault::Partner, code, words, next);
+        match self {
+            Self::Refused(refusal) => refusal,
+            Self::Unread(trouble) => refused(
+                trouble.code,
+                trouble.words,
+                "Ask the partner's operator for the address of its desk, and whether it is up.",
+            ),
+            Self::OtherDesk(name) => refused(
+                "other-desk",
+                format!("At {endpoint} is another desk, which calls itself {name}."),
+                "Ask the partner's operator for the address of its desk.",
+            ),
+            Self::Unvouched => {
+                let trouble = Trouble::other_key(endpoint);
+                refused(trouble.code, trouble.words, "Call the partner before you try again.")
+            }
+            Self::Older => refused(
+                "descriptor-old",
+                format!("What the desk at {endpoint} says of itself is older than what is known here."),
+                "If it is a copy or was restored, let its operator start it anew first; then try again.",
+            ),
+        }
     }
 }
 

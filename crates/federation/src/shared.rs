@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use deskwire_engine::command::link::TakeDescriptor;
+use deskwire_engine::command::link::{Resume, TakeDescriptor};
 use deskwire_engine::{Engine, Partner, Refusal};
 use deskwire_http::address::AddressPolicy;
 use deskwire_machine::retry::Failure;
 use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::id::DeskId;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::LinkNo;
@@ -166,6 +167,49 @@ impl Shared {
             }
         }
         Ok(false)
+    }
+}
+
+/// Why a partner was not found at an address.
+pub(crate) enum Missed {
+    /// Nothing of use came from there.
+    Unread(Trouble),
+    /// Another desk is there, which calls itself so.
+    OtherDesk(String),
+    /// The descriptor there does not vouch for the TLS key that was met.
+    Unvouched,
+    /// The descriptor there is older than the known one.
+    Older,
+    /// This desk refused it.
+    Refused(Refusal),
+}
+
+impl Shared {
+    /// Looks for a partner at an address that a person gave, and tries the link at once if it is there.
+    ///
+    /// # Errors
+    /// Why it was not found there; nothing was changed.
+    pub(crate) async fn find(&self, link: LinkNo, endpoint: &Endpoint) -> Result<(), Missed> {
+        let partner = self.partner(link).map_err(Missed::Refused)?;
+        let partner =
+            partner.ok_or_else(|| Missed::Refused(Refusal::unknown("link", link, "deskwire link list")))?;
+        let (descriptor, key) = read_descriptor(&self.policy, endpoint).await.map_err(Missed::Unread)?;
+        if descriptor.desk() != partner.desk() {
+            return Err(Missed::OtherDesk(descriptor.body().name.to_string()));
+        }
+        if !descriptor.body().tls.iter().any(|spki| *spki.as_bytes() == key) {
+            return Err(Missed::Unvouched);
+        }
+        let known = descriptor.raw() == partner.descriptor.raw();
+        let newer = descriptor.keys().continues(partner.keys())
+            && descriptor.body().version > partner.descriptor.body().version;
+        let forked =
+            !descriptor.keys().continues(partner.keys()) && !partner.keys().continues(descriptor.keys());
+        if !known && !newer && !forked {
+            return Err(Missed::Older);
+        }
+        self.engine.call(TakeDescriptor { link, descriptor }).await.map_err(Missed::Refused)?;
+        self.engine.call(Resume { link }).await.map_err(Missed::Refused)
     }
 }
 

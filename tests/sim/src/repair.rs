@@ -1,9 +1,10 @@
 //! The way out of a link that stands still: what operators do who speak with each other.
 
-use deskwire_engine::command::link::Resume;
+use deskwire_engine::command::link::{Resume, TakeDescriptor};
 use deskwire_engine::command::repair::{Branch, Repair};
 use deskwire_store::row::{LinkState, Pause};
 
+use crate::verify;
 use crate::world::World;
 
 impl World {
@@ -39,6 +40,24 @@ impl World {
                     self.call(desk, Resume { link: no }, |_, _| {});
                 }
             }
+        }
+    }
+
+    /// Where neither desk knows any more where the other is, an operator asks and names the address.
+    pub(crate) fn operators_find(&mut self, link: usize) {
+        let [one, other] = self.links[link].ends;
+        for (desk, partner) in [(one, other), (other, one)] {
+            let Some(known) = self.known(desk, link).filter(|_| self.desks[desk].runs()) else { continue };
+            let Some(core) = self.desks[partner].core.as_ref() else { continue };
+            let descriptor = core.identity().descriptor().clone();
+            if descriptor.body().endpoints.is_empty() || !verify::is_newer(&descriptor, &known) {
+                continue;
+            }
+            let no = self.number(desk, link);
+            self.report.count("partners found by hand");
+            self.note(|| format!("desk{desk} is told where the partner of link {link} is"));
+            self.call(desk, TakeDescriptor { link: no, descriptor }, |_, _| {});
+            self.call(desk, Resume { link: no }, |_, _| {});
         }
     }
 }

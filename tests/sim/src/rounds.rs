@@ -169,6 +169,9 @@ impl World {
                 }
             }
         }
-        (0..self.links.len()).for_each(|link| self.operators_mend(link));
+        for link in 0..self.links.len() {
+            self.operators_mend(link);
+            self.operators_find(link);
+        }
     }
 }

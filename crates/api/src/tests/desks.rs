@@ -17,6 +17,7 @@ use deskwire_engine::port::{Clock, Effect, Entropy, Linker, Notifier, Pending};
 use deskwire_engine::{Core, Engine, Refusal, Running};
 use deskwire_proto::batch::Batch;
 use deskwire_proto::document::{Document, Signed};
+use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::envelope::accept;
 use deskwire_proto::id::{DeskId, Hash, LinkId, SessionId, Spki};
 use deskwire_proto::invitation::Invitation;
@@ -57,6 +58,7 @@ pub(super) struct FakeLinker {
     pub(super) accepted: AtomicUsize,
     pub(super) asked: Mutex<Vec<DeskId>>,
     pub(super) link: Mutex<Option<LinkId>>,
+    pub(super) found: Mutex<Vec<(LinkNo, String)>>,
 }
 
 impl Linker for FakeLinker {
@@ -68,6 +70,11 @@ impl Linker for FakeLinker {
 
     fn ask(&self, desk: DeskId) {
         self.asked.lock().unwrap().push(desk);
+    }
+
+    fn find(&self, link: LinkNo, endpoint: Endpoint) -> Pending<'_, Result<(), Refusal>> {
+        self.found.lock().unwrap().push((link, endpoint.to_string()));
+        Box::pin(async { Ok(()) })
     }
 }
 

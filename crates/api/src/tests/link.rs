@@ -90,6 +90,25 @@ async fn a_link_is_approved_and_its_words_compared() {
     }
 }
 
+/// A call that is repeated must not look for the partner twice, and a wrong address is said at once.
+#[tokio::test]
+async fn a_partner_is_looked_for_once_at_the_address_that_was_given() {
+    let (acme, kassa) = (Desk::new("Acme", "ACME", 1), Desk::new("Kassa", "KAS", 2));
+    link(&acme, &kassa, json!({"approved": true})).await;
+    let body = json!({"endpoint": "https://kassa.example:9441/"});
+    for _ in 0..2 {
+        let call = acme.call(Method::POST, "/v1/links/kassa/find").json(body.clone());
+        let answer = call.header("idempotency-key", "once").send().await;
+        assert_eq!((answer.status.as_u16(), &answer.body["name"]), (200, &json!("kassa")));
+    }
+    assert_eq!(*acme.linker.found.lock().unwrap(), [(LinkNo(1), "https://kassa.example:9441".to_owned())]);
+    for wrong in ["http://kassa.example", "https://kassa.example/path", "kassa"] {
+        let refused = acme.refused("/v1/links/kassa/find", json!({"endpoint": wrong})).await;
+        assert_eq!(refused.0, 422, "{wrong}: {refused:?}");
+    }
+    assert_eq!(acme.refused("/v1/links/nobody/find", body).await, (404, "unknown-link".into()));
+}
+
 #[tokio::test]
 async fn a_desk_added_by_hand_is_shown_until_it_comes() {
     let (acme, kassa) = (Desk::new("Acme", "ACME", 1), Desk::new("Kassa", "KAS", 2));

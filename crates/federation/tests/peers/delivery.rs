@@ -1,7 +1,10 @@
 //! What people write arrives, once, in order, in both directions, also when a side was away.
 
+use deskwire_engine::Fault;
 use deskwire_engine::command::act::Action;
 use deskwire_machine::retry::Retry;
+use deskwire_proto::endpoint::Endpoint;
+use deskwire_proto::text::Url;
 use deskwire_store::row::LinkState;
 
 use crate::support::{Answers, LINK, PATIENCE, linked, until};
@@ -119,6 +122,45 @@ async fn a_partner_that_moved_is_followed() {
     let ticket = shop.ticket("Printer").await;
     shop.delegate(ticket, Vec::new()).await;
     until("the offer arrived", || acme.received().is_some() && shop.is_settled()).await;
+}
+
+/// Else both stand for good at doors where nobody lives any more, and the link has to be made anew.
+#[tokio::test]
+async fn two_desks_that_both_moved_find_each_other_by_an_address_that_one_operator_names() {
+    let (shop, acme) = linked().await;
+    let ticket = shop.ticket("Printer").await;
+    let (mut ours, mut theirs) = (shop.stop().await, acme.stop().await);
+    ours.move_away();
+    theirs.move_away();
+    let (shop, acme) = (ours.start().await, theirs.start().await);
+    shop.delegate(ticket, Vec::new()).await;
+    until("the old address is tried in vain", || shop.trouble().is_some()).await;
+
+    let named = |url: Url| Endpoint::try_from(&url).unwrap();
+    let own = shop.federation.linker().find(LINK, named(shop.endpoint())).await.unwrap_err();
+    assert_eq!((own.code, own.fault), ("other-desk", Fault::Partner));
+    let nobody = named(Url::new("https://127.0.0.1:1").unwrap());
+    let refusal = shop.federation.linker().find(LINK, nobody).await.unwrap_err();
+    assert_eq!((refusal.code, refusal.fault), ("connection-refused", Fault::Partner));
+    assert!(acme.received().is_none());
+
+    shop.federation.linker().find(LINK, named(acme.endpoint())).await.unwrap();
+    until("the offer arrived", || acme.received().is_some() && shop.is_settled()).await;
+    let (_, delegation) = acme.received().unwrap();
+    acme.act(delegation, Action::Accept).await;
+    until("the other desk has learned the address too", || acme.is_settled()).await;
+}
+
+/// Whoever answers under an address that a person mistyped or was told must not be taken for the partner.
+#[tokio::test]
+async fn a_named_address_where_somebody_shows_an_old_descriptor_under_another_key_is_not_taken() {
+    let (shop, acme) = linked().await;
+    let endpoint = Endpoint::try_from(&acme.endpoint()).unwrap();
+    let (_site, impostor) = acme.stop().await.impostor().await;
+    let refusal = shop.federation.linker().find(LINK, endpoint).await.unwrap_err();
+    assert_eq!((refusal.code, refusal.fault), ("tls-key-differs", Fault::Partner));
+    assert_eq!(impostor.posts(), 0, "nothing was sent there");
+    impostor.stop().await;
 }
 
 /// A partner whose machine hangs must neither keep this desk from stopping nor be taken for one that refuses.

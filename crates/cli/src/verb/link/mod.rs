@@ -7,6 +7,7 @@ mod approve;
 mod check;
 mod close;
 mod end;
+mod find;
 mod invitations;
 mod invite;
 mod list;
@@ -35,6 +36,7 @@ verbs! {
     Map => map,
     Suspend => suspend,
     Resume => resume,
+    Find => find,
     Repair => repair,
     Reserve => reserve,
     Close => close,
