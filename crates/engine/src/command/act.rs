@@ -289,8 +289,7 @@ impl Acting<'_> {
     /// An update of what the terms let travel; a field outside them is refused rather than left out unsaid. A value without
     /// a counterpart on the link is left out, as of an offer, unless nothing else is changed.
     fn update(&self, mut changes: Changes) -> Result<Body, Refusal> {
-        // Before an offer has left nothing is updated, and saying it is refused.
-        let version = revision(self.row.case.next_version().max(2))?;
+        let version = revision(self.row.case.next_version())?;
         let lost = self.mapping.apply_to_change(&mut changes);
         if let Some(lost) = lost.first().filter(|_| changes == Changes::default()) {
             return Err(Refusal::new(

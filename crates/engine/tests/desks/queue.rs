@@ -237,6 +237,23 @@ fn parking_an_offer_parks_what_rests_on_it_and_sending_it_again_sends_all_of_it_
     sound(shop, acme);
 }
 
+/// Else whoever handed work to a partner that is away could not correct it before the partner is back.
+#[test]
+fn what_was_offered_is_updated_while_the_offer_waits() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Till");
+    shop.delegate(ticket).unwrap();
+    for priority in [Priority::High, Priority::Urgent] {
+        let changes = Changes { priority: Some(priority), ..Changes::default() };
+        shop.act(1, Action::Update(Box::new(changes))).unwrap();
+    }
+    settle(&mut shop, &mut acme);
+    let received = acme.rows().list(RECEIVED, &LINK, usize::MAX).unwrap();
+    assert!(received.len() == 3 && received.iter().all(|(_, row)| row.refused.is_none()));
+    assert_eq!((shop.delegation(1).version, acme.delegation(1).version), (3, 3));
+    sound(shop, acme);
+}
+
 #[test]
 fn events_of_one_delegation_keep_their_order_when_one_is_parked() {
     let (mut shop, mut acme) = linked();

@@ -16,6 +16,8 @@ use super::words::{Book, Said, Words};
 
 /// How many events of one side may be open in one delegation.
 pub const OPEN_MAX: usize = 64;
+/// The version of an offer; updates count on from it.
+const OFFER: u64 = 1;
 
 /// One delegation, seen from one side. Stored as one small record.
 ///
@@ -118,7 +120,12 @@ impl Case {
     /// The version that the next own update will have if nothing else is numbered before it.
     pub fn next_version(&self) -> u64 {
         let updates = self.open.iter().filter(|open| open.is_waiting() && is_update(&open.event)).count();
-        self.version + u64::try_from(updates).unwrap_or(u64::MAX) + 1
+        self.base() + u64::try_from(updates).unwrap_or(u64::MAX) + 1
+    }
+
+    /// The version after which own updates are counted: that of the offer, also while the offer itself waits.
+    fn base(&self) -> u64 {
+        self.version.max(OFFER)
     }
 
     /// The cursor at which [`Case::settle`] next has something to do, if the cursor alone is missing.
@@ -449,7 +456,7 @@ impl Case {
     fn insert_own(&mut self, open: OpenEvent) {
         if open.author == self.ours {
             let version = match open.event {
-                Event::Offer { rules: _ } => 1,
+                Event::Offer { rules: _ } => OFFER,
                 Event::Update { version, binding: _ } => version,
                 Event::Accept { version: _ } | Event::ChangeTake { version: _ } => 0,
                 Event::ChangeDecline { version: _ } | Event::Answer { needed: _ } | Event::Ask => 0,
@@ -464,7 +471,7 @@ impl Case {
 
     /// Waiting updates have the versions that they will have if they are numbered in their order.
     fn stamp_waiting(&mut self) {
-        let mut version = self.version;
+        let mut version = self.base();
         for open in self.open.iter_mut().filter(|open| open.is_waiting() && is_update(&open.event)) {
             version += 1;
             open.event = stamped(open.event, version);

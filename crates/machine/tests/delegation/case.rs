@@ -143,6 +143,17 @@ fn a_waiting_confirm_is_not_numbered_over_a_new_resolution() {
     );
 }
 
+/// Whoever hands work to a partner that cannot be reached may correct it before it has left.
+#[test]
+fn an_offer_that_waits_can_be_updated() {
+    let mut case = Case::new(Principal);
+    case.accept(1, Event::Offer { rules: 1 }.into(), 0).unwrap();
+    case.accept(2, price(0).into(), 0).unwrap();
+    assert_eq!(case.next_version(), 3);
+    assert_eq!(case.number(1, 1, 0).unwrap().event, Event::Offer { rules: 1 });
+    assert_eq!(case.number(2, 2, 0).unwrap().event, price(2));
+}
+
 /// A parked item does not hold back the ones behind it, and is judged where it then comes.
 #[test]
 fn a_parked_item_is_overtaken() {
