@@ -28,7 +28,24 @@ macro_rules! tables {
 
         /// Every prefix that a row of the view can have.
         pub const PREFIXES: &[u8] = &[$($prefix),*];
+
+        const _: () = assert!(are_distinct(PREFIXES), "two tables have one prefix");
     };
+}
+
+const fn are_distinct(prefixes: &[u8]) -> bool {
+    let mut one = 0;
+    while one < prefixes.len() {
+        let mut other = one + 1;
+        while other < prefixes.len() {
+            if prefixes[one] == prefixes[other] {
+                return false;
+            }
+            other += 1;
+        }
+        one += 1;
+    }
+    true
 }
 
 tables! {
@@ -109,7 +126,7 @@ tables! {
     BROUGHT = b'0', (LinkNo, u64) => FileNo;
     /// The same, by how many messages of ours there were when each was brought: a backup of the partner with more of them has
     /// the file too.
-    BROUGHT_AT = b'$', (LinkNo, (u64, u64)) => ();
+    BROUGHT_AT = b'&', (LinkNo, (u64, u64)) => ();
     /// The files that a restored partner has lost: announced once more when it holds the messages again.
     LOST = b'@', (LinkNo, u64) => FileNo;
     /// Which blobs a partner may fetch.
