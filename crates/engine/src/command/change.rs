@@ -1,6 +1,8 @@
 //! A change of key takes effect at a place of each stream: chosen by the author, kept by the reader. proto-spec,
 //! section 5.8.
 
+mod receipts;
+
 use deskwire_proto::code::Code;
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::descriptor::Descriptor;
@@ -8,13 +10,12 @@ use deskwire_proto::envelope::Verified;
 use deskwire_proto::id::{Hash, Nonce};
 use deskwire_proto::session::{Cut, Hello, Welcome};
 use deskwire_proto::text::{self, Line};
-use deskwire_store::Direction;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::{ItemMade, Record};
 use deskwire_store::row::{
     KeyChange, Leaving, LeavingOwn, LinkEventRow, LinkRow, LinkState, Refused, StreamRow,
 };
-use deskwire_store::table::{LINKS, OWN_FACE, OWN_KEYS, RECEIPTS, Rows};
+use deskwire_store::table::{LINKS, OWN_FACE, OWN_KEYS, Rows};
 use serde_bytes::ByteBuf;
 
 use super::aside::{self, Away, set_aside};
@@ -22,6 +23,8 @@ use super::{find, key, recover, session};
 use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
 use crate::{Fault, Refusal, Step, cut_words, refused};
+
+pub(super) use receipts::{given_by_newest, told_void};
 
 /// How far a stream is ours whose desk was restored: as far as it comes back.
 const RESTORED: u64 = u64::MAX;
@@ -167,7 +170,7 @@ pub(super) fn welcomed(
     welcome: &Welcome,
 ) -> Result<Meaning, Refusal> {
     step.memory.fetching.remove(&no);
-    if void_foreign_receipts(step, no, link, welcome)? {
+    if receipts::void_foreign_receipts(step, no, link, welcome)? {
         return Ok(Meaning::SayAgain);
     }
     let stream = find::stream(step, no)?;
@@ -335,9 +338,8 @@ pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Kno
     if change.most == RESTORED && known.agreed >= stream.out_length {
         return Ok(false);
     }
-    // What both have alike and the operator does not vouch for. A partner that was restored since counts as held what its
-    // receipts cover.
-    let shared = known.held.max(stream.acked).min(known.agreed);
+    // What both have alike and the operator does not vouch for.
+    let shared = known.held.min(known.agreed);
     let stays = shared.max(place);
     if place >= shared && stays >= stream.out_length {
         return Ok(false);
@@ -520,57 +522,6 @@ pub(super) fn stands(stream: &StreamRow, seq: u64, key: u64, hash: Hash) -> Resu
         Some(place) if place.0 == seq && place.1 != hash => Err(Code::Fork),
         Some(_) | None => Ok(()),
     }
-}
-
-/// A receipt that a retired key of the partner signed binds nobody if the partner's welcome says, under the new key, that
-/// it does not hold what the receipt covers. `true` when that is more than one step does, and goes on.
-fn void_foreign_receipts(
-    step: &mut Step<'_>,
-    no: LinkNo,
-    link: &LinkRow,
-    welcome: &Welcome,
-) -> Result<bool, Refusal> {
-    let stream = find::stream(step, no)?;
-    if stream.in_change.is_none() || welcome.length >= stream.acked {
-        return Ok(false);
-    }
-    if given_by_newest(step, no, link, welcome.length)? {
-        return Ok(false);
-    }
-    aside::begin(step, no, Leaving::Receipts { upto: welcome.length })
-}
-
-/// Tells the operator that receipts bind nobody any more.
-pub(super) fn told_void(step: &mut Step<'_>, no: LinkNo, link: &LinkRow) -> Result<(), Refusal> {
-    let words = format!(
-        "{} changed its signing key and does not hold what receipts under the old key say. Those receipts bind nobody any \
-         more; what they covered is sent again.",
-        link.partner_name
-    );
-    note(step, no, "receipts-void", &words, Vec::new())
-}
-
-/// Whether the newest key of the partner signed the last receipt, where that covers more than this, or none does: then it is
-/// no thief who said so. Each receipt covers more than those before it, and none of an older key is taken behind one of the
-/// newest.
-fn given_by_newest(step: &Step<'_>, no: LinkNo, link: &LinkRow, length: u64) -> Result<bool, Refusal> {
-    let newest = find::key_log(step, link)?.current().id();
-    let mut last = None;
-    step.rows().scan(RECEIPTS, &no, None, Direction::Backward, &mut |(_, upto), at| {
-        last = (upto > length).then_some(at);
-        Ok(std::ops::ControlFlow::Break(()))
-    })?;
-    let Some(at) = last else { return Ok(true) };
-    let Record::ReceiptTaken { receipt, .. } = step.read(at)? else {
-        return Err(find::broken("a receipt that is another record"));
-    };
-    let parsed = Sign1::parse(&receipt).map_err(|_| find::broken("a receipt that was taken"))?;
-    Ok(parsed.key_id() == newest)
-}
-
-/// Whether the newest key of the partner signed its last receipt: then the owner itself has promised what that says.
-pub(super) fn promised_by_newest(step: &Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
-    given_by_newest(step, no, &find::link(step, no)?, 0)
 }
 
 /// Keeps a hello that contradicts what is known of the author's keys, and pauses the link.

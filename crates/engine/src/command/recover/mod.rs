@@ -322,9 +322,10 @@ pub(super) fn shorten(
     let hello: Hello =
         cbor::decode(payload, Bounds::LARGE).map_err(|_| find::broken("a hello that was answered"))?;
     let length = hello.length.max(stream.in_length);
-    // Under a new key the author does not hold to what somebody promised under the old one: its receipts will tell.
+    // Under a new key the author does not hold to what somebody promised under the old one: its receipts will tell, as
+    // those do that the new key signed already.
     let void = stream.promises.iter().any(|promise| promise.void);
-    let own = !void || change::promised_by_newest(step, no)?;
+    let own = !void || change::given_by_newest(step, no, &find::link(step, no)?, 0)?;
     if own && stream.promises.iter().any(|promise| promise.length > length) {
         step.record(&Record::Shortened { no, length, at: step.now }, None)?;
     }

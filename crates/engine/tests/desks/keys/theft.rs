@@ -309,42 +309,6 @@ fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effe
     same_after_rebuild(acme);
 }
 
-/// Else receipts would cover numbers that were given up, and the desk could not go on with its own stream.
-#[test]
-fn numbers_that_receipts_cover_are_disowned_and_not_given_up_where_the_partner_was_restored_since() {
-    let (mut shop, mut acme) = working();
-    let copy = acme.copy();
-    let mine = shop.stream().out_length;
-    shop.comment(1, "Pay here.", Audience::Thread).unwrap();
-    shop.act(1, Action::Recall(because("Cancelled."))).unwrap();
-    settle(&mut shop, &mut acme);
-    // One more has a number and never arrived.
-    let opened = open(&mut shop, &mut acme);
-    let second = shop.ticket("Printer");
-    shop.delegate(second).unwrap();
-    next(&mut shop, opened, None).unwrap();
-    let covered = shop.stream().acked;
-    assert_eq!((covered, shop.stream().out_length), (mine + 2, mine + 3));
-    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
-    shop.run(plan).unwrap();
-
-    let mut acme = acme.restore(&copy);
-    let mut shop = rotate(shop, 1);
-    open(&mut shop, &mut acme);
-    assert_eq!((shop.stream().acked, shop.stream().out_length), (covered, covered));
-    for _ in 0..4 {
-        open(&mut acme, &mut shop);
-        resend(&mut shop, &mut acme);
-    }
-    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
-    quiet(&mut shop, &mut acme);
-    assert_eq!(heard(&acme).1, 2);
-    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Resolved, State::Resolved));
-    assert_eq!(shop.stream().acked, shop.stream().out_length);
-    same_after_rebuild(shop);
-    same_after_rebuild(acme);
-}
-
 /// Else both sides would see another state of the same case for good.
 #[test]
 fn what_was_disowned_stays_so_though_the_partner_never_heard_of_that_change() {
