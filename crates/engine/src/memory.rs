@@ -38,6 +38,8 @@ pub struct Memory {
     pub(crate) confirmed: HashSet<LinkNo>,
     /// How many of our messages each partner held when it welcomed us last.
     pub(crate) held: HashMap<LinkNo, u64>,
+    /// Of how many of our messages on each partner that was restored has lost files, as far as they were brought again.
+    pub(crate) doubted: HashMap<LinkNo, u64>,
     /// Links whose partner has our descriptor of this start.
     pub(crate) greeted: HashSet<LinkNo>,
     /// Terms by the record that holds them, which never changes.
@@ -74,6 +76,7 @@ impl Memory {
             fetching: HashMap::new(),
             confirmed: HashSet::new(),
             held: HashMap::new(),
+            doubted: HashMap::new(),
             greeted: HashSet::new(),
             terms: HashMap::new(),
             ticked: None,

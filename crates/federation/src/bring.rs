@@ -16,7 +16,7 @@ use deskwire_proto::number::ChunkCount;
 use deskwire_proto::time::Timestamp;
 use deskwire_proto::transfer::{BlobHave, BlobPut, Part, Upload, chunk_count};
 use deskwire_store::local::LinkNo;
-use deskwire_store::row::{FileRow, LinkState};
+use deskwire_store::row::{FileRow, FileState, LinkState};
 use deskwire_store::{BlobFile, BlobId};
 use tokio::time::{Instant, sleep};
 
@@ -141,6 +141,10 @@ impl Bringer {
     }
 
     async fn bring(&mut self, row: &FileRow) -> Result<(), Ended> {
+        if row.state != FileState::Here {
+            // What was erased is told to be gone, also where another file has the same bytes.
+            return self.confess(row, Ended::Unwanted(Code::BlobUnknown)).await;
+        }
         let list = match self.list(row).await {
             Ok(list) => list,
             Err(ended @ Ended::Unwanted(_)) => return self.confess(row, ended).await,

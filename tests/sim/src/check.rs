@@ -357,6 +357,7 @@ impl World {
     pub(crate) fn check_all(&mut self) {
         for desk in 0..self.at_address.len() {
             let found = self.check_journal(desk).and_then(|()| self.check_rebuild(desk));
+            let found = found.and_then(|()| self.check_numbers(desk));
             if let Err(what) = found.and_then(|()| self.check_stored(desk)) {
                 return self.violate(what);
             }

@@ -16,6 +16,7 @@ mod linking;
 pub mod model;
 mod mutant;
 pub mod net;
+mod numbers;
 mod pull;
 mod rekey;
 mod repair;

@@ -186,6 +186,15 @@ impl World {
             Err(failed) => return self.ask_over(desk, link, Err(failed)),
         };
         let waited = self.now - begun;
+        self.note(|| {
+            let what = match &answer {
+                PullAnswer::Nothing(_) => "nothing",
+                PullAnswer::Hello(_) => "a hello",
+                PullAnswer::Recover(_) => "to hand back",
+                PullAnswer::Batch(_) => "a batch",
+            };
+            format!("desk{desk} is answered {what} on link {link}")
+        });
         let puller = self.puller(desk, link);
         puller.riders = Riders::default();
         match answer {
@@ -474,8 +483,7 @@ impl World {
     fn lay_out(&mut self, desk: usize, poll: Poll) {
         let no = self.number(desk, poll.arrived.link);
         let Some(stream) = self.desks[desk].stream(no) else { return };
-        let lost = stream.recovery.is_some_and(|recovery| !recovery.complete);
-        if poll.doubt || !lost {
+        if poll.doubt || !stream.may_lack() {
             return self.lay_out_stream(desk, poll);
         }
         let time = Timestamp(self.desks[desk].clock.at(self.now));

@@ -111,7 +111,7 @@ struct Pace {
 /// More at one moment is a loop without a pause.
 const MOMENT_MOST: u32 = 10_000;
 /// More within a minute is a loop with pauses that are too short.
-const MINUTE_MOST: u32 = 200_000;
+const MINUTE_MOST: u32 = 30_000;
 
 impl Pace {
     /// One more thing happens now; whether that is bearable.

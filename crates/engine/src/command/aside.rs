@@ -24,6 +24,7 @@ use serde_bytes::ByteBuf;
 
 use super::find;
 use crate::project::stream::read_receipt;
+use crate::query::timeline;
 use crate::sabotage::{self, Sabotage};
 use crate::{Refusal, Step, refused};
 
@@ -237,13 +238,14 @@ fn numbers(
     concerned: &BTreeSet<DelegationNo>,
 ) -> Result<BTreeMap<EntryRef, (u64, SentRow)>, Refusal> {
     let mut found = BTreeMap::new();
-    let from = (no, steps::oldest(step, no, concerned)?);
-    step.rows().scan(SENT, &no, Some(&from), Direction::Forward, &mut |(_, seq), row| {
-        if row.event.is_some_and(|delegation| concerned.contains(&delegation)) {
-            found.insert(row.item, (seq, row));
+    for delegation in concerned {
+        let row = find::delegation(step, *delegation)?;
+        for ((_, entry), event) in step.rows().list(DELEGATION_EVENTS, delegation, usize::MAX)? {
+            if event.by == row.case.role() {
+                found.extend(timeline::number_of(step.rows(), &row, entry)?.map(|known| (entry, known)));
+            }
         }
-        Ok(ControlFlow::Continue(()))
-    })?;
+    }
     if let Some(end) = find::link(step, no)?.accord.close.ours
         && let Some(row) = step.rows().get(SENT, &(no, end.seq))?
     {

@@ -11,7 +11,7 @@ use deskwire_proto::id::{Hash, Nonce};
 use deskwire_proto::session::{Cut, Hello, Welcome};
 use deskwire_proto::text::{self, Line};
 use deskwire_store::local::{LinkNo, Order};
-use deskwire_store::record::{ItemMade, Record};
+use deskwire_store::record::{ItemMade, MendRecord, Record};
 use deskwire_store::row::{
     KeyChange, Leaving, LeavingOwn, LinkEventRow, LinkRow, LinkState, Refused, StreamRow,
 };
@@ -401,6 +401,7 @@ pub(super) fn fetched(
 ) -> Result<(), Refusal> {
     let why = disowned_here();
     set_aside(step, Away { no, ours: true, range, given_up: None, end: None, why, left: None })?;
+    step.record(&Record::Mend(MendRecord::WaitsBehind { no }), None)?;
     told_of(step, no, link, range, 0)
 }
 

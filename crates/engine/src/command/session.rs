@@ -169,7 +169,20 @@ fn files_lost(step: &mut Step<'_>, no: LinkNo, behind: u64, stream: &StreamRow) 
     if lost {
         step.record(&Record::Mend(MendRecord::FilesLost { no, behind }), None)?;
     }
-    if lost || short { files_doubted(step, no, behind) } else { Ok(()) }
+    if !lost && !short {
+        step.once_kept(move |memory| {
+            memory.doubted.remove(&no);
+        });
+        return Ok(());
+    }
+    // What was brought since it lost them is there, however often it is welcomed before it has its messages again.
+    if step.memory.doubted.get(&no).is_some_and(|before| behind >= *before) {
+        return Ok(());
+    }
+    step.once_kept(move |memory| {
+        memory.doubted.insert(no, behind);
+    });
+    files_doubted(step, no, behind)
 }
 
 /// A partner that may have been restored, and holds so many of our messages: nothing tells whether its backup had the bytes
@@ -354,6 +367,10 @@ impl AnswerHello {
         let mut met = stream.session.iter().chain(&stream.pending);
         if !met.any(|session| session.instance == hello.instance) {
             // It was started anew, perhaps from a backup with all of our messages and not with all files.
+            let no = self.link;
+            step.once_kept(move |memory| {
+                memory.doubted.remove(&no);
+            });
             files_doubted(step, self.link, stream.acked)?;
         }
         Ok(answer)

@@ -8,8 +8,7 @@ use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::KeepRecord;
 use deskwire_store::row::{Author, Erased, FileState, HelloRow, LinkEventRow, TicketRow};
 use deskwire_store::table::{
-    ANNOUNCED, DELEGATIONS, ERASING, FETCHING, FILES, HELLOS, LINK_EVENTS, Rows, RowsMut, TICKET_DELEGATIONS,
-    TICKETS,
+    DELEGATIONS, ERASING, FETCHING, FILES, HELLOS, LINK_EVENTS, Rows, RowsMut, TICKET_DELEGATIONS, TICKETS,
 };
 use deskwire_store::{Direction, EntryRef, Result};
 
@@ -31,8 +30,8 @@ pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &KeepRecord) -> R
             let erased = Erased { at: *when, left: *left };
             tickets.iter().try_for_each(|ticket| title(rows, *ticket, entries, erased))?;
             statuses.iter().try_for_each(|ticket| status(rows, *ticket))?;
-            files.iter().try_for_each(|file| bytes(rows, *file))?;
-            unannounce(rows, files)
+            // Partners that still need one of them are told that it is gone when it is brought.
+            files.iter().try_for_each(|file| bytes(rows, *file))
         }
         KeepRecord::ErasureDone { order, .. } => {
             rows.delete(ERASING, order);
@@ -94,20 +93,4 @@ fn bytes(rows: &mut Overlay, file: FileNo) -> Result<()> {
     }
     row.state = FileState::Failed(refused(ERASED, "This file was erased."));
     rows.put(FILES, &file, &row)
-}
-
-/// What is gone is not brought to anybody.
-fn unannounce(rows: &mut Overlay, files: &[FileNo]) -> Result<()> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    let mut found = Vec::new();
-    rows.scan(ANNOUNCED, &(), None, Direction::Forward, &mut |key, file| {
-        if files.contains(&file) {
-            found.push(key);
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    found.iter().for_each(|key| rows.delete(ANNOUNCED, key));
-    Ok(())
 }

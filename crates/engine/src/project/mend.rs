@@ -24,6 +24,7 @@ pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &MendRecord) -> R
         }
         MendRecord::FilesAgain { no, upto } => transfer(rows, *no, (LOST, ANNOUNCED), |seq| seq <= *upto),
         MendRecord::FilesDoubted { no, behind } => doubted(rows, *no, *behind),
+        MendRecord::WaitsBehind { no } => recover::behind(rows, *no),
         MendRecord::Leaving { no, leaving } => stream::with(rows, *no, |row| row.leaving = leaving.clone()),
         MendRecord::ReceiptKept { no, event, .. } => link::note(rows, (*no, at), event),
         MendRecord::BranchLeft { no, ours, cut, seen, delegations } => {

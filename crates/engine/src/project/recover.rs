@@ -229,7 +229,7 @@ pub(super) fn ended(rows: &mut Overlay, at: EntryRef, no: LinkNo, event: &LinkEv
 }
 
 /// What waits moves behind what came back: items are numbered in their order.
-fn behind(rows: &mut Overlay, no: LinkNo) -> Result<()> {
+pub(super) fn behind(rows: &mut Overlay, no: LinkNo) -> Result<()> {
     let mut next = need(rows, STREAMS, &no)?.next_order;
     for ((_, order), row) in rows.list(WAITING, &no, usize::MAX)? {
         let to = Order(next);

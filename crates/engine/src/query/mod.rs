@@ -27,7 +27,7 @@ mod statement;
 mod stored;
 mod thread;
 mod ticket;
-mod timeline;
+pub(crate) mod timeline;
 mod untold;
 mod verify;
 

@@ -9,7 +9,7 @@ use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, LinkNo, Order};
 use deskwire_store::record::Record;
 use deskwire_store::row::{DelegationEventRow, DelegationRow, Effect, Refused, SentRow};
-use deskwire_store::table::{DELEGATION_EVENTS, Rows, SENT, THREADS, WAITING};
+use deskwire_store::table::{DELEGATION_EVENTS, Rows, SENT, STREAMS, THREADS, WAITING};
 
 use super::delivery::is_unsupported;
 use super::lookup::{Lookup, broken};
@@ -92,29 +92,46 @@ pub(super) fn own_place(
     row: &DelegationRow,
     at: EntryRef,
 ) -> Result<Option<(Place, u64)>, Refusal> {
-    let thread = lookup.reader.rows().get(THREADS, &(row.ticket, at))?;
-    let order = thread.and_then(|thread| thread.shared.first().map(|shared| shared.order));
-    let Some(order) = order else { return Ok(None) };
-    if lookup.reader.rows().get(WAITING, &(row.link, order))?.is_some() {
+    let rows = lookup.reader.rows();
+    let Some(order) = order_of(rows, row, at)? else { return Ok(None) };
+    if rows.get(WAITING, &(row.link, order))?.is_some() {
         return Ok(Some((Place::Waiting(order.0), lookup.stream(row.link)?.in_length)));
     }
-    let Some((seq, sent)) = numbered(lookup, row.link, order)? else { return Ok(None) };
+    let Some((seq, sent)) = numbered(rows, row.link, order)? else { return Ok(None) };
     match lookup.reader.record(sent.signed)? {
         Record::Numbered { seen, .. } => Ok(Some((Place::Numbered(seq), seen))),
         _ => Err(broken("a numbered message is another record")),
     }
 }
 
-/// The number of the item in this place. Items are numbered in their order, so it is found by halving.
-pub(super) fn numbered(
-    lookup: &Lookup<'_>,
-    link: LinkNo,
-    order: Order,
+/// The number of an own event of a delegation, by the record with its item; nothing for what has none.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn number_of(
+    rows: &impl Rows,
+    row: &DelegationRow,
+    at: EntryRef,
 ) -> Result<Option<(u64, SentRow)>, Refusal> {
-    let (mut low, mut high) = (1, lookup.stream(link)?.out_length);
+    match order_of(rows, row, at)? {
+        Some(order) => Ok(numbered(rows, row.link, order)?.filter(|(_, sent)| sent.item == at)),
+        None => Ok(None),
+    }
+}
+
+/// The place among the items of its link that an own event of a delegation has.
+fn order_of(rows: &impl Rows, row: &DelegationRow, at: EntryRef) -> Result<Option<Order>, Refusal> {
+    let thread = rows.get(THREADS, &(row.ticket, at))?;
+    Ok(thread.and_then(|thread| thread.shared.first().map(|shared| shared.order)))
+}
+
+/// The number of the item in this place. Items are numbered in their order, so it is found by halving.
+fn numbered(rows: &impl Rows, link: LinkNo, order: Order) -> Result<Option<(u64, SentRow)>, Refusal> {
+    let stream = rows.get(STREAMS, &link)?.ok_or_else(|| broken("a link without streams"))?;
+    let (mut low, mut high) = (1, stream.out_length);
     while low <= high {
-        let middle = low + (high - low) / 2;
-        let row = lookup.reader.rows().get(SENT, &(link, middle))?;
+        let middle = u64::midpoint(low, high);
+        let row = rows.get(SENT, &(link, middle))?;
         let row = row.ok_or_else(|| broken("a message of an own stream has no row"))?;
         match row.order.cmp(&order) {
             std::cmp::Ordering::Equal => return Ok(Some((middle, row))),

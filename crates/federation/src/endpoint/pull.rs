@@ -132,7 +132,7 @@ impl Endpoint {
     async fn lost(&self, poll: &Poll<'_>) -> Result<Option<Vec<u8>>, Refused> {
         let link = poll.partner.no;
         let stream = self.shared.engine.reader().stream(link).map_err(Refusal::from)?;
-        if stream.recovery.is_none_or(|recovery| recovery.complete) {
+        if !stream.may_lack() {
             return Ok(None);
         }
         let time = poll.lane.time_for(self.shared.engine.now());

@@ -42,6 +42,12 @@ pub enum MendRecord {
         /// How many of our messages it holds.
         behind: u64,
     },
+    /// Messages that somebody else wrote in our name were fetched: what waits on this link moves behind them, as items have
+    /// the order of their numbers.
+    WaitsBehind {
+        /// The link.
+        no: LinkNo,
+    },
     /// What loses its effect on a link, step by step, and how far that has come; nothing once all of it has.
     Leaving {
         /// On which link.

@@ -261,6 +261,14 @@ impl StreamRow {
     pub fn is_unacknowledged(&self) -> bool {
         self.sendable(self.acked) <= self.out_length
     }
+
+    /// Whether the partner may have to be asked for some of our own stream: this desk was restored, or its key has changed and
+    /// the partner has not shown yet that it holds nothing else. proto-spec, sections 5.7 and 5.8.
+    #[must_use]
+    pub fn may_lack(&self) -> bool {
+        let lost = self.recovery.as_ref().is_some_and(|recovery| !recovery.complete);
+        lost || self.out_change.is_some_and(|change| !change.confirmed || change.place.is_none())
+    }
 }
 
 /// What this desk lost on a link and gets back before it says anything new. proto-spec, section 5.7.

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 
 use deskwire_machine::delegation::Gap;
 use deskwire_proto::session::Cut;
+use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, LinkNo, Order};
 use deskwire_store::record::{MendRecord, Record};
 use deskwire_store::row::{Leaving, LeavingBranch, LeavingOwn, LinkRow, LinkState, StreamRow};
 use deskwire_store::table::{DELEGATION_EVENTS, RECEIPTS, Rows};
-use deskwire_store::{Direction, EntryRef};
 
 use super::super::repair::left_words;
 use super::super::{change, find, session};
@@ -159,28 +159,6 @@ fn count_events(step: &Step<'_>, delegation: DelegationNo) -> Result<usize, Refu
         Ok(if count > EVENTS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     Ok(count)
-}
-
-/// The first of our messages that can belong to a fold of these delegations: it was numbered after the first of them
-/// began. Numbers and their records have one order.
-pub(super) fn oldest(
-    step: &Step<'_>,
-    no: LinkNo,
-    delegations: &BTreeSet<DelegationNo>,
-) -> Result<u64, Refusal> {
-    let mut begun: Option<EntryRef> = None;
-    for delegation in delegations {
-        let first = step.rows().list(DELEGATION_EVENTS, delegation, 1)?;
-        let first = first.first().map(|((_, entry), _)| *entry);
-        begun = begun.into_iter().chain(first).min();
-    }
-    let Some(begun) = begun else { return Ok(1) };
-    let (mut before, mut behind) = (0, find::stream(step, no)?.out_length + 1);
-    while before + 1 < behind {
-        let middle = u64::midpoint(before, behind);
-        if sent(step, no, middle)?.signed > begun { behind = middle } else { before = middle }
-    }
-    Ok(behind)
 }
 
 type Place<'a> = (LinkNo, &'a LinkRow, &'a StreamRow);

@@ -57,6 +57,7 @@ fn where_a_thief_used_the_numbers_of_unacknowledged_messages_they_are_numbered_a
     assert_eq!(heard(&acme).1, 3);
     assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Recalled, State::Recalled));
     let sent = shop.rows().list(SENT, &LINK, usize::MAX).unwrap();
+    assert!(sent.is_sorted_by_key(|(_, row)| row.order), "by its place an item finds its number");
     let again: Vec<_> = sent
         .iter()
         .filter(|(_, row)| row.aside.is_none())
