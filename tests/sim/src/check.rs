@@ -8,7 +8,7 @@ use deskwire_proto::envelope::read_head;
 use deskwire_proto::id::Hash;
 use deskwire_proto::session::Cut;
 use deskwire_store::local::{DelegationNo, LinkNo};
-use deskwire_store::record::Record;
+use deskwire_store::record::{MendRecord, Record};
 use deskwire_store::row::{DelegationRow, Effect, LinkState};
 use deskwire_store::table::{
     COUNTERS, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FETCHING, RECEIVED, Rows,
@@ -127,6 +127,7 @@ impl Journal {
                 self.recovering.insert(*no, false);
             }
             Record::RecoveryEnded { no, .. } => self.recovery_ended(*no),
+            Record::Mend(MendRecord::WaitsBehind { no }) => self.move_behind(*no),
             Record::BranchChosen { no, ours, cut, .. } => {
                 if let Some((cut, _)) = cut {
                     self.leave(*no, *ours, cut);

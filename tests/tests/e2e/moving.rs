@@ -125,6 +125,38 @@ async fn a_desk_restored_from_before_it_moved_says_so_and_is_found_again() {
     assert_eq!(comments(&restored, &theirs).await, all);
 }
 
+/// Two desks that moved on one day both knock where nobody lives any more: an operator names the address, and nobody else is
+/// taken for the partner there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_desks_that_moved_at_once_find_each_other_by_one_command() {
+    let world = World::new("both_moved");
+    let (mut acme, mut kassa) = tokio::join!(Desk::new(&world, "Acme"), Desk::new(&world, "Kassa"));
+    link(&kassa, &acme, Default::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "Moving house").await;
+    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    quiet(PATIENCE, &acme, &kassa).await;
+    acme.stop().await;
+    kassa.stop().await;
+    let (mut acme, mut kassa) =
+        (Desk::found(acme.folder.clone(), "Acme"), Desk::found(kassa.folder.clone(), "Kassa"));
+    tokio::join!(acme.start(), kassa.start());
+    comment(&acme, &ticket, "where are you?").await;
+    comment(&kassa, &theirs, "and you?").await;
+    until("The old address is tried in vain", async || {
+        Ok(link_with(&acme, "Kassa").await.health.filter(|health| health.failures > 0))
+    })
+    .await;
+
+    let own = format!("https://{}", acme.address);
+    acme.refuses(&["link", "find", "kassa", &own], "other-desk").await;
+    let there = format!("https://{}", kassa.address);
+    acme.json(&["link", "find", "kassa", &there]).await;
+    quiet(PATIENCE, &acme, &kassa).await;
+    for (desk, ticket) in [(&acme, &ticket), (&kassa, &theirs)] {
+        assert_eq!(comments(desk, ticket).await.len(), 2, "{}", desk.name);
+    }
+}
+
 async fn comment(desk: &Desk, ticket: &str, body: &str) {
     let request = CommentRequest { body: body.to_owned(), audience: Audience::Thread };
     desk.client().comment(ticket, &request).await.unwrap();
