@@ -11,6 +11,7 @@ mod courier;
 pub mod desk;
 mod endpoint;
 mod fault;
+mod journal;
 mod late;
 mod linking;
 pub mod model;
