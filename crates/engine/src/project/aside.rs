@@ -16,7 +16,7 @@ use deskwire_store::table::{
 use deskwire_store::{Direction, EntryRef, Result};
 
 use super::delegation::{own_effect, place_key, store};
-use super::{change, contradiction, link, need, relay, stream};
+use super::{change, contradiction, link, need, recover, relay, stream};
 use crate::overlay::Overlay;
 
 /// Messages are kept and shown from now on, without effect; the folds follow as records of their own.
@@ -70,6 +70,7 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
         }
         if aside.ours && aside.range.0 <= aside.range.1 {
             join(&mut row.out_aside, aside.range);
+            recover::pass_aside(row);
         }
         if !aside.ours {
             row.disowning = row.disowning.and_then(|pending| rest(pending, aside.range));

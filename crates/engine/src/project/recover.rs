@@ -9,7 +9,7 @@ use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{Placed, PlacedFile};
 use deskwire_store::row::{
     Audience, Author, DelegationRow, FileRow, FileState, LinkEventRow, LinkState, Pause, Promise, Recovery,
-    SentRow, Shared, ThreadKind, ThreadRow,
+    SentRow, Shared, StreamRow, ThreadKind, ThreadRow,
 };
 use deskwire_store::table::{
     ANNOUNCED, BLOB_FILES, DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, DROPPED, EVENT_PLACES, FILES,
@@ -143,8 +143,21 @@ pub(super) fn placed(rows: &mut Overlay, placed: &Placed) -> Result<()> {
     if let Some((why, length)) = &placed.answer {
         stream::answered(rows, no, seq, &sent, why.as_ref(), (*length, None))?;
     }
-    stream::with(rows, no, |row| row.out_returned = true)?;
-    under_way(rows, no, |recovery| recovery.placed = seq)
+    under_way(rows, no, |recovery| recovery.placed = seq)?;
+    stream::with(rows, no, |row| {
+        row.out_returned = true;
+        pass_aside(row);
+    })
+}
+
+/// What was disowned comes back without effect: nothing of it is placed.
+pub(super) fn pass_aside(row: &mut StreamRow) {
+    let Some(recovery) = row.recovery.as_mut() else { return };
+    for (first, last) in &row.out_aside {
+        if *first <= recovery.placed + 1 {
+            recovery.placed = recovery.placed.max(*last);
+        }
+    }
 }
 
 /// A comment or a file of ours, shown where it was or anew.
