@@ -63,7 +63,7 @@ impl Custody {
             }
             // Whatever is superseded as the rows stand now is so for ever.
             let judged = self.journal.tail().group;
-            let mut digest = Digest::new(&rows, self.swept_before(&segment));
+            let mut digest = Digest::new(&rows, self.swept_before(&segment)?);
             if !self.read_segment(&segment, &mut digest, pace)? {
                 return Ok(done);
             }
@@ -83,12 +83,13 @@ impl Custody {
     }
 
     /// Whether all segments before one were rewritten after it had been closed: what its records take off the rows is not
-    /// in them any more.
-    fn swept_before(&self, of: &SegmentInfo) -> bool {
+    /// in them any more, and in no snapshot that is older.
+    fn swept_before(&self, of: &SegmentInfo) -> Result<bool> {
         let segments = self.archive.segments();
-        let Some(next) = segments.iter().find(|segment| segment.number > of.number) else { return false };
+        let Some(next) = segments.iter().find(|segment| segment.number > of.number) else { return Ok(false) };
         let mut earlier = segments.iter().filter(|segment| segment.number < of.number);
-        earlier.all(|segment| segment.judged.is_some_and(|judged| judged >= next.start.group))
+        let judged = earlier.all(|segment| segment.judged.is_some_and(|judged| judged >= next.start.group));
+        Ok(judged && self.snapshots.groups()?.into_iter().all(|group| group >= next.start.group))
     }
 
     /// Shows a segment's records to the digest. `false` when the pace ended it.

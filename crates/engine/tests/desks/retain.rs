@@ -208,6 +208,27 @@ fn bytes_for_each_message_stay_below_a_bound_as_the_store_ages() {
     assert_eq!(rows(&shop.restart_with_other_rows()), live);
 }
 
+/// Else a look over the store finds rows that nobody has damaged, and the view is folded anew for nothing.
+#[test]
+fn what_was_swept_since_the_newest_snapshot_stays_swept_when_segments_are_rewritten() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Till");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    keyed_comment(&mut shop, 1, "Said long ago.");
+    end_segment(&mut shop);
+    shop.core.custody().snapshot(&mut go_on).unwrap().expect("there are closed segments");
+    shop.now = shop.now.plus(40 * DAY);
+    let sweep = shop.core.custody().sweepable(shop.now).unwrap();
+    assert!(!sweep.keyed.is_empty());
+    shop.run(sweep).unwrap();
+    end_segment(&mut shop);
+    for _ in 0..2 {
+        give_back(&shop);
+    }
+    assert_eq!(shop.core.custody().scrub(&mut go_on).unwrap().findings, []);
+}
+
 /// Bytes of journal for each message of a short comment, both ways counted, in small groups: `crates/ARCHITECTURE.md`
 /// states what it takes.
 const BOUND: u64 = 1_900;
