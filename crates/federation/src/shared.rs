@@ -8,6 +8,7 @@ use deskwire_engine::command::link::{Resume, TakeDescriptor};
 use deskwire_engine::{Engine, Partner, Refusal};
 use deskwire_http::address::AddressPolicy;
 use deskwire_machine::retry::Failure;
+use deskwire_proto::code::Code;
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::endpoint::Endpoint;
 use deskwire_proto::id::DeskId;
@@ -106,6 +107,11 @@ impl Shared {
                 self.renew(&partner, trouble).await?;
                 let renewed = self.known(link)?;
                 self.peer(&renewed)?.open(call).await
+            }
+            Err(trouble) if trouble.wire() == Some(Code::Slow) => {
+                // Not all that was said arrived: the line may be dead in that direction alone. The next call takes another.
+                self.peers.lock().unwrap_or_else(PoisonError::into_inner).remove(&link);
+                Err(trouble)
             }
             outcome => outcome,
         }
