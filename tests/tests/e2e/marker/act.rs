@@ -73,8 +73,10 @@ impl Play<'_> {
     ) -> Result<(), Error> {
         let field = self.random.below(8);
         // A category is a fact, which stands in proofs of other cases too.
-        let what = if field == 2 { "an updated category" } else { "an update" };
-        let (mark, text) = self.plant(way.0, what);
+        let what =
+            ["title", "description", "category", "company", "agreement", "contact", "object", "equipment"];
+        let place = usize::try_from(field).unwrap_or_default();
+        let (mark, text) = self.plant(way.0, format!("an updated {}", what[place]));
         let some = || Some(text.clone());
         let empty = OfferUpdate::default();
         let (field, body) = match field {
@@ -108,6 +110,7 @@ impl Play<'_> {
             match field {
                 Some(FieldName::Contact) => {}
                 Some(field) => words.fields.push((field, mark, true)),
+                None if place == 0 => words.title.push(mark),
                 None => words.description.push(mark),
             }
         }
