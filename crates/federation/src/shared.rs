@@ -207,8 +207,7 @@ impl Shared {
             return Err(Missed::Unvouched);
         }
         let known = descriptor.raw() == partner.descriptor.raw();
-        let newer = descriptor.keys().continues(partner.keys())
-            && descriptor.body().version > partner.descriptor.body().version;
+        let newer = is_newer(&descriptor, &partner);
         let forked =
             !descriptor.keys().continues(partner.keys()) && !partner.keys().continues(descriptor.keys());
         if !known && !newer && !forked {
