@@ -66,6 +66,9 @@ pub struct Welcome {
     pub nonce: Nonce,
     /// Number of messages held.
     pub length: u64,
+    /// The author's own signed hello that told where its newest key begins, where the hello that is answered does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed: Option<ByteBuf>,
     /// The reader's signed descriptor, where the author may not know the newest key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descriptor: Option<ByteBuf>,

@@ -166,7 +166,14 @@ pub enum Record {
     /// Our key has changed: where the newest one begins in our stream, once that can be told.
     OwnKeyPlaced { no: LinkNo, change: KeyChange, at: Timestamp },
     /// The partner told where its newest key begins in its stream; `seen` is that of the message there.
-    KeyPlaced { no: LinkNo, change: KeyChange, seen: u64, at: Timestamp },
+    KeyPlaced {
+        no: LinkNo,
+        change: KeyChange,
+        seen: u64,
+        at: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hello: Option<ByteBuf>,
+    },
     /// Messages of a stream were disowned or set aside: they are kept, without effect.
     SetAside(Box<SetAside>),
     /// A delegation was folded anew, without what was set aside.

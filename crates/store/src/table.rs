@@ -129,6 +129,8 @@ tables! {
     BROUGHT_AT = b'&', (LinkNo, (u64, u64)) => ();
     /// The files that a restored partner has lost: announced once more when it holds the messages again.
     LOST = b'@', (LinkNo, u64) => FileNo;
+    /// The record with the partner's own hello that told where its newest key begins.
+    PLACED = b'^', LinkNo => EntryRef;
     /// Which blobs a partner may fetch.
     GRANTS = b'g', (LinkNo, Hash) => FileNo;
     /// Invitations by the hash of their secret.

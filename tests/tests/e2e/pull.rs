@@ -303,6 +303,7 @@ impl Liar {
             known: 0,
             nonce: Nonce::new(self.puppet.draw()),
             length: 0,
+            placed: None,
             descriptor: None,
         };
         Reply::signed(Signed::seal(welcome, &self.puppet.secret).into_parts().0)

@@ -1,11 +1,13 @@
 //! A change of key takes effect at a place of each stream: chosen by the author, kept by the reader. proto-spec,
 //! section 5.8.
 
+mod placed;
 mod receipts;
 
 use deskwire_proto::code::Code;
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::descriptor::Descriptor;
+use deskwire_proto::document::Signed;
 use deskwire_proto::envelope::Verified;
 use deskwire_proto::id::{Hash, Nonce};
 use deskwire_proto::session::{Cut, Hello, Welcome};
@@ -24,6 +26,7 @@ use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
 use crate::{Fault, Refusal, Step, cut_words, refused};
 
+pub(super) use placed::placed;
 pub(super) use receipts::{given_by_newest, told_void};
 
 /// How far a stream is ours whose desk was restored: as far as it comes back.
@@ -123,7 +126,8 @@ fn changed(
         step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
         // Where receipts cover all of it, the partner's history is known to be ours.
         if stream.acked >= stream.out_length && !restored {
-            decide(step, no, &link, Known { agreed: stream.out_length, held: stream.out_length })?;
+            let (agreed, held) = (stream.out_length, stream.out_length);
+            decide(step, no, &link, Known { agreed, held, told: None })?;
         }
     }
     let words = "The signing key of this desk was changed. Partners learn of it by themselves.";
@@ -187,7 +191,8 @@ pub(super) fn welcomed(
             let beginning = held == 0 && stream.acked == 0;
             let agreed = if beginning { 0 } else { stream.out_length };
             // A reader that was restored gets back its receipts, and counts as held what they cover.
-            decide(step, no, link, Known { agreed, held: held.max(stream.acked) })?;
+            let told = placed::told_before(step, no, link, welcome)?.filter(|place| place.0 <= agreed);
+            decide(step, no, link, Known { agreed, held: held.max(stream.acked), told })?;
             Ok(Meaning::SayAgain)
         }
         (Some(_), true) => {
@@ -240,7 +245,7 @@ pub(super) fn take_page(
             if seq <= stream.out_length && session::sent_hash(step, no, link, seq)? == message.hash {
                 continue;
             }
-            if decide(step, no, link, Known { agreed: seq - 1, held: seq - 1 })? {
+            if decide(step, no, link, Known { agreed: seq - 1, held: seq - 1, told: None })? {
                 // What is not ours is fetched again when all of that is done.
                 step.memory.fetching.remove(&no);
                 return Ok(Ok(true));
@@ -264,7 +269,7 @@ pub(super) fn take_page(
     }
     step.memory.fetching.remove(&no);
     if find::stream(step, no)?.out_change.is_some_and(|change| change.place.is_none()) {
-        decide(step, no, link, Known { agreed: before, held: next - 1 })?;
+        decide(step, no, link, Known { agreed: before, held: next - 1, told: None })?;
     }
     Ok(Ok(true))
 }
@@ -320,6 +325,8 @@ pub(super) struct Known {
     /// The whole of our stream if nothing of it contradicts what the partner holds.
     pub(super) agreed: u64,
     pub(super) held: u64,
+    /// The place that this desk told before it was restored, as the partner has shown.
+    pub(super) told: Option<Cut>,
 }
 
 /// Decides where our newest key begins. What the partner holds behind it loses its effect here too; what it does not
@@ -328,15 +335,23 @@ pub(super) struct Known {
 pub(super) fn decide(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, known: Known) -> Result<bool, Refusal> {
     let stream = find::stream(step, no)?;
     let Some(change) = stream.out_change else { return Ok(false) };
-    let place = match change.most {
+    let older = match change.most {
         RESTORED => before_newest(step, no, stream.out_length.min(known.agreed))?,
         most => most.min(known.agreed),
     };
+    let told = known.told.filter(|_| change.most == RESTORED);
+    let place = told.map_or(older, |told| told.0.min(older));
     let cut = Cut(place, session::sent_hash(step, no, link, place)?);
     let change = KeyChange { place: Some(cut), ..change };
     step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
     if change.most == RESTORED && known.agreed >= stream.out_length {
-        return Ok(false);
+        if place == older {
+            return Ok(false);
+        }
+        // What the newest key signed stands behind what was disowned before the loss.
+        let (first, stays, most) = (place + 1, stream.out_length, stream.out_length);
+        let own = LeavingOwn { first, next: first, shared: older, stays, most, dropped: 0 };
+        return aside::begin(step, no, Leaving::Disowned(own));
     }
     // What both have alike and the operator does not vouch for.
     let shared = known.held.min(known.agreed);
@@ -420,9 +435,10 @@ pub(super) fn heard(
     step: &mut Step<'_>,
     no: LinkNo,
     link: &LinkRow,
-    hello: &Hello,
+    signed: &Signed<Hello>,
 ) -> Result<Result<bool, Code>, Refusal> {
     aside::disown_more(step, no, link.partner_name.as_str())?;
+    let hello = signed.body();
     let stream = find::stream(step, no)?;
     let beginning = Cut(0, link.link.into());
     match (stream.in_change, hello.change) {
@@ -438,7 +454,7 @@ pub(super) fn heard(
             if hello.length > 0 || stream.in_length > 0 {
                 return Ok(Ok(true));
             }
-            take_place(step, no, link, &stream, KeyChange { place: Some(beginning), ..change })?;
+            take_place(step, (no, link, &stream), KeyChange { place: Some(beginning), ..change }, signed)?;
             Ok(Ok(false))
         }
         (Some(KeyChange { place: None, .. }), Some(_)) if sabotage::makes(Sabotage::ChangeIgnored) => {
@@ -448,7 +464,7 @@ pub(super) fn heard(
             if told.0 <= stream.in_length && hash_of_theirs(step, no, link, told.0)? != told.1 {
                 return Ok(Err(Code::Fork));
             }
-            take_place(step, no, link, &stream, KeyChange { place: Some(told), ..change })?;
+            take_place(step, (no, link, &stream), KeyChange { place: Some(told), ..change }, signed)?;
             Ok(Ok(false))
         }
     }
@@ -464,14 +480,14 @@ fn may_move(stream: &StreamRow, known: Cut, told: Cut) -> bool {
 /// The place is taken; what is held behind it was disowned by its author.
 fn take_place(
     step: &mut Step<'_>,
-    no: LinkNo,
-    link: &LinkRow,
-    stream: &StreamRow,
+    (no, link, stream): (LinkNo, &LinkRow, &StreamRow),
     change: KeyChange,
+    hello: &Signed<Hello>,
 ) -> Result<(), Refusal> {
     let Some(place) = change.place else { return Ok(()) };
     let seen = seen_at(step, no, stream, place.0)?;
-    step.record(&Record::KeyPlaced { no, change, seen, at: step.now }, None)?;
+    let hello = Some(ByteBuf::from(hello.raw()));
+    step.record(&Record::KeyPlaced { no, change, seen, at: step.now, hello }, None)?;
     let range = (place.0 + 1, stream.in_length);
     if range.0 > range.1 {
         let words = format!("{} has changed its signing key.", link.partner_name);

@@ -286,7 +286,7 @@ impl Command for AnswerHello {
         if step.rows().get(HELLOS, &(self.link, hash))?.is_some() {
             return Ok(Err(Code::SessionUnknown));
         }
-        let waits = match change::heard(step, self.link, &link, self.hello.body())? {
+        let waits = match change::heard(step, self.link, &link, &self.hello)? {
             Ok(waits) => waits,
             Err(code) => {
                 change::forked(step, self.link, self.hello.raw())?;
@@ -350,6 +350,7 @@ impl AnswerHello {
             known: stream.acked,
             nonce: Nonce::new(step.random()),
             length: stream.in_length,
+            placed: change::placed(step, self.link, stream, &hello)?,
             descriptor,
         };
         let session = SessionId::of(&hello.nonce, &welcome.nonce);

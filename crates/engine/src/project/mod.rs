@@ -26,7 +26,7 @@ mod ticket;
 use deskwire_store::record::Record;
 use deskwire_store::row::{CounterRow, FileState, KeyedRow, LinkState, OwnKeysRow, Pause, ThreadKind};
 use deskwire_store::table::{
-    COUNTERS, EXCHANGES, HELLOS, INVITATIONS, KEYED, Key, OWN_FACE, OWN_KEYS, Rows, RowsMut, Table,
+    COUNTERS, EXCHANGES, HELLOS, INVITATIONS, KEYED, Key, OWN_FACE, OWN_KEYS, PLACED, Rows, RowsMut, Table,
 };
 use deskwire_store::{EntryRef, Error, Result};
 use serde::Serialize;
@@ -152,7 +152,13 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
         Record::OwnKeyPlaced { no, change, .. } => {
             stream::with(rows, *no, |row| row.out_change = Some(*change))
         }
-        Record::KeyPlaced { no, change, seen, .. } => aside::partners_key_placed(rows, *no, *change, *seen),
+        Record::KeyPlaced { no, change, seen, hello, .. } => {
+            match hello {
+                Some(_) => rows.put(PLACED, no, &at)?,
+                None => rows.delete(PLACED, no),
+            }
+            aside::partners_key_placed(rows, *no, *change, *seen)
+        }
         Record::SetAside(set_aside) => {
             aside::set_aside(rows, set_aside)?;
             terms::changed(rows, set_aside.no)

@@ -132,6 +132,14 @@ fn welcomes(cases: &mut Cases) {
         &seal("welcome", &descriptor, 1),
         "ok",
     );
+    let placed = with(&body, &[("placed", h(&seal("hello", &disowning(), 4)))]);
+    cases.add(
+        &group,
+        "welcome-placed",
+        "A welcome with the hello in which the author told where its newest key begins.",
+        &seal("welcome", &placed, 1),
+        "ok",
+    );
     documents(
         cases,
         &group,
@@ -143,16 +151,27 @@ fn welcomes(cases: &mut Cases) {
             ("hello-missing", "No nonce of the hello.", ("hello", Value::Null)),
             ("hello-31", "A nonce of the hello of 31 bytes.", ("hello", h(&[1; 31]))),
             ("length-text", "A length as text.", ("length", json!("0"))),
+            ("placed-map", "An earlier hello as a map.", ("placed", json!({}))),
         ],
     );
+}
+
+/// A hello under the second key.
+fn rotated() -> Value {
+    let rotated =
+        [("keys", h(&sha(&B.second_event()))), ("length", json!(2)), ("head", h(&sha(b"message 2")))];
+    with(&hello_body(), &rotated)
+}
+
+/// A hello that disowns message 2.
+fn disowning() -> Value {
+    with(&rotated(), &[("change", json!([1, h(&sha(b"message 1"))]))])
 }
 
 fn key_changes(cases: &mut Cases) {
     let keys = [B.key_hex(0), B.key_hex(1)];
     let group = Group::new("key-change", "5.8", "hello", "hello").keys(&keys);
-    let rotated =
-        [("keys", h(&sha(&B.second_event()))), ("length", json!(2)), ("head", h(&sha(b"message 2")))];
-    let body = with(&hello_body(), &rotated);
+    let body = rotated();
     let change = with(&body, &[("change", json!([2, h(&sha(b"message 2"))]))]);
     cases.add(
         &group,
@@ -161,12 +180,11 @@ fn key_changes(cases: &mut Cases) {
         &seal("hello", &change, 4),
         "ok",
     );
-    let theft = with(&body, &[("change", json!([1, h(&sha(b"message 1"))]))]);
     cases.add(
         &group,
         "hello-disowns",
         "After a theft: message 2 is disowned.",
-        &seal("hello", &theft, 4),
+        &seal("hello", &disowning(), 4),
         "ok",
     );
     cases.add(

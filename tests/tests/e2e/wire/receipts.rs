@@ -127,6 +127,7 @@ impl Reader {
             known: 0,
             nonce: Nonce::new(self.nonce),
             length: self.held.0,
+            placed: None,
             descriptor: None,
         };
         Reply::signed(Signed::seal(welcome, &self.secret).raw().to_vec())

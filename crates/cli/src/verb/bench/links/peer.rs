@@ -139,6 +139,7 @@ impl Peer {
             known: 0,
             nonce: Nonce::new(self.random(&mut state)),
             length: state.times.len() as u64,
+            placed: None,
             descriptor: Some(ByteBuf::from(self.descriptor.raw())),
         };
         drop(state);
