@@ -464,7 +464,8 @@ pub(super) fn heard(
             if told.0 <= stream.in_length && hash_of_theirs(step, no, link, told.0)? != told.1 {
                 return Ok(Err(Code::Fork));
             }
-            take_place(step, (no, link, &stream), KeyChange { place: Some(told), ..change }, signed)?;
+            let change = KeyChange { place: Some(told), most: hello.length, ..change };
+            take_place(step, (no, link, &stream), change, signed)?;
             Ok(Ok(false))
         }
     }

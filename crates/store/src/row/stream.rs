@@ -153,7 +153,8 @@ pub struct KeyChange {
     pub keys: Hash,
     /// The last message for which the older keys stand, with its hash; not told yet, or not to be told yet.
     pub place: Option<Cut>,
-    /// In our own stream: how far it is ours at most, as our operator says.
+    /// In our own stream: how far it is ours at most, as our operator says. In the partner's: how long it said its stream to
+    /// be when it told the place.
     pub most: u64,
     /// In our own stream: whether everything that the partner holds is ours, because it has shown so, or because this
     /// desk was restored and lost it.
@@ -206,11 +207,11 @@ impl StreamRow {
     }
 
     /// Up to which of the partner's messages its older keys stand. A desk that was restored gets back what it held once,
-    /// also what the partner has disowned since.
+    /// also what the partner has disowned since: whether or not receipts of ours tell of it, the partner's newest key does.
     #[must_use]
     pub fn older_keys_upto(&self) -> u64 {
-        let Some(place) = self.in_change.and_then(|change| change.place) else { return 0 };
-        place.0.max(self.recovery.as_ref().map_or(0, |recovery| recovery.told))
+        let Some(KeyChange { place: Some(place), most, .. }) = self.in_change else { return 0 };
+        place.0.max(most).max(self.recovery.as_ref().map_or(0, |recovery| recovery.told))
     }
 
     /// Whether the partner has disowned a message of its own that is next in its stream.

@@ -310,6 +310,64 @@ fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effe
     same_after_rebuild(acme);
 }
 
+/// It does not know that it has held them: the receipts that say so are of the key that it has given up, and bind nobody.
+/// The author took its refusals for a fault that never ends, and nothing came any more.
+#[test]
+fn a_reader_from_before_messages_that_were_disowned_and_its_own_change_of_key_gets_them_again() {
+    let (mut shop, mut acme) = working();
+    let copy = acme.copy();
+    let mine = shop.stream().out_length;
+    shop.comment(1, "When do you come?", Audience::Thread).unwrap();
+    shop.act(1, Action::Recall(because("Cancelled."))).unwrap();
+    settle(&mut shop, &mut acme);
+    let place = mine + 1;
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, place)], restored: false };
+    shop.run(plan).unwrap();
+    let mut shop = rotate(shop, 1);
+    shop.comment(1, "It was not us.", Audience::Thread).unwrap();
+    quiet(&mut shop, &mut acme);
+    let before = (shop.stream().out_head, heard(&acme).1, state(&acme, 1));
+    assert_eq!((before.1, before.2), (1, State::Accepted));
+
+    let mut acme = rotate(acme, 2).restore(&copy);
+    let descriptor = acme.identity.descriptor().clone();
+    shop.run(TakeDescriptor { link: LINK, descriptor }).unwrap();
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::KeyUnknown));
+    resend(&mut shop, &mut acme);
+    assert!(codes(&shop).contains(&"receipts-void".to_owned()));
+    assert_eq!((acme.stream().in_head, heard(&acme).1, state(&acme, 1)), before);
+    // Behind that the old key opens as little as ever.
+    let held = acme.stream().in_length;
+    assert!(!acme.stream().key_stands(held + 1, 0));
+    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Resolved, State::Resolved));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Its owner never held what it is to disown, and the author may not give up the numbers.
+#[test]
+fn what_was_disowned_comes_to_a_desk_whose_thief_gave_the_receipts_for_it() {
+    let (mut shop, acme) = working();
+    let mut thief = Desk::new("Acme", 2).restore(&acme.copy());
+    let mine = shop.stream().out_length;
+    shop.comment(1, "Pay here.", Audience::Thread).unwrap();
+    shop.comment(1, "Pay there.", Audience::Thread).unwrap();
+    carry(&mut shop, &mut thief);
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    shop.run(plan).unwrap();
+    let (mut shop, mut acme) = (rotate(shop, 1), rotate(acme, 2));
+    let descriptor = acme.identity.descriptor().clone();
+    shop.run(TakeDescriptor { link: LINK, descriptor }).unwrap();
+    quiet(&mut shop, &mut acme);
+    assert_eq!(heard(&acme).1, 2);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert_eq!((shop.stream().waiting, shop.stream().acked), (0, shop.stream().out_length));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 /// Else both sides would see another state of the same case for good.
 #[test]
 fn what_was_disowned_stays_so_though_the_partner_never_heard_of_that_change() {
