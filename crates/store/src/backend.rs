@@ -188,8 +188,8 @@ pub trait JournalReader: Send + Sync {
     /// Reads one committed entry and checks it.
     ///
     /// # Errors
-    /// [`Error::NoEntry`] for an address at which none is committed, or whose segment was
-    /// dropped; [`Error::Damaged`] when a checksum does not hold.
+    /// [`Error::NoEntry`] for an address at which none is committed, or whose segment is
+    /// gone; [`Error::Damaged`] when a checksum does not hold.
     fn read(&self, at: EntryRef) -> Result<Entry>;
 
     /// Visits every entry after the given position (`None`: from the first one kept) up to the tail at the time of
@@ -209,7 +209,7 @@ pub trait JournalReader: Send + Sync {
     /// The end of the last committed group.
     fn tail(&self) -> Position;
 
-    /// The point before the first group kept: group 0, or a later one when old segments were dropped.
+    /// The point before the first group kept: group 0, or a later one when the first segments are gone.
     fn start(&self) -> Position;
 }
 
@@ -285,9 +285,6 @@ pub trait Archive: Send + Sync {
     /// # Errors
     /// Whatever the disk says.
     fn forget_cut(&self) -> Result<()>;
-
-    /// Deletes all segments before one, durably. The last segment stays in any case.
-    fn drop_before(&self, segment: u64) -> Result<()>;
 
     /// Verifies a segment as it lies on the disk, correcting flipped bits as every reading does. The pace is told of
     /// bytes read and may end it early.

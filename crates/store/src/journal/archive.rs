@@ -156,11 +156,6 @@ impl Archive for LogArchive {
         super::torn::forget(self.log.disk().as_ref())
     }
 
-    fn drop_before(&self, segment: u64) -> Result<()> {
-        let _one = self.log.rewriting()?;
-        self.log.drop_before(segment)
-    }
-
     fn verify(&self, number: u64, pace: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<()> {
         verify(&self.log, number, pace)
     }

@@ -39,7 +39,7 @@ impl LogReader {
             return Err(unknown("it is of another history, or newer than the journal"));
         }
         if after.group < start.group {
-            return Err(unknown("the segment it lies in was dropped"));
+            return Err(unknown("the segment it lies in is gone"));
         }
         let Some(extent) = self.log.extent(after.segment) else {
             return Err(unknown("its segment is not there"));

@@ -213,23 +213,6 @@ impl Log {
         Ok(())
     }
 
-    /// Deletes all segments before one, durably, the oldest first so that no gap can remain.
-    pub(crate) fn drop_before(&self, first: u64) -> Result<()> {
-        let dropped = {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            let first = first.min(state.tail.segment);
-            let kept = state.headers.split_off(&first);
-            std::mem::replace(&mut state.headers, kept)
-        };
-        for number in dropped.into_keys() {
-            self.files().remove(&number);
-            delete(self.disk.as_ref(), number)
-                .and_then(|()| self.sync_names())
-                .map_err(|error| Error::io(format!("delete {}", file_name(number)), error))?;
-        }
-        Ok(())
-    }
-
     fn files(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<SegmentFile>>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }

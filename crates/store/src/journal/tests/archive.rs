@@ -1,4 +1,4 @@
-//! Erasing, dropping and copying segments.
+//! Erasing and copying segments, and a journal whose first ones are gone.
 
 use super::*;
 use crate::{Error, Text};
@@ -159,13 +159,15 @@ fn a_damaged_segment_is_not_rewritten() {
     assert_eq!(segment(&disk, 1), bytes);
 }
 
-/// Retention: what is left is a whole journal that begins later.
+/// What is left is a whole journal that begins later.
 #[test]
-fn dropped_segments_are_gone_and_the_rest_goes_on() {
+fn a_journal_whose_first_segment_is_gone_begins_with_the_next_one_and_goes_on() {
     let disk = SimDisk::default();
-    let (mut journal, refs) = filled(&disk);
+    let (journal, refs) = filled(&disk);
     let start = journal.archive.segments()[1].start;
-    journal.archive.drop_before(2).unwrap();
+    drop(journal);
+    disk.lose(&file_name(1));
+    let mut journal = open(&disk).unwrap();
     assert_eq!(journal.reader.start(), start);
     assert!(matches!(journal.reader.read(refs[0]), Err(Error::NoEntry { .. })));
     let kept: Vec<_> = refs.iter().copied().filter(|at| at.segment >= 2).collect();
@@ -177,31 +179,13 @@ fn dropped_segments_are_gone_and_the_rest_goes_on() {
     let older = Position { group: 1, segment: 1, offset: 1024, chain: [0; 32] };
     let nothing = &mut |_| ControlFlow::Continue(());
     assert!(matches!(again.reader.replay(Some(older), nothing), Err(Error::NoPosition { .. })));
-    again.archive.drop_before(999).unwrap();
-    assert_eq!(again.archive.segments().len(), 1, "the last segment stays");
-    disk.power_cut(3);
-    assert_eq!(open(&disk).unwrap().archive.segments().len(), 1);
-}
-
-#[test]
-fn a_retention_interrupted_anywhere_leaves_no_gap() {
-    for at in 0..12 {
-        let disk = SimDisk::default();
-        let (journal, refs) = filled(&disk);
-        let last = journal.reader.tail().segment;
-        disk.crash_after(at);
-        let _ = journal.archive.drop_before(last);
-        disk.power_cut(at * 7);
-        let found = contents(open(&disk).unwrap().reader.as_ref()).unwrap();
-        assert!(refs.ends_with(&found.iter().map(|(at, _)| *at).collect::<Vec<_>>()));
-    }
 }
 
 /// A backup taken while the desk works is the journal up to some group.
 #[test]
 fn copied_segments_are_a_journal() {
     let disk = SimDisk::default();
-    let (mut journal, _) = filled(&disk);
+    let (mut journal, refs) = filled(&disk);
     let before = contents(journal.reader.as_ref()).unwrap();
     let copy = SimDisk::default();
     drop(open(&copy).unwrap());
@@ -214,7 +198,8 @@ fn copied_segments_are_a_journal() {
     for number in 50..60 {
         commit(&mut journal, number, 900);
     }
-    journal.archive.drop_before(3).unwrap();
+    // What is erased meanwhile is in the copy still: its segments were there when it began.
+    journal.archive.erase(&refs[..2]).unwrap();
     for (number, file) in files {
         let mut bytes = vec![0; file.size() as usize + 100];
         let count = file.read_at(&mut bytes, 0).unwrap();
