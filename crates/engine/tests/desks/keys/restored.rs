@@ -55,19 +55,31 @@ fn a_desk_from_before_its_change_of_key_is_no_thief_of_itself() {
     same_after_rebuild(acme);
 }
 
-/// Its hello named nothing, which told the partner that the new key stands from the beginning; the next one, which named
-/// the message, was a fork.
-#[test]
-fn a_first_message_that_never_arrived_under_the_old_key_is_said_again_under_the_new_one() {
+/// An offer that has a number and never arrived.
+fn unheard() -> (Desk, Desk) {
     let (mut shop, mut acme) = linked();
     let ticket = shop.ticket("Dead cash register");
     shop.delegate(ticket).unwrap();
     let opened = open(&mut shop, &mut acme);
     next(&mut shop, opened, None).unwrap();
+    (shop, acme)
+}
+
+/// The offer stands at both desks, and nobody took the other's stream for two.
+fn offered_alike(shop: &Desk, acme: &Desk) {
+    assert_eq!((state(shop, 1), state(acme, 1)), (State::Offered, State::Offered));
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert!(!codes(acme).iter().any(|code| code == "fork"));
+}
+
+/// Its hello named nothing, which told the partner that the new key stands from the beginning; the next one, which named
+/// the message, was a fork.
+#[test]
+fn a_first_message_that_never_arrived_under_the_old_key_is_said_again_under_the_new_one() {
+    let (shop, mut acme) = unheard();
     let mut shop = rotate(shop, 1);
     quiet(&mut shop, &mut acme);
-    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
-    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    offered_alike(&shop, &acme);
     same_after_rebuild(shop);
     same_after_rebuild(acme);
 }
@@ -75,11 +87,7 @@ fn a_first_message_that_never_arrived_under_the_old_key_is_said_again_under_the_
 /// Else a desk whose backup is older than its change of key stands still for good.
 #[test]
 fn a_desk_from_before_its_change_of_key_gets_back_what_it_then_numbered_anew() {
-    let (mut shop, mut acme) = linked();
-    let ticket = shop.ticket("Dead cash register");
-    shop.delegate(ticket).unwrap();
-    let opened = open(&mut shop, &mut acme);
-    next(&mut shop, opened, None).unwrap();
+    let (shop, mut acme) = unheard();
     let copy = shop.copy();
     let mut shop = rotate(shop, 1);
     shop.comment(1, "It beeps.", Audience::Thread).unwrap();
@@ -93,9 +101,7 @@ fn a_desk_from_before_its_change_of_key_gets_back_what_it_then_numbered_anew() {
     resend(&mut acme, &mut shop);
     assert_eq!((shop.stream().out_length, shop.stream().out_head), (length, head), "nothing is said twice");
     quiet(&mut shop, &mut acme);
-    assert_eq!(shop.stream().out_head, acme.stream().in_head);
-    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
-    assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    offered_alike(&shop, &acme);
     same_after_rebuild(shop);
     same_after_rebuild(acme);
 }
@@ -104,17 +110,11 @@ fn a_desk_from_before_its_change_of_key_gets_back_what_it_then_numbered_anew() {
 /// message that the partner never had, and the link stood still whatever the operators chose.
 #[test]
 fn a_desk_from_before_its_change_of_key_says_a_first_message_again_that_never_arrived() {
-    let (mut shop, mut acme) = linked();
-    let ticket = shop.ticket("Dead cash register");
-    shop.delegate(ticket).unwrap();
-    let opened = open(&mut shop, &mut acme);
-    next(&mut shop, opened, None).unwrap();
+    let (shop, mut acme) = unheard();
     let copy = shop.copy();
     let mut shop = rotate(shop, 1).restore(&copy);
     quiet(&mut shop, &mut acme);
-    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Offered, State::Offered));
-    assert_eq!(shop.stream().out_head, acme.stream().in_head);
-    assert!(!codes(&acme).iter().any(|code| code == "fork"));
+    offered_alike(&shop, &acme);
     shop.comment(1, "It beeps.", Audience::Thread).unwrap();
     quiet(&mut shop, &mut acme);
     assert!(receipts_of(&acme).iter().all(|(_, refused)| !refused), "nothing is said twice");

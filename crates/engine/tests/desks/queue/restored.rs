@@ -7,20 +7,38 @@ use deskwire_store::table::DROPPED;
 use super::*;
 use crate::recovery::recover;
 
+/// Events of the case and comments on its ticket.
+fn shown(desk: &Desk) -> (usize, usize) {
+    let events = desk.rows().list(DELEGATION_EVENTS, &DelegationNo(1), usize::MAX).unwrap();
+    (events.len(), comments(desk, 1))
+}
+
+/// A contractor that comes back from where nothing of what it says has left. With what it showed when all of it had.
+fn back_from_before(say: impl FnOnce(&mut Desk)) -> (Desk, Desk, (usize, usize)) {
+    let (mut shop, mut acme) = at_work();
+    say(&mut acme);
+    let copy = acme.copy();
+    retry_link(&mut acme);
+    settle(&mut shop, &mut acme);
+    let before = shown(&acme);
+    (shop, acme.restore(&copy), before)
+}
+
+fn comment_and_resolve(acme: &mut Desk) {
+    acme.comment(1, "plugged in", Audience::Thread).unwrap();
+    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
+}
+
 /// What was parked when the backup was made, and sent again afterwards, must not be offered to be sent once more.
 #[test]
 fn fault_118_what_was_parked_in_a_backup_and_sent_since_is_struck_when_it_comes_back() {
-    let (mut shop, mut acme) = at_work();
-    acme.comment(1, "parked", Audience::Thread).unwrap();
-    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
-    for (_, item) in waiting(&acme) {
-        park(&mut acme, item).unwrap();
-    }
-    let copy = acme.copy();
-    assert_eq!(retry_link(&mut acme).count, 2);
-    settle(&mut shop, &mut acme);
+    let (mut shop, mut acme, _) = back_from_before(|acme| {
+        comment_and_resolve(acme);
+        for (_, item) in waiting(acme) {
+            park(acme, item).unwrap();
+        }
+    });
     assert_eq!((comments(&shop, 1), state(&shop, 1)), (1, State::Resolved));
-    let mut acme = acme.restore(&copy);
     assert_eq!(acme.stream().parked, 2);
     recover(&mut acme, &mut shop);
     assert_eq!((acme.stream().parked, parked(&acme)), (0, Vec::new()));
@@ -34,22 +52,14 @@ fn fault_118_what_was_parked_in_a_backup_and_sent_since_is_struck_when_it_comes_
 /// twice, once as never sent, would be believed.
 #[test]
 fn fault_118_what_was_dropped_after_a_restore_and_had_left_before_is_shown_once() {
-    let (mut shop, mut acme) = at_work();
-    acme.comment(1, "dropped", Audience::Thread).unwrap();
-    acme.act(1, Action::Resolve { solution: None, code: None }).unwrap();
-    let copy = acme.copy();
-    settle(&mut shop, &mut acme);
-    let events =
-        |desk: &Desk| desk.rows().list(DELEGATION_EVENTS, &DelegationNo(1), usize::MAX).unwrap().len();
-    let before = (events(&acme), comments(&acme, 1));
-    let mut acme = acme.restore(&copy);
+    let (mut shop, mut acme, before) = back_from_before(comment_and_resolve);
     let first = waiting(&acme)[0].1;
     park(&mut acme, first).unwrap();
     assert_eq!(acme.run(DropItems { target: Target::Link(LINK), by: person("Anna") }).unwrap().count, 2);
     assert_eq!(state(&acme, 1), State::Accepted);
     let mut acme = acme.restart();
     recover(&mut acme, &mut shop);
-    assert_eq!((events(&acme), comments(&acme, 1)), before);
+    assert_eq!(shown(&acme), before);
     assert_eq!((state(&acme, 1), state(&shop, 1)), (State::Resolved, State::Resolved));
     assert!(matches!(last_effect(&acme, 1), Effect::Fate { .. }), "{:?}", last_effect(&acme, 1));
     let thread = acme.rows().list(THREADS, &TicketNumber(1), usize::MAX).unwrap();
@@ -64,11 +74,9 @@ fn fault_118_what_was_dropped_after_a_restore_and_had_left_before_is_shown_once(
 /// Taken back here, and yet the partner has it: its author has to see that, and can take it back from there.
 #[test]
 fn what_was_taken_back_after_a_restore_and_had_left_before_can_be_taken_back_from_the_partner() {
-    let (mut shop, mut acme) = at_work();
-    acme.comment(1, "a mistake", Audience::Thread).unwrap();
-    let copy = acme.copy();
-    settle(&mut shop, &mut acme);
-    let mut acme = acme.restore(&copy);
+    let (mut shop, mut acme, _) = back_from_before(|acme| {
+        acme.comment(1, "a mistake", Audience::Thread).unwrap();
+    });
     let own = |desk: &Desk| {
         let rows = desk.rows().list(THREADS, &TicketNumber(1), usize::MAX).unwrap();
         let own = rows.into_iter().filter(|(_, row)| row.kind == ThreadKind::Comment);
