@@ -21,6 +21,7 @@ use deskwire_store::{Replayed, Text};
 
 use super::log::Way;
 use super::stored::{Stored, stored};
+use crate::project::stream::read_receipt;
 use crate::{Partner, Reader, Refusal};
 
 /// More problems than this are not listed: what follows from one damage helps nobody.
@@ -105,7 +106,14 @@ pub fn verify(reader: &Reader, only: Option<LinkNo>) -> Result<Report, Refusal> 
 }
 
 /// The receipts of each stream, by link and "the partner's", in the order in which they were journalled.
-type Receipts = BTreeMap<(LinkNo, bool), VecDeque<Vec<u8>>>;
+type Receipts = BTreeMap<(LinkNo, bool), VecDeque<Kept>>;
+
+/// A receipt as it is kept.
+struct Kept {
+    raw: Vec<u8>,
+    /// Whether it binds nobody any more: it stays, and says nothing of the stream as it goes on.
+    void: bool,
+}
 
 fn replay(
     reader: &Reader,
@@ -139,10 +147,23 @@ fn collect(receipts: &mut Receipts, record: Record, only: Option<LinkNo>) {
     let (no, given, raw) = match record {
         Record::ReceiptTaken { no, receipt, .. } => (no, false, receipt),
         Record::ReceiptGiven { no, receipt, .. } => (no, true, receipt),
+        Record::ReceiptsVoid { no, upto, .. } => return void(receipts, no, upto),
+        Record::SetAside(aside) => {
+            let Some(end) = aside.end else { return };
+            return void(receipts, aside.no, end.0);
+        }
         _ => return,
     };
     if only.is_none_or(|only| only == no) {
-        receipts.entry((no, given)).or_default().push_back(raw.into_vec());
+        receipts.entry((no, given)).or_default().push_back(Kept { raw: raw.into_vec(), void: false });
+    }
+}
+
+/// Receipts of the partner for our messages behind this one bind nobody: somebody else gave them, or those numbers were
+/// given up.
+fn void(receipts: &mut Receipts, no: LinkNo, upto: u64) {
+    for kept in receipts.entry((no, false)).or_default() {
+        kept.void |= read_receipt(&kept.raw).is_some_and(|receipt| receipt.upto > upto);
     }
 }
 
@@ -182,7 +203,7 @@ impl<'a> Walk<'a> {
         partner: &'a Arc<Partner>,
         way: Way,
         rows: &StreamRow,
-        receipts: VecDeque<Vec<u8>>,
+        receipts: VecDeque<Kept>,
         problems: &'a mut Vec<Problem>,
     ) -> Self {
         let (ours, theirs) = (reader.identity().keys(), partner.keys());
@@ -212,8 +233,8 @@ impl<'a> Walk<'a> {
             problems,
             report,
         };
-        for raw in receipts {
-            walk.take_receipt(&raw);
+        for kept in receipts {
+            walk.take_receipt(&kept);
         }
         walk
     }
@@ -290,9 +311,9 @@ impl<'a> Walk<'a> {
         row.is_ok_and(|row| row.is_some_and(|row| row.refused.is_some()))
     }
 
-    fn take_receipt(&mut self, raw: &[u8]) {
-        match self.receipt(raw) {
-            Ok(receipt) if self.is_of_left_branch(&receipt) => self.report.receipts += 1,
+    fn take_receipt(&mut self, kept: &Kept) {
+        match self.receipt(&kept.raw) {
+            Ok(receipt) if kept.void || self.is_of_left_branch(&receipt) => self.report.receipts += 1,
             Ok(receipt) => self.receipts.push_back(Checked { upto: receipt.upto, hash: receipt.hash }),
             Err(code) => {
                 let words =

@@ -145,6 +145,37 @@ fn what_a_restored_partner_had_before_stays_disowned_in_its_place() {
     same_after_rebuild(acme);
 }
 
+/// Else a receipt stands for a number that was given up, and `deskwire verify` takes that for damage.
+#[test]
+fn a_receipt_from_before_a_restore_of_the_partner_keeps_no_number_that_a_thief_used() {
+    let (mut shop, mut acme) = working();
+    let (mut thief, before) = (Desk::new("Shop", 1).restore(&shop.copy()), acme.copy());
+    let opened = open(&mut shop, &mut acme);
+    shop.act(1, Action::Recall(because("It works again."))).unwrap();
+    let sent = next(&mut shop, opened, None).unwrap();
+    // The receipt is on its way, with a request of the partner, when that is restored.
+    let Delivered::Receipt(late) = deliver(&shop, &mut acme, &sent).unwrap() else { panic!("a receipt") };
+    let mut acme = acme.restore(&before);
+    thief.comment(1, "Pay here.", Audience::Thread).unwrap();
+    carry(&mut thief, &mut acme);
+
+    let mut shop = rotate(shop, 1);
+    let agreed = shop.stream().acked;
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    take_receipt(&mut shop, &acme, &late).unwrap();
+    assert_eq!(shop.stream().acked, agreed + 1);
+    fetch(&mut shop, &mut acme);
+    assert_eq!((shop.stream().acked, shop.stream().out_length), (agreed, agreed + 1));
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Recalled, State::Recalled));
+    assert_eq!(heard(&acme).1, 1, "what the thief said alone");
+    assert_eq!(shop.stream().acked, shop.stream().out_length);
+    let problems = deskwire_engine::query::verify(&shop.reader(), None).unwrap().problems;
+    assert!(problems.is_empty(), "{problems:?}");
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 #[test]
 fn receipts_that_a_thief_gave_bind_nobody_and_what_they_covered_is_sent_again() {
     let (shop, mut acme) = working();
