@@ -40,6 +40,7 @@ use crate::rebuild::all;
 
 mod ended;
 mod placed;
+mod pulled;
 mod restored;
 mod steps;
 mod theft;
@@ -79,7 +80,11 @@ pub(crate) fn rotate(mut desk: Desk, seed: u8) -> Desk {
 
 fn greet(from: &mut Desk, to: &mut Desk) -> Result<Opened, Code> {
     let hello = from.run(SayHello { link: LINK }).unwrap();
-    let hello = Signed::open(&hello, from.identity.keys().current()).unwrap();
+    welcomed(from, to, &hello)
+}
+
+fn welcomed(from: &mut Desk, to: &mut Desk, hello: &[u8]) -> Result<Opened, Code> {
+    let hello = Signed::open(hello, from.identity.keys().current()).unwrap();
     let welcome = to.run(AnswerHello { link: LINK, hello }).unwrap()?;
     let welcome = Signed::open(&welcome, to.identity.keys().current()).unwrap();
     from.run(TakeWelcome { link: LINK, welcome }).unwrap()
@@ -87,19 +92,24 @@ fn greet(from: &mut Desk, to: &mut Desk) -> Result<Opened, Code> {
 
 fn fetch(from: &mut Desk, to: &mut Desk) {
     loop {
-        let time = from.now;
-        let request = from.run(AskPage { link: LINK, time }).unwrap().unwrap();
-        let request = Signed::open(&request, from.identity.keys().current()).unwrap();
-        let page = to.hand_back(LINK, request, BATCH_BYTES).unwrap();
-        let link = from.rows().get(LINKS, &LINK).unwrap().unwrap().link;
-        let stream = Stream { link, from: from.identity.desk(), to: to.identity.desk() };
-        let page = Page::open(&page, &from.identity, &stream, to.identity.keys());
-        match from.run(TakePage { link: LINK, page }).unwrap() {
+        match page(from, to).expect("there is something to ask for") {
             Taken::More => {}
             Taken::Complete => return,
             Taken::Refused(code) => panic!("{code}"),
         }
     }
+}
+
+/// Asks for a page and takes it, if there is something to ask for.
+fn page(from: &mut Desk, to: &mut Desk) -> Option<Taken> {
+    let time = from.now;
+    let request = from.run(AskPage { link: LINK, time }).unwrap()?;
+    let request = Signed::open(&request, from.identity.keys().current()).unwrap();
+    let page = to.hand_back(LINK, request, BATCH_BYTES).unwrap();
+    let link = from.rows().get(LINKS, &LINK).unwrap().unwrap().link;
+    let stream = Stream { link, from: from.identity.desk(), to: to.identity.desk() };
+    let page = Page::open(&page, &from.identity, &stream, to.identity.keys());
+    Some(from.run(TakePage { link: LINK, page }).unwrap())
 }
 
 /// Opens a session, as often as it takes.

@@ -181,3 +181,86 @@ fn what_a_void_receipt_covered_in_part_is_answered_anew() {
     same_after_rebuild(shop);
     same_after_rebuild(acme);
 }
+
+/// What came back and what a thief said, at a desk that changes its key before all of it is here.
+fn both_alike(mut shop: Desk, mut acme: Desk) {
+    open(&mut shop, &mut acme);
+    resend(&mut acme, &mut shop);
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Accepted));
+    assert_eq!((heard(&acme).1, shop.stream().recovery.clone()), (1, None));
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Else what a thief said takes effect as if it had been lost here.
+#[test]
+fn what_a_thief_said_does_not_come_back_at_a_desk_that_was_restored_before_it() {
+    let (mut shop, mut acme) = working();
+    let copy = shop.copy();
+    acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    thief.act(1, Action::Recall(because("Not needed."))).unwrap();
+    carry(&mut thief, &mut acme);
+
+    let mut shop = shop.restore(&copy);
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    both_alike(rotate(shop, 1), acme);
+}
+
+/// Else it does so where something that is true has to come back before it.
+#[test]
+fn what_a_thief_said_is_passed_over_while_what_came_before_it_comes_back() {
+    let (mut shop, mut acme) = working();
+    let copy = shop.copy();
+    acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    let newest = shop.copy();
+
+    // The comment is here again, and waits for what it had seen.
+    let mut shop = shop.restore(&copy);
+    assert_eq!(greet(&mut shop, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut shop, &mut acme);
+    let recovery = shop.stream().recovery.unwrap();
+    assert_eq!(recovery.placed + 1, shop.stream().out_length);
+    let mut thief = Desk::new("Shop", 1).restore(&newest);
+    thief.act(1, Action::Recall(because("Not needed."))).unwrap();
+    carry(&mut thief, &mut acme);
+    both_alike(rotate(shop, 1), acme);
+}
+
+/// Else a case waits for messages that its author has given up since it counted them.
+#[test]
+fn what_a_receipt_of_the_newest_key_counted_and_the_hello_does_not_is_waited_for_no_more() {
+    let (mut shop, mut acme) = working();
+    let mine = acme.stream().out_length;
+    // Somebody used the machine itself: one message arrived, three more have their numbers.
+    let opened = open(&mut acme, &mut shop);
+    acme.comment(1, "Pay here.", Audience::Thread).unwrap();
+    let first = next(&mut acme, opened, None).unwrap();
+    deliver(&acme, &mut shop, &first).unwrap();
+    for _ in 0..3 {
+        acme.comment(1, "Pay there.", Audience::Thread).unwrap();
+    }
+    next(&mut acme, opened, Some(mine + 1)).unwrap();
+    let plan = PlanKey { key: key(2, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    acme.run(plan).unwrap();
+    let mut acme = rotate(acme, 2);
+    let descriptor = acme.identity.descriptor().clone();
+    shop.run(TakeDescriptor { link: LINK, descriptor }).unwrap();
+    // Its new key gives a receipt before it has told where it begins.
+    shop.act(1, Action::Recall(because("It works again."))).unwrap();
+    carry(&mut shop, &mut acme);
+    assert_eq!(shop.delegation(1).case.open().len(), 1, "something could come before the recall");
+    assert_eq!(shop.stream().promises.last().unwrap().length, mine + 4);
+    quiet(&mut acme, &mut shop);
+    assert!(shop.stream().in_length < mine + 4);
+    assert_eq!(shop.delegation(1).case.open(), []);
+    assert_eq!(shop.delegation(1).case.settled(), acme.delegation(1).case.settled());
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
