@@ -31,7 +31,8 @@ fn a_desk_restored_from_before_a_theft_disowns_again_what_it_had_disowned() {
     quiet(&mut shop, &mut acme);
     assert_eq!((acme.stream().in_change.unwrap().place, heard(&acme).1), (Some(place), 1));
     let sent = shop.rows().list(SENT, &LINK, usize::MAX).unwrap();
-    let aside: Vec<_> = sent.iter().filter(|(_, row)| row.aside.is_some()).map(|((_, seq), _)| *seq).collect();
+    let aside: Vec<_> =
+        sent.iter().filter(|(_, row)| row.aside.is_some()).map(|((_, seq), _)| *seq).collect();
     assert_eq!(aside, [place.0 + 1], "what the thief said, and nothing of our own");
     assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Accepted));
     assert!(!codes(&acme).iter().any(|code| code == "fork"));
@@ -65,6 +66,8 @@ fn a_place_that_a_desk_did_not_tell_itself_is_not_taken_from_its_partner() {
         assert_eq!(shop.run(TakeWelcome { link: LINK, welcome }).unwrap(), Err(Code::SessionUnknown));
         let told = shop.stream().out_change.unwrap().place.unwrap();
         assert_eq!(told.0, place.0 + 1, "the last message that the newest key did not sign");
-        assert!(shop.rows().list(SENT, &LINK, usize::MAX).unwrap().iter().all(|(_, row)| row.aside.is_none()));
+        assert!(
+            shop.rows().list(SENT, &LINK, usize::MAX).unwrap().iter().all(|(_, row)| row.aside.is_none())
+        );
     }
 }
