@@ -106,14 +106,11 @@ impl World {
         self.start_later(desk, pause);
     }
 
-    /// The links on which a restored desk has not got back what it lost: what it told there under the key that goes, it
+    /// The links on which a restored desk has not learned yet that it lost something: what it told there under the key that goes, it
     /// does not know.
     fn unaware(&self, desk: usize) -> Vec<usize> {
         let mut links = self.links_of(desk);
-        links.retain(|link| {
-            let stream = self.desks[desk].stream(self.number(desk, *link));
-            !self.has_spoken(desk, *link) || stream.is_some_and(|stream| stream.recovery.is_some())
-        });
+        links.retain(|link| !self.has_spoken(desk, *link));
         links
     }
 

@@ -117,15 +117,17 @@ fn changed(
         while aside::go_on(step, no)? {}
         let stream = find::stream(step, no)?;
         let vouched = chosen.iter().find(|(link, _)| *link == no).map(|(_, most)| *most);
-        let whole = if restored { RESTORED } else { stream.out_length };
+        // What comes back just now was said under the key that goes.
+        let lost = restored || (vouched.is_none() && stream.recovery.is_some());
+        let whole = if lost { RESTORED } else { stream.out_length };
         // What was disowned stays so, also for a partner that never heard of that change.
         let unheard = stream.out_change.filter(|change| !change.confirmed && !restored);
         let disowned = unheard.and_then(|change| change.place).map_or(u64::MAX, |place| place.0);
         let most = vouched.unwrap_or(whole).min(disowned);
-        let change = KeyChange { keys, place: None, most, confirmed: restored };
+        let change = KeyChange { keys, place: None, most, confirmed: lost };
         step.record(&Record::OwnKeyPlaced { no, change, at: step.now }, None)?;
         // Where receipts cover all of it, the partner's history is known to be ours.
-        if stream.acked >= stream.out_length && !restored {
+        if stream.acked >= stream.out_length && !lost {
             let (agreed, held) = (stream.out_length, stream.out_length);
             decide(step, no, &link, Known { agreed, held, told: None })?;
         }
