@@ -7,6 +7,7 @@ mod retain;
 mod scrub;
 mod snapshot;
 mod sweep;
+mod unshown;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -19,6 +20,7 @@ pub use listed::{ErasedLine, Listed, ListedRequest, NoErasedLine};
 pub use retain::{GivenBack, HORIZON, agreed_retention};
 pub use scrub::{Finding, Scrubbed};
 pub use snapshot::SnapshotMade;
+pub use unshown::{ExpiredTexts, Unshown, expired_texts};
 
 /// What work in the background calls with each few bytes that it has read or written; it may wait there, and `Break`
 /// ends the work early.

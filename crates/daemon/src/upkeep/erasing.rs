@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use deskwire_engine::command::erase::{EndSegment, ErasureDone, of_ticket};
-use deskwire_engine::custody::{Erasure, agreed_retention};
+use deskwire_engine::command::erase::{EndSegment, Erase, ErasureDone, of_ticket};
+use deskwire_engine::custody::{Erasure, agreed_retention, expired_texts};
 use deskwire_engine::query::{ErasureWork, erasure_work};
 use deskwire_store::local::{LinkNo, TicketNumber};
 use deskwire_store::table::{ERASING, OPEN_ERASURES, Rows};
@@ -94,9 +94,16 @@ impl Keeper {
         }
     }
 
-    /// Orders the erasure of cases that are kept longer than the desk wants to and has agreed to.
+    /// Orders the erasure of what is kept longer than the desk wants to and has agreed to: cases, and what no case shows.
     pub(super) fn expire(&self) {
         let Some(retention) = self.retention else { return };
+        self.expire_cases(retention);
+        if let Err(error) = self.expire_texts(retention) {
+            tracing::warn!(%error, "texts that no case shows and that are kept too long could not be erased");
+        }
+    }
+
+    fn expire_cases(&self, retention: u64) {
         let agreed = |no: LinkNo| agreed_retention(self.engine.reader(), no);
         let mut after: Option<TicketNumber> = None;
         loop {
@@ -115,6 +122,26 @@ impl Keeper {
                         tracing::warn!(%error, %ticket, "a case that is kept too long could not be erased")
                     }
                 }
+            }
+        }
+    }
+
+    /// Texts of offers that were refused when they came, and the like.
+    fn expire_texts(&self, retention: u64) -> Done {
+        let mut after = None;
+        loop {
+            let found = expired_texts(self.engine.reader(), self.engine.now(), retention, after)?;
+            if self.waits(Duration::ZERO) {
+                return Ok(());
+            }
+            let what = Erase { entries: found.entries, ..Erase::default() };
+            if !what.is_empty() {
+                tracing::info!(count = what.entries.len(), "texts that no case shows were kept long enough");
+                self.runtime.block_on(self.engine.call(what))?;
+            }
+            after = found.after;
+            if after.is_none() {
+                return Ok(());
             }
         }
     }

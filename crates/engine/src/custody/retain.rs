@@ -4,13 +4,14 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use deskwire_machine::delegation::State;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::journal::Verdict;
-use deskwire_store::local::{LinkNo, TicketNumber};
+use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::Record;
-use deskwire_store::row::Erased;
+use deskwire_store::row::{DelegationRow, Erased, LinkState};
 use deskwire_store::table::{
-    Committed, DELEGATION_EVENTS, DELEGATIONS, Rows, THREADS, TICKET_DELEGATIONS, TICKETS,
+    Committed, DELEGATION_EVENTS, DELEGATIONS, LINKS, PARKED_OF, Rows, THREADS, TICKET_DELEGATIONS, TICKETS,
 };
 use deskwire_store::{Direction, Error, Replayed, Result, SegmentInfo};
 
@@ -119,7 +120,7 @@ impl Custody {
         failure.map_or(Ok(whole), Err)
     }
 
-    /// Tickets whose delegations all came to their end, and on which nothing happened since so many milliseconds, at least
+    /// Tickets whose delegations all came to their end, or were never accepted, and on which nothing happened since so many milliseconds, at least
     /// [`HORIZON`] and as long as was agreed with each partner who works on it, which `agreed` tells: what was written on
     /// them has been kept long enough. Some of them at a time, behind `after`, and none of which nothing is left.
     ///
@@ -175,23 +176,36 @@ impl Rests<'_> {
     /// Whether a ticket was handed over, came back from everywhere, and rests for as long as was agreed.
     fn is_over(&self, ticket: TicketNumber, agreed: &dyn Fn(LinkNo) -> Result<u64>) -> Result<bool> {
         let delegations = self.rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)?;
-        let mut kept = self.least;
+        let (mut kept, mut ended) = (self.least, Vec::new());
         for ((_, delegation), ()) in &delegations {
             let Some(row) = self.rows.get(DELEGATIONS, delegation)? else { return Ok(false) };
-            if !row.case.settled().state.is_terminal() {
-                return Ok(false);
-            }
+            let Some(at) = self.ended(*delegation, &row)? else { return Ok(false) };
             kept = kept.max(agreed(row.link)?);
-        }
-        for ((_, delegation), ()) in &delegations {
-            let events = self.rows.list(DELEGATION_EVENTS, delegation, usize::MAX)?;
-            if !events.iter().all(|(_, event)| self.old(event.stored, kept)) {
-                return Ok(false);
-            }
+            ended.push(at);
         }
         let rests =
             self.rows.list(THREADS, &ticket, usize::MAX)?.iter().all(|(_, row)| self.old(row.at, kept));
-        Ok(rests && !delegations.is_empty())
+        Ok(rests && !ended.is_empty() && ended.into_iter().all(|at| self.old(at, kept)))
+    }
+
+    /// When a delegation came to its end, or its offer was refused or dropped before anybody accepted it, or its link
+    /// ended: nothing more comes of it. Nothing while it is not over.
+    fn ended(&self, delegation: DelegationNo, row: &DelegationRow) -> Result<Option<Timestamp>> {
+        let state = row.case.settled().state;
+        // An offer that waits or is on its way is an open event; one that is parked may still be sent.
+        let never = state == State::Unoffered
+            && row.case.open().is_empty()
+            && self.rows.list(PARKED_OF, &delegation, 1)?.is_empty();
+        let gone = self.rows.get(LINKS, &row.link)?.is_none_or(|link| link.state == LinkState::Closed);
+        if !state.is_terminal() && !never && !gone {
+            return Ok(None);
+        }
+        let mut last = row.created;
+        for (_, event) in self.rows.list(DELEGATION_EVENTS, &delegation, usize::MAX)? {
+            // What was refused ended when the partner said so.
+            last = last.max(event.stored).max(event.committed.unwrap_or(event.stored));
+        }
+        Ok(Some(last))
     }
 
     /// Whether a ticket that was erased once has texts since, or had some that were left.

@@ -26,5 +26,6 @@ mod retain;
 mod steady;
 mod story;
 mod terms;
+mod unaccepted;
 mod unknown;
 mod writer;

@@ -26,10 +26,10 @@ fn go_on(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-const DAY: u64 = 24 * 60 * 60 * 1_000;
+pub(crate) const DAY: u64 = 24 * 60 * 60 * 1_000;
 
 /// Ends the segment being written, so that all that was said so far is in closed ones.
-fn end_segment(desk: &mut Desk) {
+pub(crate) fn end_segment(desk: &mut Desk) {
     desk.run(EndSegment).unwrap();
     desk.run(EndSegment).unwrap();
 }
@@ -39,7 +39,7 @@ fn give_back(desk: &Desk) -> GivenBack {
 }
 
 /// All rows but the counters, which count restarts.
-fn rows(desk: &Desk) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn rows(desk: &Desk) -> Vec<(Vec<u8>, Vec<u8>)> {
     all(desk).into_iter().filter(|(key, _)| key[0] != b'c').collect()
 }
 
@@ -270,7 +270,7 @@ fn a_full_disk_gives_nothing_back_and_loses_nothing() {
     assert_eq!(rows(&shop.restart_with_other_rows()), live);
 }
 
-const MARKER: &str = "Kowalewskaja";
+pub(crate) const MARKER: &str = "Kowalewskaja";
 
 /// A case with a person in it, at both desks, with much else around it.
 fn personal() -> (Desk, Desk, TicketNumber) {
@@ -313,7 +313,7 @@ fn personal() -> (Desk, Desk, TicketNumber) {
 }
 
 /// The files of a desk in which the person occurs.
-fn traces(desk: &Desk) -> Vec<String> {
+pub(crate) fn traces(desk: &Desk) -> Vec<String> {
     let disk = desk.store.disk();
     let has = |name: &String| {
         let bytes = disk.content(name).unwrap();
@@ -322,12 +322,12 @@ fn traces(desk: &Desk) -> Vec<String> {
     disk.names().into_iter().filter(has).collect()
 }
 
-fn rows_with_traces(desk: &Desk) -> usize {
+pub(crate) fn rows_with_traces(desk: &Desk) -> usize {
     let has = |value: &[u8]| value.windows(MARKER.len()).any(|window| window == MARKER.as_bytes());
     all(desk).iter().filter(|(_, value)| has(value)).count()
 }
 
-fn carry_out(desk: &mut Desk) {
+pub(crate) fn carry_out(desk: &mut Desk) {
     for _ in 0..4 {
         match desk.core.custody().erase_ordered(&mut go_on).unwrap() {
             Some(Erasure::SegmentOpen) => desk.run(EndSegment).unwrap(),

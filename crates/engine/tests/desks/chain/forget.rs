@@ -3,12 +3,13 @@
 
 use deskwire_engine::command::closing::{End, Suspend};
 use deskwire_engine::command::comment::AddComment;
+use deskwire_engine::command::erase::Erase;
 use deskwire_engine::command::privacy::{ApplyErased, AskAgain};
 use deskwire_engine::command::queue::{DropItems, Park, Retry, Target};
 use deskwire_engine::command::relay::Approve;
 use deskwire_engine::command::tick::Tick;
 use deskwire_engine::command::ticket::SetStatus;
-use deskwire_engine::custody::{ErasedLine, Listed};
+use deskwire_engine::custody::{ErasedLine, ExpiredTexts, Listed, expired_texts};
 use deskwire_engine::query::{
     self, ErasureState, ErasureWork, Person, erasure_work, erasures, find_case, find_person,
 };
@@ -207,6 +208,29 @@ fn a_person_in_a_message_that_was_refused_is_found() {
     order(&mut chain, 1, Subject::Case(CASE), found, true).unwrap();
     look(&mut chain, 1);
     assert_eq!(traces(&chain.desks[1]), Vec::<String>::new(), "of the case, too");
+}
+
+/// What comes when a case is erased is shown nowhere: it must not stay for ever because nobody sees it.
+#[test]
+fn what_came_too_late_for_an_erased_case_expires_too() {
+    let mut chain = personal();
+    erase_case(&mut chain, 1);
+    look_everywhere(&mut chain);
+    let body = comment(&format!("{MARKER} called too late"));
+    assert!(chain.forge(0, 1, &body).is_some(), "the terms take nothing late");
+    let reader = chain.reader(1);
+    let expired = |days: u64| {
+        let now = chain.desks[1].now.plus(days * 24 * 60 * 60 * 1_000);
+        expired_texts(&reader, now, 0, None).unwrap()
+    };
+    assert_eq!(expired(399).entries, []);
+    let ExpiredTexts { entries, after } = expired(401);
+    assert_eq!((entries.len(), after), (1, None));
+    chain.desks[1].run(Erase { entries, ..Erase::default() }).unwrap();
+    look(&mut chain, 1);
+    assert_eq!(traces(&chain.desks[1]), Vec::<String>::new());
+    let now = chain.desks[1].now.plus(402 * 24 * 60 * 60 * 1_000);
+    assert_eq!(expired_texts(&chain.reader(1), now, 0, None).unwrap().entries, [], "once is enough");
 }
 
 /// What was parked and sent again stands in another place of the queue: it is on its way as before, and is asked for where it
