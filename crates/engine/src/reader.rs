@@ -12,7 +12,7 @@ use deskwire_proto::text::Url;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, FileNo, LinkNo};
 use deskwire_store::record::Record;
-use deskwire_store::row::{ExpectedRow, FileRow, FileState, LinkRow, StreamRow};
+use deskwire_store::row::{ExpectedRow, FileRow, LinkRow, StreamRow};
 use deskwire_store::table::{
     ANNOUNCED, BLOB_FILES, Committed, DELEGATION_IDS, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS,
     Rows, STREAMS,
@@ -20,6 +20,7 @@ use deskwire_store::table::{
 use deskwire_store::{Blobs, Entry, EntryRef, Error, JournalReader, Keeper, Result};
 
 use crate::command::clock::Skew;
+use crate::command::file::is_wanted;
 use crate::core::Core;
 use crate::identity::Identity;
 use crate::port::Clock;
@@ -356,8 +357,7 @@ impl Reader {
     /// # Errors
     /// When the store fails.
     pub fn is_wanted(&self, blob: &Hash) -> Result<bool> {
-        let wanted = |row: &FileRow| matches!(row.state, FileState::Here | FileState::Fetching);
-        Ok(self.files_of_blob(blob)?.iter().any(|(_, row)| wanted(row)))
+        Ok(self.files_of_blob(blob)?.iter().any(|(_, row)| is_wanted(&row.state)))
     }
 
     /// The files that our messages up to number `upto` announced and that the partner may not have yet, with those

@@ -18,6 +18,7 @@ use deskwire_proto::id::Hash;
 use deskwire_proto::limits::{AHEAD_WAIT, BATCH_BYTES};
 use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::session::Hello;
+use deskwire_store::BlobId;
 use deskwire_store::local::FileNo;
 use deskwire_store::row::{Author, FileState, LinkState};
 use deskwire_store::table::{BLOB_FILES, FETCHING, FILES, GRANTS, Rows};
@@ -284,7 +285,8 @@ impl World {
                 return;
             }
             world.call(desk, BlobHere { file }, move |world, done| {
-                if done.is_ok() {
+                if let Ok(wanted) = done {
+                    world.leave_unless(wanted, desk, blob);
                     world.report.count("files fetched");
                     world.desks[desk].fetching.remove(&link);
                     world.fetch(desk, link);
@@ -316,6 +318,23 @@ impl World {
         taken.is_ok()
     }
 
+    /// Bytes of a file that is not wanted any more are taken away, unless another file has the same.
+    fn leave_unless(&mut self, wanted: bool, desk: usize, blob: Hash) {
+        let Some(core) = self.desks[desk].core.as_ref().filter(|_| !wanted) else { return };
+        let Some(rows) = self.desks[desk].rows() else { return };
+        let Ok(files) = rows.list(BLOB_FILES, &blob, usize::MAX) else { return };
+        let needed = files.into_iter().any(|((_, file), ())| {
+            let row = rows.get(FILES, &file).ok().flatten();
+            row.is_some_and(|row| matches!(row.state, FileState::Here | FileState::Fetching))
+        });
+        if !needed {
+            let _ = core.blobs().remove(&BlobId(*blob.as_bytes()));
+        }
+        if self.desks[desk].is_dead() {
+            self.dies(desk);
+        }
+    }
+
     /// A partner without an address brings a file that it announced, or says that it has lost it.
     pub(crate) fn take_brought(&mut self, desk: usize, arrived: Arrived) {
         let no = self.number(desk, arrived.link);
@@ -340,8 +359,9 @@ impl World {
                     return self.reply(desk, &arrived, Err(Code::Busy));
                 }
                 self.call(desk, BlobHere { file }, move |world, done| {
+                    world.leave_unless(!matches!(done, Ok(false)), desk, hash);
                     world.report.count("files brought");
-                    world.reply(desk, &arrived, done.map(|()| vec![1]).map_err(|refusal| code_of(&refusal)));
+                    world.reply(desk, &arrived, done.map(|_| vec![1]).map_err(|refusal| code_of(&refusal)));
                 });
             }
             Some((0, [])) => {

@@ -206,17 +206,24 @@ pub struct BlobHere {
 }
 
 impl Command for BlobHere {
-    type Reply = ();
+    /// Whether the file is still wanted. If it was erased or taken back while its bytes came, whoever brought them takes
+    /// them away again: nobody else knows of them.
+    type Reply = bool;
 
-    fn run(self, step: &mut Step<'_>) -> Result<(), Refusal> {
-        let row = step.rows().get(FILES, &self.file)?;
-        if row.is_some_and(|row| row.state == FileState::Fetching) {
+    fn run(self, step: &mut Step<'_>) -> Result<bool, Refusal> {
+        let Some(row) = step.rows().get(FILES, &self.file)? else { return Ok(false) };
+        if row.state == FileState::Fetching {
             let at = step.now;
             step.record(&Record::BlobHere { file: self.file, at }, None)?;
             relay::file_here(step, self.file)?;
         }
-        Ok(())
+        Ok(is_wanted(&row.state))
     }
+}
+
+/// Whether the bytes of a file in this state are here or still to come.
+pub(crate) const fn is_wanted(state: &FileState) -> bool {
+    matches!(state, FileState::Here | FileState::Fetching)
 }
 
 /// The partner has the file that our message announced, or does not take it: it is not brought again.

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use deskwire_store::journal::Verdict;
 use deskwire_store::local::FileNo;
 use deskwire_store::record::{KeepRecord, Record};
-use deskwire_store::row::FileState;
 use deskwire_store::table::{BLOB_FILES, Committed, ERASING, FILES, Rows, SCHEMA};
 use deskwire_store::{BlobId, Direction, EntryRef, Error, Result};
 
 use super::{Custody, Pace};
-use crate::project::keep::ERASED;
+use crate::command::file::is_wanted;
 use crate::query::partial_key;
 use crate::sabotage::{self, Sabotage};
 
@@ -98,7 +97,7 @@ impl Custody {
     }
 
     /// Deletes the bytes of a file, and those of it that have come so far, unless they are those of another one that is
-    /// not erased.
+    /// here or still to come.
     fn remove_bytes(&self, rows: &Committed, file: FileNo) -> Result<()> {
         let Some(row) = rows.get(FILES, &file)? else { return Ok(()) };
         self.blobs.discard(&partial_key(file, &row))?;
@@ -110,7 +109,7 @@ impl Custody {
         })?;
         for other in others {
             let state = rows.get(FILES, &other)?.map(|row| row.state);
-            needed |= state.is_some_and(|state| !is_erased(&state));
+            needed |= state.is_some_and(|state| is_wanted(&state));
         }
         if !needed {
             let id = BlobId(*row.blob.as_bytes());
@@ -140,9 +139,4 @@ impl Custody {
         }
         Ok(true)
     }
-}
-
-/// Whether a file is one that was erased.
-pub(super) fn is_erased(state: &FileState) -> bool {
-    matches!(state, FileState::Failed(why) if why.code.as_str() == ERASED)
 }

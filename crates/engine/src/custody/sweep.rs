@@ -7,10 +7,9 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::table::{Committed, EXCHANGES, FILES, HELLOS, KEYED, Rows, STREAMS};
 use deskwire_store::{BlobId, Direction, Result};
 
-use super::erase::is_erased;
 use super::{Custody, HORIZON};
+use crate::command::file::is_wanted;
 use crate::command::keep::{KEPT_FOR, Sweep};
-use crate::project::relay::is_retracted;
 
 /// Most rows that are given up at once.
 const AT_ONCE: usize = 2_000;
@@ -56,7 +55,7 @@ impl Custody {
         Ok(sweep)
     }
 
-    /// Stored files that belong to no ticket, or only where their partners took them back. One that has just been taken in belongs to none yet: only what is found
+    /// Stored files that belong to no ticket, or only where they were taken back, erased or not to be had. One that has just been taken in belongs to none yet: only what is found
     /// again a day later may be deleted.
     ///
     /// # Errors
@@ -66,7 +65,7 @@ impl Custody {
         all.sort_unstable();
         let mut used = vec![false; all.len()];
         Committed(Arc::clone(&self.view)).scan(FILES, &(), None, Direction::Forward, &mut |_, row| {
-            if is_erased(&row.state) || is_retracted(&row.state) {
+            if !is_wanted(&row.state) {
                 return Ok(ControlFlow::Continue(()));
             }
             if let Ok(at) = all.binary_search(&BlobId(*row.blob.as_bytes())) {

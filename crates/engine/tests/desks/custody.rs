@@ -5,16 +5,18 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use deskwire_engine::Keyed;
-use deskwire_engine::command::file::{AttachFile, BlobHere};
+use deskwire_engine::command::erase::{EndSegment, Erase, ErasureDone};
+use deskwire_engine::command::file::{AttachFile, BlobFailed, BlobHere};
 use deskwire_engine::command::keep::{FetchAgain, TellFindings, WHOLE_DESK};
 use deskwire_engine::command::link::Verify;
-use deskwire_engine::custody::Finding;
+use deskwire_engine::command::revise::TakeBack;
+use deskwire_engine::custody::{Erasure, Finding};
 use deskwire_engine::query::file;
 use deskwire_proto::id::Hash;
 use deskwire_proto::text::FileName;
 use deskwire_store::local::FileNo;
 use deskwire_store::row::{Audience, FileState};
-use deskwire_store::table::{EXCHANGES, KEYED, LINK_EVENTS, Rows, SCHEMA};
+use deskwire_store::table::{EXCHANGES, FILES, KEYED, LINK_EVENTS, Rows, SCHEMA};
 use deskwire_store::{Batch, Position, Snapshots};
 
 use crate::harness::{Desk, LINK, linked, person, settle};
@@ -276,6 +278,72 @@ fn a_file_that_is_to_be_fetched_again_when_its_link_ends_is_told_not_to_come() {
         let state = file(&acme.reader(), no).unwrap().row.state;
         assert!(matches!(&state, FileState::Failed(why) if why.code.as_str() == "link-closed"), "{state:?}");
     }
+}
+
+/// The bytes of a file may come just when it is erased: whoever brought them is told to take them away, as nobody else knows
+/// of them.
+#[test]
+fn bytes_that_came_for_a_file_that_was_erased_meanwhile_are_not_wanted() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Printer");
+    shop.delegate(ticket).unwrap();
+    for name in ["here.jpg", "erased.jpg", "retracted.jpg"] {
+        let attach = AttachFile {
+            ticket,
+            name: FileName::new(name).unwrap(),
+            media: None,
+            blob: Hash::of(name.as_bytes()),
+            size: 7,
+            chunks: Hash::of(b"chunks"),
+            audience: Audience::Thread,
+            by: person("Anna"),
+        };
+        shop.run(attach).unwrap();
+    }
+    settle(&mut shop, &mut acme);
+    let (of, by) = (shop.rows().get(FILES, &FileNo(3)).unwrap().unwrap().entry, person("Anna"));
+    shop.run(TakeBack { ticket, of, keep: false, by }).unwrap();
+    settle(&mut shop, &mut acme);
+    acme.run(Erase { files: vec![FileNo(2)], ..Erase::default() }).unwrap();
+    let here = |acme: &mut Desk, file| acme.run(BlobHere { file: FileNo(file) }).unwrap();
+    assert!(here(&mut acme, 1) && here(&mut acme, 1), "twice is once");
+    assert!(!here(&mut acme, 2) && !here(&mut acme, 3) && !here(&mut acme, 9));
+    assert!(!acme.reader().is_wanted(&Hash::of(b"erased.jpg")).unwrap());
+}
+
+/// A file that was announced a second time, wrongly, keeps nothing of the first one alive.
+#[test]
+fn bytes_go_with_an_erased_file_though_another_one_of_the_same_name_never_came() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Printer");
+    shop.delegate(ticket).unwrap();
+    let (blob, size) = acme.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
+    for size in [size, size + 1] {
+        let attach = AttachFile {
+            ticket,
+            name: FileName::new("photo.jpg").unwrap(),
+            media: None,
+            blob: Hash::new(blob.0),
+            size,
+            chunks: Hash::of(b"chunks"),
+            audience: Audience::Thread,
+            by: person("Anna"),
+        };
+        shop.run(attach).unwrap();
+    }
+    settle(&mut shop, &mut acme);
+    assert!(acme.run(BlobHere { file: FileNo(1) }).unwrap());
+    let (code, words) = ("file-announced-wrongly".to_owned(), "Its size is another one.".to_owned());
+    acme.run(BlobFailed { file: FileNo(2), code, words }).unwrap();
+    acme.run(Erase { files: vec![FileNo(1)], ..Erase::default() }).unwrap();
+    while let Some(done) = acme.core.custody().erase_ordered(&mut go_on).unwrap() {
+        match done {
+            Erasure::SegmentOpen => acme.run(EndSegment).unwrap(),
+            Erasure::Done(orders) => drop(acme.run(ErasureDone(orders)).unwrap()),
+            Erasure::Stopped => panic!("nothing stops it"),
+        }
+    }
+    assert!(acme.core.blobs().open(&blob).unwrap().is_none());
 }
 
 /// Answers that nobody will ask for again, and files of no ticket, must not fill the disk for ever; those of last week

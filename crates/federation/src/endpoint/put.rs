@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use deskwire_engine::command::file::{BlobFailed, BlobHere};
+use deskwire_engine::query::partial_key;
 use deskwire_engine::{Partner, Refusal};
 use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::code::Code;
@@ -13,6 +14,7 @@ use deskwire_proto::document::V1;
 use deskwire_proto::id::Hash;
 use deskwire_proto::limits::UPLOAD_BYTES;
 use deskwire_proto::transfer::{BlobHave, BlobPut, ChunkList, Part, Upload, chunk_count};
+use deskwire_store::BlobId;
 use deskwire_store::local::FileNo;
 use deskwire_store::row::{Author, FileRow, FileState};
 use tokio::sync::OwnedMutexGuard;
@@ -120,7 +122,7 @@ impl Taking {
         };
         match begun.await {
             Ok(Some(partial)) => self.go_on(partial).await,
-            Ok(None) => self.here(no, row.size).await,
+            Ok(None) => self.here(no, row.size, (partial_key(no, row), row.blob)).await,
             Err(ended) => Err(self.ended(no, ended).await),
         }
     }
@@ -159,14 +161,17 @@ impl Taking {
         // It may have been erased while it came.
         let left = unless_wanted(&self.shared, no, names).await;
         match finished.and(left) {
-            Ok(()) => self.here(no, size).await,
+            Ok(()) => self.here(no, size, names).await,
             Err(ended) => Err(self.ended(no, ended).await),
         }
     }
 
-    async fn here(&self, file: FileNo, size: u64) -> Result<u64, Refused> {
-        self.shared.engine.call(BlobHere { file }).await?;
+    async fn here(&self, file: FileNo, size: u64, names: (BlobId, Hash)) -> Result<u64, Refused> {
+        let wanted = self.shared.engine.call(BlobHere { file }).await?;
         self.shared.engine.reader().note_arrived(file, None);
+        if !wanted && let Err(ended) = unless_wanted(&self.shared, file, names).await {
+            return Err(self.ended(file, ended).await);
+        }
         tracing::info!(%file, bytes = size, "a partner brought a file");
         Ok(chunk_count(size))
     }

@@ -146,8 +146,13 @@ impl Fetcher {
     async fn here(&mut self, file: FileNo, row: &FileRow) -> Result<(), Refusal> {
         self.retry = Retry::reset();
         tracing::info!(link = %self.link, %file, bytes = row.size, "fetched a file");
-        self.shared.engine.call(BlobHere { file }).await?;
+        let wanted = self.shared.engine.call(BlobHere { file }).await?;
         self.shared.engine.reader().note_arrived(file, None);
+        if !wanted {
+            // It was erased or taken back since the fetch ended: the writer knows for certain.
+            self.leave(file, row).await;
+            return Ok(());
+        }
         // Bytes that another file had may have been found damaged, and put aside, while this one was taken for complete.
         if matches!(whole(self.shared.engine.reader().blobs(), row.blob).await, Ok(None)) {
             tracing::warn!(link = %self.link, %file, "a file is gone as soon as it was here: it is fetched again");
