@@ -189,6 +189,9 @@ tables! {
     /// Records with texts that no ticket shows, by the ticket that they are about, 0 for none: items that never left, messages
     /// without effect, what was said about a link as a whole.
     UNSHOWN = b'%', (TicketNumber, EntryRef) => ();
+    /// Records that say the same, though each is shown by itself: a partner's solution, and our resolution that passed it on.
+    /// Both ways.
+    PASSED = b'(', (TicketNumber, (EntryRef, EntryRef)) => ();
     /// Answers to changing calls, by their idempotency key.
     KEYED = b'k', Hash => KeyedRow;
 }

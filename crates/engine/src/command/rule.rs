@@ -14,11 +14,13 @@ use deskwire_proto::message::{Body, Kind, confirm, resolve, status};
 use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_proto::text::{Code, Label, Prose};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::Direction;
-use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
-use deskwire_store::record::{ActorText, CommentText, Record, TermsRecord, encode_text};
+use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
+use deskwire_store::record::{ActorText, CommentText, Record, TermsRecord, ThreadRecord, encode_text};
 use deskwire_store::row::{Audience, DelegationRow, Effect, LinkRow};
-use deskwire_store::table::{DELEGATION_EVENTS, DUE, RECEIVED, RESOLVED, Rows};
+use deskwire_store::table::{
+    DELEGATION_EVENTS, DUE, PASSED, RECEIVED, RECOVERED_ITEMS, RESOLVED, Rows, SENT, WAITING,
+};
+use deskwire_store::{Direction, EntryRef};
 
 use super::find;
 use super::say::{Saying, say};
@@ -281,15 +283,21 @@ fn resolve_above(
 ) -> Result<(), Refusal> {
     let Some(origin) = find::ticket(step, below.ticket)?.origin else { return Ok(()) };
     let row = find::delegation(step, origin)?;
-    if below.case.role() != Role::Principal || row.case.view(0).state == State::Resolved {
+    if below.case.role() != Role::Principal {
         return Ok(());
     }
     let link = find::link(step, row.link)?;
+    let item = caused(step, set_off, below, (&link, RESOLVE | rule))?;
+    let passed = if pass { solution_below(step, (set_off, below))? } else { None };
+    let source = passed.as_ref().map(|(at, _)| (below.ticket, *at));
+    if row.case.view(0).state == State::Resolved {
+        // It may be what came back of this very resolution after a restore.
+        return source.zip(item).map_or(Ok(()), |(source, item)| passed_on(step, source, (row.link, item)));
+    }
     let terms = find::terms(step, &link)?;
     let own = find::own(step, row.ticket, &link, &terms)?;
-    let passed = if pass { solution_below(step, (set_off, below))? } else { None };
     let text = match passed {
-        Some(text) => {
+        Some((_, text)) => {
             let from = find::link(step, below.link)?.partner_name;
             let onward = relay::Onward { from: &from, setting: link.relay, terms: &terms, upward: true };
             relay::solution(&text, &onward)
@@ -298,15 +306,35 @@ fn resolve_above(
         None => resolve::Text { solution, ..resolve::Text::default() },
     };
     let body = Body::Resolve { facts: resolve::Facts { own, code: None }, text };
-    let item = caused(step, set_off, below, (&link, RESOLVE | rule))?;
-    say(step, Saying { item, ..Saying::event(row.link, (origin, row.id), body) }).map(drop)
+    let item = say(step, Saying { item, ..Saying::event(row.link, (origin, row.id), body) })?;
+    source.map_or(Ok(()), |source| passed_on(step, source, (row.link, item)))
 }
 
-/// What the contractor has said of its newest resolution that has effect; nothing once that was erased or withdrawn.
+/// Connects our resolution with the partner's whose solution it says, so that one is not erased without the other.
+fn passed_on(
+    step: &mut Step<'_>,
+    (ticket, of): (TicketNumber, EntryRef),
+    (no, item): (LinkNo, ItemId),
+) -> Result<(), Refusal> {
+    let rows = step.rows();
+    let back = rows.get(RECOVERED_ITEMS, &(no, item))?.map(|seq| rows.get(SENT, &(no, seq))).transpose()?;
+    let last = find::stream(step, no)?.next_order.checked_sub(1);
+    let waits = last.map(|last| rows.get(WAITING, &(no, Order(last)))).transpose()?.flatten();
+    let waits = waits.filter(|row| row.item == item).map(|row| row.entry);
+    let Some(copy) = back.flatten().map(|row| row.item).or(waits) else { return Ok(()) };
+    if step.rows().get(PASSED, &(ticket, (of, copy)))?.is_some() {
+        return Ok(());
+    }
+    let record = ThreadRecord::Passed { ticket, of, copy, at: step.now };
+    step.record(&Record::Thread(record), None).map(drop)
+}
+
+/// What the contractor has said of its newest resolution that has effect, and the record of it; nothing once that was
+/// erased or withdrawn.
 fn solution_below(
     step: &Step<'_>,
     (no, row): (DelegationNo, &DelegationRow),
-) -> Result<Option<resolve::Text>, Refusal> {
+) -> Result<Option<(EntryRef, resolve::Text)>, Refusal> {
     let mut newest = None;
     step.rows().scan(DELEGATION_EVENTS, &no, None, Direction::Backward, &mut |(_, at), event| {
         let stands = matches!(&event.effect, Effect::Fate { fate, .. } if fate.is_effective());
@@ -324,7 +352,7 @@ fn solution_below(
     }
     let head = read_head(&message.signed)?;
     match Body::decode(Kind::Resolve, &head.facts, entry.text.bytes().and_then(text_body)) {
-        Ok(Body::Resolve { text, .. }) => Ok(Some(text).filter(|text| text.solution.is_some())),
+        Ok(Body::Resolve { text, .. }) => Ok(Some((at, text)).filter(|(_, text)| text.solution.is_some())),
         Ok(_) | Err(_) => Ok(None),
     }
 }

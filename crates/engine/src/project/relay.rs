@@ -10,8 +10,8 @@ use deskwire_store::row::{
     ThreadRow,
 };
 use deskwire_store::table::{
-    BLOB_FILES, DERIVING, FETCHING, FILES, GRANTS, LOOP_TAGS, RECEIVED, RELAYS, REVISIONS, Rows, RowsMut,
-    SENT, THREADS, TICKETS,
+    BLOB_FILES, DERIVING, FETCHING, FILES, GRANTS, LOOP_TAGS, PASSED, RECEIVED, RELAYS, REVISIONS, Rows,
+    RowsMut, SENT, THREADS, TICKETS,
 };
 use deskwire_store::{EntryRef, Result};
 
@@ -68,6 +68,10 @@ pub(super) fn record(rows: &mut Overlay, at: EntryRef, record: &ThreadRecord) ->
             change(rows, SENT, &(*no, *seq), |row| row.thread = Some(*to)).map(drop)
         }
         ThreadRecord::Tagged { tag, ticket, .. } => rows.put(LOOP_TAGS, tag, ticket),
+        ThreadRecord::Passed { ticket, of, copy, .. } => {
+            rows.put(PASSED, &(*ticket, (*of, *copy)), &())?;
+            rows.put(PASSED, &(*ticket, (*copy, *of)), &())
+        }
     }
 }
 
@@ -238,7 +242,7 @@ pub(super) fn given_back(rows: &mut Overlay, no: LinkNo, key: (TicketNumber, Ent
 }
 
 /// Whether a partner took the file back.
-pub(crate) fn is_retracted(state: &FileState) -> bool {
+fn is_retracted(state: &FileState) -> bool {
     matches!(state, FileState::Failed(why) if why.code.as_str() == RETRACTED)
 }
 

@@ -56,6 +56,8 @@ pub enum ThreadRecord {
     },
     /// An offer of ours carries this loop tag.
     Tagged { tag: LoopTag, ticket: TicketNumber, at: Timestamp },
+    /// An item of ours, the record `copy`, says what a partner's message, the record `of`, has said.
+    Passed { ticket: TicketNumber, of: EntryRef, copy: EntryRef, at: Timestamp },
 }
 
 /// What a partner's message does to an earlier contribution of its author.

@@ -13,8 +13,8 @@ use deskwire_store::local::{LinkNo, TicketNumber};
 use deskwire_store::record::{ItemMade, Record, ThreadRecord};
 use deskwire_store::row::{LinkState, ThreadKind};
 use deskwire_store::table::{
-    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FILES, LEFT_RECEIVED, LEFT_SENT, LINKS, PARKED, RECEIVED,
-    REVISIONS, Rows, SENT, THREADS, TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
+    DELEGATION_EVENTS, DELEGATION_IDS, DELEGATIONS, FILES, LEFT_RECEIVED, LEFT_SENT, LINKS, PARKED, PASSED,
+    RECEIVED, RECOVERED_ITEMS, REVISIONS, Rows, SENT, THREADS, TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Text};
 
@@ -313,6 +313,10 @@ impl<'a> Search<'a> {
 
     /// The same item may stand in several records: it came back after a restore, or stands on both branches of a fork.
     fn copies(&mut self, (no, ticket): (LinkNo, Option<TicketNumber>), item: ItemId) -> Result<(), Refusal> {
+        let rows = self.reader.rows();
+        if let Some(seq) = rows.get(RECOVERED_ITEMS, &(no, item))? {
+            self.todo.extend(rows.get(SENT, &(no, seq))?.map(|row| row.item));
+        }
         for place in [Beside::Ticket(ticket.unwrap_or(NO_TICKET)), Beside::Link(no)] {
             if !self.beside.contains_key(&place) {
                 let records = beside(self.reader, place)?;
@@ -359,6 +363,8 @@ impl<'a> Search<'a> {
     /// What carries the contribution that stands here: items to partners, edits, the first version, the file.
     fn thread(&mut self, ticket: TicketNumber, at: EntryRef) -> Result<(), Refusal> {
         let rows = self.reader.rows();
+        let passed = rows.list(PASSED, &(ticket, at), usize::MAX)?;
+        self.todo.extend(passed.into_iter().map(|((_, (_, other)), ())| other));
         let Some(row) = rows.get(THREADS, &(ticket, at))? else { return Ok(()) };
         self.todo.push(at);
         match row.kind {

@@ -5,6 +5,7 @@ mod case;
 mod erase;
 mod forget;
 mod onward;
+mod passed;
 mod revise;
 mod rules;
 mod steady;

@@ -19,7 +19,7 @@ fn state(chain: &Chain, desk: usize, delegation: u64) -> State {
     row.case.view(chain.stream(desk, row.link).in_length).state
 }
 
-fn rule(chain: &mut Chain, desk: usize, with: usize, role: Option<Role>, when: State, then: Then) {
+pub(super) fn rule(chain: &mut Chain, desk: usize, with: usize, role: Option<Role>, when: State, then: Then) {
     let link = chain.link_of(desk, with);
     chain.desks[desk].run(AddRule { link, rule: Rule { no: 0, role, when, then } }).unwrap();
 }
