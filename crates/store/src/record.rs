@@ -128,8 +128,16 @@ pub enum Record {
         #[serde(default)]
         at: Option<Timestamp>,
     },
-    /// An item became impossible before it was numbered.
-    Dropped { no: LinkNo, order: Order, why: Refused, at: Timestamp },
+    /// An item became impossible before it was numbered, or a person dropped it. `named` says whether the text tells who;
+    /// to records of earlier versions, which do not say that, no row leads. Text: [`ActorText`], of a person.
+    Dropped {
+        no: LinkNo,
+        order: Order,
+        why: Refused,
+        at: Timestamp,
+        #[serde(default)]
+        named: Option<bool>,
+    },
     /// A message of the partner was consumed. Text: the text part as it came.
     Received(Received),
     /// We gave a receipt.
@@ -183,8 +191,17 @@ pub enum Record {
     /// The partner has the bytes of the file that our message with this number announced, or does not take them.
     FileBrought { no: LinkNo, seq: u64, at: Timestamp },
     /// A waiting item was taken out of the queue: by an operator, because it has waited too long (`dead`), or because
-    /// it rests on the parked item `with`.
-    Parked { no: LinkNo, order: Order, why: Refused, dead: bool, with: Option<Order>, at: Timestamp },
+    /// it rests on the parked item `with`. `named` and text as of [`Record::Dropped`].
+    Parked {
+        no: LinkNo,
+        order: Order,
+        why: Refused,
+        dead: bool,
+        with: Option<Order>,
+        at: Timestamp,
+        #[serde(default)]
+        named: Option<bool>,
+    },
     /// A parked item waits again, at the end of the queue. What it says to the fold is said again there.
     Released { no: LinkNo, order: Order, to: Order, event: Option<FoldEvent>, at: Timestamp },
     /// The link pauses until operators look at it.

@@ -189,6 +189,8 @@ tables! {
     /// Records with texts that no ticket shows, by the ticket that they are about, 0 for none: items that never left, messages
     /// without effect, what was said about a link as a whole.
     UNSHOWN = b'%', (TicketNumber, EntryRef) => ();
+    /// The record by which an item was taken out of the queue, or dropped, by the item's place: when, and by whom.
+    HANDLED = b')', (LinkNo, Order) => EntryRef;
     /// Records that say the same, though each is shown by itself: a partner's solution, and our resolution that passed it on.
     /// Both ways.
     PASSED = b'(', (TicketNumber, (EntryRef, EntryRef)) => ();

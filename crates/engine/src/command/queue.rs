@@ -12,7 +12,7 @@ use deskwire_proto::text::KindName;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::Direction;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
-use deskwire_store::record::{FoldEvent, Record};
+use deskwire_store::record::{ActorText, FoldEvent, Record, encode_text};
 use deskwire_store::row::{CloseRow, DelegationRow, LinkState, ParkedRow, Refused, WaitingRow};
 use deskwire_store::table::{DELEGATIONS, PARKED, PARKED_OF, Rows, WAITING};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ use crate::{Command, Fault, Refusal, Step, refused};
 const AT_ONCE: usize = 1_000;
 /// Items that a reply names.
 const NAMED: usize = 8;
+
+/// Who has done it, in words that stay with the item. The name stands beside them, where it can be erased.
+pub(crate) const SOMEBODY: &str = "An operator of this desk";
 
 /// Which items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,18 +115,17 @@ impl Command for Park {
         let why = refused(
             "parked",
             &format!(
-                "{} has taken this out of the queue. It waits until somebody sends it again with `deskwire queue retry`.",
-                name(&self.by)
+                "{SOMEBODY} has taken this out of the queue. It waits until somebody sends it again with `deskwire queue retry`.",
             ),
         );
         let mut changed = Changed::default();
         match self.target {
             Target::Item(item) => {
                 let (no, order, row) = waiting(step, &item)?;
-                park(step, (no, order), &why, (false, None))?;
+                park(step, (no, order), &why, (false, None), Some(&self.by))?;
                 changed.note(no, &row);
                 for (other, row) in queue::resting(step.rows(), no, order, &row)? {
-                    park(step, (no, other), &rests(&why), (false, Some(order)))?;
+                    park(step, (no, other), &rests(&why), (false, Some(order)), Some(&self.by))?;
                     changed.note(no, &row);
                 }
             }
@@ -133,7 +135,7 @@ impl Command for Park {
                 changed.more = found.len() > AT_ONCE;
                 for (order, row) in found.into_iter().take(AT_ONCE) {
                     let root = root(step, &row)?;
-                    park(step, (no, order), &why, (false, root))?;
+                    park(step, (no, order), &why, (false, root), Some(&self.by))?;
                     changed.note(no, &row);
                 }
             }
@@ -184,29 +186,45 @@ impl Command for DropItems {
     type Reply = Changed;
 
     fn run(self, step: &mut Step<'_>) -> Result<Changed, Refusal> {
-        let why = refused("dropped", &format!("{} dropped this before it was sent.", name(&self.by)));
+        let why = refused("dropped", &format!("{SOMEBODY} dropped this before it was sent."));
         let (doomed, more) = queue::doomed(step.rows(), &|at| step.read(at), self.target, AT_ONCE)?;
         let mut changed = Changed { more, ..Changed::default() };
         for (no, order, row) in doomed {
-            step.record(&Record::Dropped { no, order, why: why.clone(), at: step.now }, None)?;
+            drop_item(step, (no, order), why.clone(), Some(&self.by))?;
             changed.note(no, &row);
         }
         Ok(changed)
     }
 }
 
-fn name(by: &Person) -> String {
-    by.name.as_ref().map_or_else(|| "An operator of this desk".to_owned(), ToString::to_string)
-}
-
-/// Takes one waiting item out of the queue.
+/// Takes one waiting item out of the queue; a person does it, or nobody.
 pub(super) fn park(
     step: &mut Step<'_>,
     (no, order): (LinkNo, Order),
     why: &Refused,
     (dead, with): (bool, Option<Order>),
+    by: Option<&Person>,
 ) -> Result<(), Refusal> {
-    step.record(&Record::Parked { no, order, why: why.clone(), dead, with, at: step.now }, None).map(drop)
+    let text = actor(by)?;
+    let (why, at, named) = (why.clone(), step.now, Some(text.is_some()));
+    step.record(&Record::Parked { no, order, why, dead, with, at, named }, text).map(drop)
+}
+
+/// An item without a number never leaves: a person says so, or nobody.
+pub(super) fn drop_item(
+    step: &mut Step<'_>,
+    (no, order): (LinkNo, Order),
+    why: Refused,
+    by: Option<&Person>,
+) -> Result<(), Refusal> {
+    let text = actor(by)?;
+    let (at, named) = (step.now, Some(text.is_some()));
+    step.record(&Record::Dropped { no, order, why, at, named }, text).map(drop)
+}
+
+fn actor(by: Option<&Person>) -> Result<Option<Vec<u8>>, Refusal> {
+    let by = by.filter(|by| by.name.is_some() || by.function.is_some());
+    Ok(by.map(|by| encode_text(&ActorText { by: by.clone() })).transpose()?)
 }
 
 /// Why something waits with another item.
@@ -305,7 +323,7 @@ pub(super) fn hold(
 ) -> Result<bool, Refusal> {
     let (delegation, is_event) = row;
     let Some((root, parked)) = held_by(step, delegation, is_event)? else { return Ok(false) };
-    park(step, (no, order), &rests(&parked.why), (false, Some(root)))?;
+    park(step, (no, order), &rests(&parked.why), (false, Some(root)), None)?;
     Ok(true)
 }
 

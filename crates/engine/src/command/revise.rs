@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::comment::{To, draft, recipients, recomposed, send};
 use super::file::{Announce, file_text};
 use super::find;
+use super::queue::drop_item;
 use super::say::{Saying, say};
 use crate::{Command, Fault, Refusal, Step, refused};
 
@@ -310,7 +311,7 @@ fn is_unsent(step: &Step<'_>, no: LinkNo, order: Order) -> Result<bool, Refusal>
 
 pub(super) fn drop_unsent(step: &mut Step<'_>, no: LinkNo, order: Order) -> Result<(), Refusal> {
     let why = refused("retracted", "It was taken back before it was sent: the partner never got it.");
-    step.record(&Record::Dropped { no, order, why, at: step.now }, None).map(drop)
+    drop_item(step, (no, order), why, None)
 }
 
 /// Edits that have not left never leave; of those that have, and may not be read yet, the text is withdrawn.

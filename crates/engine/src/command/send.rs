@@ -211,7 +211,7 @@ fn number(step: &mut Step<'_>, no: LinkNo, mut stream: StreamRow, room: &mut Roo
                 }
                 terms::told_dropped(step, no, &made, &refusal)?;
                 let why = refusal.kept();
-                step.record(&Record::Dropped { no, order, why, at: step.now }, None)?;
+                queue::drop_item(step, (no, order), why, None)?;
                 continue;
             }
         };
@@ -264,7 +264,7 @@ fn sealed(
             tracing::error!(%code, link = %no, "an item of our own does not pass our own check");
             let words = "This could not be put into a message: a mistake of this program. Please report it.";
             let why = refused("internal", words);
-            step.record(&Record::Dropped { no, order, why, at: step.now }, None)?;
+            queue::drop_item(step, (no, order), why, None)?;
             Ok(None)
         }
     }

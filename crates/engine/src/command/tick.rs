@@ -220,7 +220,7 @@ fn dead(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, due: &mut Due) -> Resul
             break;
         }
         let root = queue::root(step, &row)?;
-        queue::park(step, (no, order), &queue::dead_letter(row.at, step.now), (true, root))?;
+        queue::park(step, (no, order), &queue::dead_letter(row.at, step.now), (true, root), None)?;
         due.left -= 1;
         given_up.push(row);
     }
@@ -257,7 +257,7 @@ fn leftovers(step: &mut Step<'_>, no: LinkNo, due: &mut Due, end_too: bool) -> R
     orders.truncate(due.left);
     due.left -= orders.len();
     for order in orders {
-        step.record(&Record::Dropped { no, order, why: why.clone(), at: step.now }, None)?;
+        queue::drop_item(step, (no, order), why.clone(), None)?;
     }
     if due.left == 0 {
         due.at(step.now);

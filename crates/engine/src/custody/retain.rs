@@ -9,11 +9,12 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::journal::Verdict;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::record::Record;
-use deskwire_store::row::{DelegationRow, Erased, LinkState};
+use deskwire_store::row::{DelegationRow, Effect, Erased, LinkState};
 use deskwire_store::table::{
-    Committed, DELEGATION_EVENTS, DELEGATIONS, LINKS, PARKED_OF, Rows, THREADS, TICKET_DELEGATIONS, TICKETS,
+    Committed, DELEGATION_EVENTS, DELEGATIONS, HANDLED, LINKS, PARKED_OF, Rows, THREADS, TICKET_DELEGATIONS,
+    TICKETS,
 };
-use deskwire_store::{Direction, Error, Replayed, Result, SegmentInfo};
+use deskwire_store::{Direction, EntryRef, Error, JournalReader, Replayed, Result, SegmentInfo};
 
 use super::digest::Digest;
 use super::{Custody, Pace};
@@ -137,7 +138,7 @@ impl Custody {
         let least = retention.max(HORIZON);
         let mut found = Vec::new();
         rows.scan(TICKETS, &(), after.as_ref(), Direction::Forward, &mut |ticket, row| {
-            let rests = Rests { rows: &rows, now, least };
+            let rests = Rests { rows: &rows, journal: self.journal.as_ref(), now, least };
             let candidate = Some(ticket) != after
                 && rests.old(row.created, least)
                 && rests.old(row.changed, least)
@@ -164,6 +165,7 @@ pub fn agreed_retention(reader: &Reader, no: LinkNo) -> Result<u64> {
 /// How long tickets rest.
 struct Rests<'a> {
     rows: &'a Committed,
+    journal: &'a dyn JournalReader,
     now: Timestamp,
     least: u64,
 }
@@ -201,11 +203,27 @@ impl Rests<'_> {
             return Ok(None);
         }
         let mut last = row.created;
-        for (_, event) in self.rows.list(DELEGATION_EVENTS, &delegation, usize::MAX)? {
+        for ((_, at), event) in self.rows.list(DELEGATION_EVENTS, &delegation, usize::MAX)? {
             // What was refused ended when the partner said so.
             last = last.max(event.stored).max(event.committed.unwrap_or(event.stored));
+            if matches!(event.effect, Effect::Dropped(_)) {
+                last = last.max(self.dropped(row, at)?.unwrap_or(last));
+            }
         }
         Ok(Some(last))
+    }
+
+    /// When an event of ours was dropped; nothing where that is not known any more.
+    fn dropped(&self, row: &DelegationRow, at: EntryRef) -> Result<Option<Timestamp>> {
+        let shown = self.rows.get(THREADS, &(row.ticket, at))?;
+        let Some(order) = shown.and_then(|shown| shown.shared.first().map(|shared| shared.order)) else {
+            return Ok(None);
+        };
+        let Some(record) = self.rows.get(HANDLED, &(row.link, order))? else { return Ok(None) };
+        Ok(match Record::read(&self.journal.read(record)?)? {
+            Record::Dropped { at, .. } => Some(at),
+            _ => None,
+        })
     }
 
     /// Whether a ticket that was erased once has texts since, or had some that were left.

@@ -100,6 +100,7 @@ fn is_over(reader: &Reader, at: EntryRef, (now, least): (Timestamp, u64)) -> Res
                 Standing::Numbered(acked) => acked || ended,
             })
         }
+        Record::Dropped { no, at, .. } | Record::Parked { no, at, .. } => old(no, at),
         // What is said about a link as a whole belongs to no case.
         _ => Ok(false),
     }

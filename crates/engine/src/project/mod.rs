@@ -112,11 +112,15 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
             let of_link = stream::numbered(rows, at, (*no, *order), (*seq, *seen), *hash, signed)?;
             if of_link { terms::numbered(rows, at, (*no, *seq, *seen), signed, *when) } else { Ok(()) }
         }
-        Record::Dropped { no, order, why, .. } => queue::dropped(rows, *no, *order, why),
+        Record::Dropped { no, order, why, named, .. } => {
+            queue::handled(rows, at, (*no, *order), *named)?;
+            queue::dropped(rows, *no, *order, why)
+        }
         Record::ReceiptsDiffer { no, details, at: when, .. } => {
             queue::receipts_differ(rows, at, *no, details, *when)
         }
-        Record::Parked { no, order, why, dead, with, at: when } => {
+        Record::Parked { no, order, why, dead, with, at: when, named } => {
+            queue::handled(rows, at, (*no, *order), *named)?;
             queue::parked(rows, (*no, *order), why, (*dead, *with), *when)
         }
         Record::Released { no, order, to, event, at: when } => {

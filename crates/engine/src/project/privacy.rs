@@ -27,10 +27,15 @@ pub(crate) const NO_TICKET: TicketNumber = TicketNumber(0);
 
 /// An item of ours never leaves, or left as another record: its text is here all the same.
 pub(super) fn stays_behind(rows: &mut Overlay, item: &WaitingRow) -> Result<()> {
+    let ticket = about(rows, item)?;
+    rows.put(UNSHOWN, &(ticket, item.entry), &())
+}
+
+/// The ticket that an item of ours is about.
+pub(super) fn about(rows: &Overlay, item: &WaitingRow) -> Result<TicketNumber> {
     let of =
         item.delegation.map(|no| rows.get(DELEGATIONS, &no)).transpose()?.flatten().map(|row| row.ticket);
-    let ticket = item.thread.map(|(ticket, _)| ticket).or(of);
-    rows.put(UNSHOWN, &(ticket.unwrap_or(NO_TICKET), item.entry), &())
+    Ok(item.thread.map(|(ticket, _)| ticket).or(of).unwrap_or(NO_TICKET))
 }
 
 /// A message of ours that came back finds no ticket on which it would be shown.

@@ -6,11 +6,33 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::FoldEvent;
 use deskwire_store::row::{Effect, Late, LinkEventRow, LinkState, ParkedRow, Refused, WaitingRow};
-use deskwire_store::table::{DROPPED, LINKS, PARKED, PARKED_OF, Rows, RowsMut, THREADS, WAITING};
+use deskwire_store::table::{
+    DROPPED, HANDLED, LINKS, PARKED, PARKED_OF, Rows, RowsMut, THREADS, UNSHOWN, WAITING,
+};
 use deskwire_store::{EntryRef, Result};
 
 use super::{change, contradiction, delegation, link, need, privacy, stream, terms};
 use crate::overlay::Overlay;
+
+/// An item that waits, or is parked, is taken out of the queue or dropped by this record: whoever did it stands in its text.
+pub(super) fn handled(
+    rows: &mut Overlay,
+    at: EntryRef,
+    (no, order): (LinkNo, Order),
+    named: Option<bool>,
+) -> Result<()> {
+    let Some(named) = named else { return Ok(()) };
+    rows.put(HANDLED, &(no, order), &at)?;
+    if !named {
+        return Ok(());
+    }
+    let item = match rows.get(WAITING, &(no, order))? {
+        Some(item) => item,
+        None => need(rows, PARKED, &(no, order))?.item,
+    };
+    let ticket = privacy::about(rows, &item)?;
+    rows.put(UNSHOWN, &(ticket, at), &())
+}
 
 /// A waiting item was taken out of the queue.
 pub(super) fn parked(
@@ -49,6 +71,7 @@ pub(super) fn released(
     at: Timestamp,
 ) -> Result<()> {
     let item = WaitingRow { at, ..unpark(rows, no, order)? };
+    rows.delete(HANDLED, &(no, order));
     stream::with(rows, no, |row| {
         row.next_order = to.0 + 1;
         row.waiting += 1;

@@ -21,6 +21,7 @@ use deskwire_store::row::{LinkRow, LinkState, ProposalRow};
 use deskwire_store::table::{OPEN_DELEGATIONS, Rows, TICKETS, VERSIONS};
 use deskwire_store::{Direction, Text};
 
+use super::labels;
 use super::link::Link;
 use super::lookup::broken;
 use crate::calendar::in_utc;
@@ -29,7 +30,7 @@ use crate::command::rule;
 use crate::{Partner, Reader, Refusal};
 
 /// Tickets whose statuses are looked at for a check.
-const TICKETS_LOOKED_AT: usize = 2_000;
+pub(super) const TICKETS_LOOKED_AT: usize = 2_000;
 
 /// Terms of a link.
 #[derive(Debug, Clone)]
@@ -194,6 +195,7 @@ pub fn check(reader: &Reader, link: &Link) -> Result<Vec<Finding>, Refusal> {
     let mapping = mapping(reader, &partner.row)?;
     let lost = gaps(&mapping, &partner.terms, &used(reader)?);
     found.extend(lost.into_iter().map(|Gap { code, about, words }| finding(code, false, about, words)));
+    found.extend(labels::personal(reader, partner, &mapping)?);
     found.extend(open_questions(partner));
     found.extend(abilities(reader, partner));
     let open = reader.rows().get(OPEN_DELEGATIONS, &partner.no)?.unwrap_or_default();

@@ -7,6 +7,7 @@ use deskwire_proto::time::Timestamp;
 use deskwire_store::row::{LinkState, Refused, Shared};
 use deskwire_store::table::{PARKED, Rows, WAITING};
 
+use super::handled::named;
 use super::lookup::Lookup;
 use crate::{Refusal, refused};
 
@@ -97,14 +98,15 @@ pub(super) fn late(lookup: &Lookup<'_>, since: Timestamp, state: &DeliveryState)
 
 pub(super) fn state(lookup: &Lookup<'_>, shared: &Shared) -> Result<DeliveryState, Refusal> {
     if let Some(why) = &shared.refused {
-        return Ok(DeliveryState::refused(why.clone()));
+        let why = named(lookup.reader, (shared.link, shared.order), why.clone())?;
+        return Ok(DeliveryState::refused(why));
     }
     let stream = lookup.stream(shared.link)?;
     let key = (shared.link, shared.order);
     if stream.parked > 0
         && let Some(parked) = lookup.reader.rows().get(PARKED, &key)?
     {
-        return Ok(DeliveryState::Parked(parked.why, parked.dead));
+        return Ok(DeliveryState::Parked(named(lookup.reader, key, parked.why)?, parked.dead));
     }
     if stream.waiting > 0 && lookup.reader.rows().get(WAITING, &key)?.is_some() {
         return Ok(DeliveryState::Waiting);

@@ -72,7 +72,8 @@ impl Found {
 pub struct Shown {
     /// The ticket on which it stands.
     pub ticket: Option<TicketNumber>,
-    /// What it is: the kind of the message, or `ticket`, `comment`, `file`, `status`.
+    /// What it is: the kind of the message, or `ticket`, `comment`, `file`, `status`, or `queue` for who parked or dropped
+    /// something.
     pub kind: String,
     /// The link over which it came or went, if it did.
     pub link: Option<LinkNo>,

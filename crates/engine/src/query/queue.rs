@@ -14,6 +14,7 @@ use deskwire_store::row::{ParkedRow, Refused, SentRow, WaitingRow};
 use deskwire_store::table::{LINKS, PARKED, Rows, SENT, STREAMS, WAITING};
 use deskwire_store::{Direction, EntryRef};
 
+use super::handled::named;
 use super::lookup::{Lookup, broken};
 use crate::command::queue::Target;
 use crate::{Fault, Reader, Refusal};
@@ -168,6 +169,7 @@ fn shown(lookup: &Lookup<'_>, place: QueuePlace, row: Row) -> Result<QueueItem, 
         Row::Parked(row) => (row.item.entry, row.item.thread, Some(row.why), row.dead),
     };
     let made = made(lookup.reader.record(entry)?)?;
+    let why = why.map(|why| named(lookup.reader, (no, Order(number)), why)).transpose()?;
     let partner = lookup.partner(no)?;
     Ok(QueueItem {
         item: made.item,

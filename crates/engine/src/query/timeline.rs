@@ -12,6 +12,7 @@ use deskwire_store::row::{DelegationEventRow, DelegationRow, Effect, Refused, Se
 use deskwire_store::table::{DELEGATION_EVENTS, Rows, SENT, STREAMS, THREADS, WAITING};
 
 use super::delivery::is_unsupported;
+use super::handled::named_effect;
 use super::lookup::{Lookup, broken};
 use super::message::{Message, written};
 use crate::{Refusal, refused};
@@ -71,8 +72,13 @@ pub(super) fn events(
     row: &DelegationRow,
 ) -> Result<Vec<TimelineEvent>, Refusal> {
     let mut placed = Vec::new();
-    for ((_, at), event) in lookup.reader.rows().list(DELEGATION_EVENTS, &no, usize::MAX)? {
+    for ((_, at), mut event) in lookup.reader.rows().list(DELEGATION_EVENTS, &no, usize::MAX)? {
         let message = Message::read(lookup.reader, at)?;
+        if matches!(event.effect, Effect::Dropped(_) | Effect::Parked(_))
+            && let Some(order) = order_of(lookup.reader.rows(), row, at)?
+        {
+            event.effect = named_effect(lookup.reader, (row.link, order), event.effect)?;
+        }
         let place = match message.place {
             Some((seq, seen)) => Some((Place::Numbered(seq), seen)),
             None => own_place(lookup, row, at)?,

@@ -10,6 +10,7 @@ mod closing;
 mod custody;
 mod harness;
 mod keys;
+mod labels;
 mod limits;
 mod linking;
 mod order;

@@ -84,7 +84,8 @@ fn an_offer_that_was_dropped_expires_and_one_that_is_parked_does_not() {
     assert_eq!(expired(&shop), [], "it waits");
     shop.run(Park { target, by: person("Boris") }).unwrap();
     assert_eq!(expired(&shop), [], "it is parked");
-    shop.run(DropItems { target, by: person("Boris") }).unwrap();
+    shop.run(DropItems { target, by: person(MARKER) }).unwrap();
+    assert_eq!(expired(&shop), [], "it ended only now");
     shop.now = shop.now.plus(501 * DAY);
     assert_eq!(expired(&shop), [ticket]);
     expire(&mut shop);

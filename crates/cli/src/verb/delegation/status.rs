@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// Own status code to report.
     #[arg(long, value_name = "CODE")]
     status: Option<String>,
-    /// Own words for it.
+    /// Own words for it. Partners keep them for good, so name nobody.
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
 }

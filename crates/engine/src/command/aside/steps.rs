@@ -12,6 +12,7 @@ use deskwire_store::record::{MendRecord, Record};
 use deskwire_store::row::{Leaving, LeavingBranch, LeavingOwn, LinkRow, LinkState, StreamRow};
 use deskwire_store::table::{DELEGATION_EVENTS, RECEIPTS, Rows};
 
+use super::super::queue::drop_item;
 use super::super::repair::left_words;
 use super::super::{change, find, session};
 use super::{Away, Left, disown, message, numbered, received, sent, set_aside, taken, void_receipts};
@@ -180,7 +181,7 @@ fn disowned(
         let again = set_aside(step, away)?;
         for order in again.into_iter().filter(|order| doubtful.contains(order)) {
             own.dropped += 1;
-            step.record(&Record::Dropped { no, order, why: why.clone(), at: step.now }, None)?;
+            drop_item(step, (no, order), why.clone(), None)?;
         }
         part.cost
     } else if own.next <= own.shared {

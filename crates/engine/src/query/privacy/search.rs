@@ -269,6 +269,10 @@ impl<'a> Search<'a> {
                 self.text(at, kept, (Some(made.ticket), "ticket", None, made.at));
                 self.fields_of(made.ticket)?;
             }
+            // Who did something to an item that waited.
+            Record::Dropped { no, at: when, .. } | Record::Parked { no, at: when, .. } => {
+                self.text(at, kept, (None, "queue", Some(no), when));
+            }
             _ => {
                 if kept {
                     self.found.entries.insert(at);

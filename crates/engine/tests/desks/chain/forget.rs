@@ -1,6 +1,7 @@
 //! Where a text could hide from its erasure, and what keeps an erasure from coming to its end: each a way in which somebody
 //! would be told that they are forgotten while they are not.
 
+use deskwire_engine::command::act::Action;
 use deskwire_engine::command::closing::{End, Suspend};
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::erase::Erase;
@@ -11,7 +12,7 @@ use deskwire_engine::command::tick::Tick;
 use deskwire_engine::command::ticket::SetStatus;
 use deskwire_engine::custody::{ErasedLine, ExpiredTexts, Listed, expired_texts};
 use deskwire_engine::query::{
-    self, ErasureState, ErasureWork, Person, erasure_work, erasures, find_case, find_person,
+    self, ErasureState, ErasureWork, Person, QueueFilter, erasure_work, erasures, find_case, find_person,
 };
 use deskwire_engine::{Fault, Keyed};
 use deskwire_machine::relay::Mode;
@@ -22,7 +23,7 @@ use deskwire_proto::message::{Body, comment_add, erase};
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::Label;
 use deskwire_store::EntryRef;
-use deskwire_store::local::LinkNo;
+use deskwire_store::local::{DelegationNo, LinkNo};
 use deskwire_store::record::Subject;
 use deskwire_store::table::{DELEGATIONS, Rows, WAITING};
 
@@ -31,7 +32,7 @@ use super::erase::{
 };
 use super::onward::waits;
 use super::{Chain, THREAD, recovered};
-use crate::harness::{person, prose};
+use crate::harness::{because, person, prose};
 
 fn marked() -> Person {
     Person::new(&[MARKER.to_owned()]).unwrap()
@@ -184,6 +185,45 @@ fn a_person_in_what_was_said_about_a_link_is_found() {
     look_everywhere(&mut chain);
     assert_eq!(state(&chain, 0, erasure), ErasureState::Done);
     is_gone(&chain);
+}
+
+/// Who parked or dropped something is a person too, and is shown until it is to be forgotten.
+#[test]
+fn whoever_parked_or_dropped_something_is_named_until_that_is_erased() {
+    let mut chain = Chain::case(2, &Terms::default());
+    chain.cut = vec![0];
+    chain.say(0, "An apple", THREAD);
+    chain.say(0, "A pear", THREAD);
+    chain.act(0, 1, Action::Recall(because("A plum"))).unwrap();
+    let link = chain.link_of(0, 1);
+    let items = chain.desks[0].rows().list(WAITING, &link, 9).unwrap();
+    let target = |place: usize| Target::Item(items[place].1.item);
+    for place in [0, 2] {
+        chain.desks[0].run(Park { target: target(place), by: person(MARKER) }).unwrap();
+    }
+    chain.desks[0].run(DropItems { target: target(1), by: person(MARKER) }).unwrap();
+    let shown = |chain: &Chain| {
+        let reader = chain.reader(0);
+        let filter = QueueFilter { limit: 9, ..QueueFilter::default() };
+        let queue = query::queue(&reader, &filter).unwrap().items;
+        let thread = query::ticket_detail(&reader, CASE).unwrap().thread;
+        let events = query::delegation(&reader, DelegationNo(1)).unwrap().timeline;
+        [format!("{queue:?}"), format!("{thread:?}"), format!("{events:?}")]
+    };
+    let named = format!("{MARKER} dropped this");
+    let before = shown(&chain);
+    assert!(before.iter().all(|shown| shown.contains(MARKER)) && before[1].contains(&named), "{before:?}");
+    let found = find_person(&chain.reader(0), &marked(), &[]).unwrap();
+    let erasure = order(&mut chain, 0, Subject::Person, found, false).unwrap();
+    look(&mut chain, 0);
+    assert_eq!(state(&chain, 0, erasure), ErasureState::Done);
+    assert_eq!(traces(&chain.desks[0]), Vec::<String>::new());
+    let after = shown(&chain);
+    assert!(after.iter().all(|shown| shown.contains("An operator of this desk")), "{after:?}");
+    chain.cut.clear();
+    chain.desks[0].run(Retry { target: target(0), parked: true }).unwrap();
+    chain.settle();
+    assert!(chain.reached(1, "An apple") && !chain.reached(1, "A pear"));
 }
 
 /// A message without effect is shown nowhere, and its text is here.

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// This desk's word and the link's.
     #[arg(value_name = "OWN=LINK")]
     pair: String,
-    /// For a status: how the partner is told to call it.
+    /// For a status: how the partner is told to call it. It keeps that for good, so name nobody.
     #[arg(long)]
     label: Option<String>,
 }
