@@ -15,6 +15,7 @@ pub mod gauge;
 pub mod identity;
 mod memory;
 mod overlay;
+mod paged;
 pub mod port;
 mod project;
 pub mod query;

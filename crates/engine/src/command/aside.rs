@@ -134,22 +134,6 @@ pub(super) fn disown(
     set_aside(step, away).map(drop)
 }
 
-/// Receipts that cover our messages behind `upto` bind nobody: their answers are open again.
-pub(super) fn void_receipts(
-    step: &mut Step<'_>,
-    no: LinkNo,
-    upto: u64,
-    why: &Refused,
-) -> Result<(), Refusal> {
-    let stream = find::stream(step, no)?;
-    step.record(&Record::ReceiptsVoid { no, upto, at: step.now }, None)?;
-    let mut concerned = BTreeSet::new();
-    for seq in upto + 1..=stream.acked {
-        concerned.extend(sent(step, no, seq)?.event);
-    }
-    refold_all(step, no, why.clone(), Left { cursor: stream.in_length, gap: None }, concerned)
-}
-
 /// Folds delegations anew into which messages of ours came back that stand before what was settled.
 pub(super) fn came_back(
     step: &mut Step<'_>,

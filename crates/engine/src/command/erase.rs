@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{KeepRecord, Record};
-use deskwire_store::row::{LinkState, ThreadKind};
+use deskwire_store::row::{LinkState, ThreadKind, WaitingRow};
 use deskwire_store::table::{
     DELEGATION_EVENTS, DELEGATIONS, ERASING, FILES, LEFT_RECEIVED, LEFT_SENT, LINKS, PARKED, Rows, SENT,
     STREAMS, THREADS, TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
@@ -18,7 +18,7 @@ use deskwire_store::table::{
 use deskwire_store::{Direction, EntryRef, Result};
 
 use crate::project::keep::titled_events;
-use crate::{Command, Refusal, Step};
+use crate::{Command, Refusal, Step, paged};
 
 /// Most records that one record of an order names.
 const AT_ONCE: usize = 50_000;
@@ -156,7 +156,7 @@ fn unsent(
     let ended = rows.get(LINKS, &link)?.is_none_or(|row| row.state == LinkState::Closed);
     let acked = rows.get(STREAMS, &link)?.map_or(0, |row| row.acked);
     let mut unsent = BTreeSet::new();
-    rows.scan(SENT, &link, None, Direction::Forward, &mut |(_, seq), row| {
+    paged::visit(rows, SENT, &link, None, &mut |(_, seq), row| {
         if seq > acked && !ended {
             unsent.insert(row.item);
         } else if row.thread.is_some_and(|(of, _)| of == ticket) {
@@ -164,15 +164,16 @@ fn unsent(
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    let waiting = rows.list(WAITING, &link, usize::MAX)?.into_iter().map(|(_, row)| row);
-    let parked = rows.list(PARKED, &link, usize::MAX)?.into_iter().map(|(_, row)| row.item);
-    for row in waiting.chain(parked) {
+    let mut unnumbered = |row: WaitingRow| {
         if !ended {
             unsent.insert(row.entry);
         } else if row.thread.is_some_and(|(of, _)| of == ticket) {
             entries.insert(row.entry);
         }
-    }
+        Ok(ControlFlow::Continue(()))
+    };
+    paged::visit(rows, WAITING, &link, None, &mut |_, row| unnumbered(row))?;
+    paged::visit(rows, PARKED, &link, None, &mut |_, row| unnumbered(row.item))?;
     Ok(unsent)
 }
 

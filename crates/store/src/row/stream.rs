@@ -110,6 +110,14 @@ pub enum Leaving {
         /// The last message whose receipt stands.
         upto: u64,
     },
+    /// The same, where receipts bind nobody any more and the delegations of our messages up to `next` have still to be
+    /// folded without them.
+    Voided {
+        /// The last message whose receipt stands.
+        upto: u64,
+        /// The last message that was not looked at.
+        next: u64,
+    },
 }
 
 /// Messages of ours that are disowned. Those that the partner does not hold are given up first, the last ones before the

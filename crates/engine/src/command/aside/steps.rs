@@ -15,7 +15,7 @@ use deskwire_store::table::{DELEGATION_EVENTS, RECEIPTS, Rows};
 use super::super::queue::drop_item;
 use super::super::repair::left_words;
 use super::super::{change, find, session};
-use super::{Away, Left, disown, message, numbered, received, sent, set_aside, taken, void_receipts};
+use super::{Away, Left, disown, message, numbered, received, sent, set_aside, taken};
 use crate::port::Effect;
 use crate::{Refusal, Step, refused};
 
@@ -74,6 +74,7 @@ pub(in crate::command) fn go_on(step: &mut Step<'_>, no: LinkNo) -> Result<bool,
             Some(Leaving::Disowned(own)) => disowned(step, (no, &link, &stream), own)?,
             Some(Leaving::Branch(branch)) => leave(step, (no, &link, &stream), branch)?,
             Some(Leaving::Receipts { upto }) => void(step, (no, &link, &stream), upto)?,
+            Some(Leaving::Voided { upto, next }) => fold_voided(step, (no, &stream), (upto, next))?,
         };
         match stage {
             Stage::Done => {
@@ -220,9 +221,27 @@ fn void(step: &mut Step<'_>, (no, link, stream): Place<'_>, upto: u64) -> Result
         Some(above) => above,
         None => receipt_from(step, no, low + 1, Direction::Backward)?.unwrap_or(0),
     };
+    // One receipt may cover more than one step takes.
+    let next = stream.acked;
+    step.record(&Record::ReceiptsVoid { no, upto: edge, at: step.now }, None)?;
+    keep(step, no, Some(Leaving::Voided { upto, next }))?;
+    Ok(Stage::More(1))
+}
+
+/// Delegations of messages whose receipts bind nobody any more are folded anew, those of the last messages first.
+fn fold_voided(
+    step: &mut Step<'_>,
+    (no, stream): (LinkNo, &StreamRow),
+    (upto, next): (u64, u64),
+) -> Result<Stage, Refusal> {
+    let part = part(step, no, true, (stream.acked + 1..=next).rev())?;
     let why =
         refused("receipt-void", "The receipt for it was given by somebody else who had the partner's key.");
-    void_receipts(step, no, edge, &why)?;
+    super::refold_all(step, no, why, Left { cursor: stream.in_length, gap: None }, part.delegations)?;
+    let next = next - part.count;
+    let leaving =
+        if next > stream.acked { Leaving::Voided { upto, next } } else { Leaving::Receipts { upto } };
+    keep(step, no, Some(leaving))?;
     Ok(Stage::More(part.cost))
 }
 

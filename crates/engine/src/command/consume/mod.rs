@@ -24,7 +24,7 @@ use deskwire_store::row::{DelegationEventRow, DelegationRow, LinkRow, Refused, S
 use deskwire_store::table::{DELEGATION_EVENTS, DELEGATION_IDS, RECEIVED, RETURNED_ITEMS, Rows, SENT};
 
 use super::{find, rule};
-use crate::{Refusal, Step, quota, refused};
+use crate::{Refusal, Step, paged, quota, refused};
 
 pub(super) use link::offends;
 
@@ -293,23 +293,30 @@ fn said_version(
     version: u64,
     (no, row): (DelegationNo, &DelegationRow),
 ) -> Result<(), Stop> {
-    if version <= row.version || version <= highest_version(step, no, row)? {
+    if version <= row.version || may_be_passed(step, version, (no, row))? {
         return Ok(());
     }
     let words = "There is no such version of the offer.".to_owned();
     Err(Stop::Message(No(OutcomeCode::MalformedFacts, words)))
 }
 
-/// A version that no update of ours can have passed, counting those that were set aside, and what somebody else had said
-/// with our key: who accepts one of these has only not heard of that yet.
-fn highest_version(step: &Step<'_>, no: DelegationNo, row: &DelegationRow) -> Result<u64, Refusal> {
-    let events = step.rows().list(DELEGATION_EVENTS, &no, usize::MAX)?;
-    let ours = |event: &DelegationEventRow| {
-        event.kind == delegation::EventKind::Update && event.by == row.case.role()
-    };
-    let known = 1 + events.iter().filter(|(_, event)| ours(event)).count() as u64;
+/// Whether updates of ours can have come as far as this version, counting those that were set aside, and what somebody else
+/// had said with our key: who accepts such a one has only not heard of that yet.
+fn may_be_passed(
+    step: &Step<'_>,
+    version: u64,
+    (no, row): (DelegationNo, &DelegationRow),
+) -> Result<bool, Refusal> {
+    let mut known = 1;
+    paged::visit(step.rows(), DELEGATION_EVENTS, &no, None, &mut |_, event: DelegationEventRow| {
+        known += u64::from(event.kind == delegation::EventKind::Update && event.by == row.case.role());
+        Ok(if known < version { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    if version <= known {
+        return Ok(true);
+    }
     let change = find::stream(step, row.link)?.out_change;
-    let Some(place) = change.and_then(|change| change.place) else { return Ok(known) };
+    let Some(place) = change.and_then(|change| change.place) else { return Ok(false) };
     let (mut looked, mut disowned) = (0, 0);
     let behind = (row.link, place.0 + 1);
     step.rows().scan(SENT, &row.link, Some(&behind), Direction::Forward, &mut |_, sent| {
@@ -317,7 +324,7 @@ fn highest_version(step: &Step<'_>, no: DelegationNo, row: &DelegationRow) -> Re
         disowned += u64::from(sent.aside.is_some());
         Ok(if looked < LOOKED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
-    Ok(known + disowned)
+    Ok(version <= known + disowned)
 }
 
 fn offered(

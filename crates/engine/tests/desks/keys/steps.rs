@@ -64,6 +64,40 @@ fn a_theft_of_many_messages_is_undone_step_by_step_also_over_kills() {
     same_after_rebuild(acme);
 }
 
+/// One receipt of a thief may cover thousands of messages of as many delegations: no step folds all of them.
+#[test]
+fn one_receipt_of_a_thief_for_many_messages_loses_its_effect_step_by_step() {
+    let (shop, mut acme) = working();
+    let held = shop.stream().in_length;
+    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    for _ in 0..2 * MANY {
+        acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    }
+    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    let opened = open(&mut acme, &mut thief);
+    let (mut after, mut last) = (None, None);
+    while let Some(batch) = next(&mut acme, opened, after) {
+        let Delivered::Receipt(receipt) = deliver(&acme, &mut thief, &batch).unwrap() else {
+            panic!("a receipt")
+        };
+        (after, last) = (Some(acme.stream().out_length), Some(receipt));
+    }
+    take_receipt(&mut acme, &thief, &last.unwrap()).unwrap();
+    assert!(acme.stream().acked > held + 2 * MANY as u64);
+
+    let mut shop = rotate(shop, 1);
+    let _ = greet(&mut shop, &mut acme);
+    let _ = greet(&mut acme, &mut shop);
+    assert!(acme.stream().leaving.is_some() && acme.stream().acked == held, "the first part is done");
+    let mut acme = done_by_ticks(acme);
+    assert!(codes(&acme).contains(&"receipts-void".to_owned()));
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().in_length, acme.stream().out_length);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Resolved, State::Resolved));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 /// Receipts of a thief for more messages than one step takes bind nobody in the end, and all of it is said again.
 #[test]
 fn many_receipts_of_a_thief_lose_their_effect_step_by_step() {
