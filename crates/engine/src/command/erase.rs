@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
 use deskwire_store::record::{KeepRecord, Record};
-use deskwire_store::row::{LinkState, ThreadKind, WaitingRow};
+use deskwire_store::row::{LinkState, ThreadKind};
 use deskwire_store::table::{
     DELEGATION_EVENTS, DELEGATIONS, ERASING, FILES, LEFT_RECEIVED, LEFT_SENT, LINKS, PARKED, Rows, SENT,
     STREAMS, THREADS, TICKET_DELEGATIONS, TICKETS, UNSHOWN, WAITING,
@@ -145,7 +145,7 @@ pub(crate) fn hidden_of(rows: &impl Rows, ticket: TicketNumber) -> Result<BTreeS
     Ok(found)
 }
 
-/// The items of a link that a partner may still get; those of the ticket that it has are added to the others. Nothing
+/// The items of a link that a partner may still get; those of the ticket are added to the others, wherever they are. Nothing
 /// reaches a partner any more whose link has ended.
 fn unsent(
     rows: &impl Rows,
@@ -156,24 +156,18 @@ fn unsent(
     let ended = rows.get(LINKS, &link)?.is_none_or(|row| row.state == LinkState::Closed);
     let acked = rows.get(STREAMS, &link)?.map_or(0, |row| row.acked);
     let mut unsent = BTreeSet::new();
-    paged::visit(rows, SENT, &link, None, &mut |(_, seq), row| {
-        if seq > acked && !ended {
-            unsent.insert(row.item);
-        } else if row.thread.is_some_and(|(of, _)| of == ticket) {
-            entries.insert(row.item);
+    let mut found = |at: EntryRef, thread: Option<(TicketNumber, EntryRef)>, on_its_way: bool| {
+        if thread.is_some_and(|(of, _)| of == ticket) {
+            entries.insert(at);
         }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    let mut unnumbered = |row: WaitingRow| {
-        if !ended {
-            unsent.insert(row.entry);
-        } else if row.thread.is_some_and(|(of, _)| of == ticket) {
-            entries.insert(row.entry);
+        if on_its_way && !ended {
+            unsent.insert(at);
         }
         Ok(ControlFlow::Continue(()))
     };
-    paged::visit(rows, WAITING, &link, None, &mut |_, row| unnumbered(row))?;
-    paged::visit(rows, PARKED, &link, None, &mut |_, row| unnumbered(row.item))?;
+    paged::visit(rows, SENT, &link, None, &mut |(_, seq), row| found(row.item, row.thread, seq > acked))?;
+    paged::visit(rows, WAITING, &link, None, &mut |_, row| found(row.entry, row.thread, true))?;
+    paged::visit(rows, PARKED, &link, None, &mut |_, row| found(row.item.entry, row.item.thread, true))?;
     Ok(unsent)
 }
 

@@ -19,6 +19,7 @@ use deskwire_store::{Direction, EntryRef, Error, JournalReader, Replayed, Result
 use super::digest::Digest;
 use super::{Custody, Pace};
 use crate::Reader;
+use crate::command::erase::of_ticket;
 
 /// How long acknowledged messages are kept for partners that restore an old backup, milliseconds: 400 days. proto-spec,
 /// section 12.3.
@@ -226,10 +227,14 @@ impl Rests<'_> {
         })
     }
 
-    /// Whether a ticket that was erased once has texts since, or had some that were left.
+    /// Whether a ticket that was erased once has texts since, or had some that were left and can go now.
     fn has_more(&self, ticket: TicketNumber, erased: Erased) -> Result<bool> {
         if erased.left {
-            return Ok(true);
+            for at in of_ticket(self.rows, ticket)?.entries {
+                if self.journal.read(at)?.text.bytes().is_some() {
+                    return Ok(true);
+                }
+            }
         }
         for ((_, delegation), ()) in self.rows.list(TICKET_DELEGATIONS, &ticket, usize::MAX)? {
             let events = self.rows.list(DELEGATION_EVENTS, &delegation, usize::MAX)?;

@@ -8,6 +8,7 @@ use deskwire_engine::command::act::Action;
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::erase::{EndSegment, Erase, ErasureDone, of_ticket};
 use deskwire_engine::command::file::AttachFile;
+use deskwire_engine::command::queue::{Park, Retry, Target};
 use deskwire_engine::command::ticket::SetStatus;
 use deskwire_engine::custody::{Erasure, GivenBack, HORIZON, agreed_retention};
 use deskwire_engine::query::{Report, verify};
@@ -16,7 +17,9 @@ use deskwire_proto::terms::Terms;
 use deskwire_proto::text::{Code, FileName, Label};
 use deskwire_store::local::TicketNumber;
 use deskwire_store::row::{Audience, FileState};
-use deskwire_store::table::{ERASING, FILES, HELLOS, KEYED, LINK_EVENTS, RECEIVED, Rows, SENT, TICKETS};
+use deskwire_store::table::{
+    ERASING, FILES, HELLOS, KEYED, LINK_EVENTS, RECEIVED, Rows, SENT, TICKETS, WAITING,
+};
 
 use crate::harness::{Desk, LINK, because, link, linked, person, prose, settle};
 use crate::rebuild::all;
@@ -491,6 +494,59 @@ fn a_case_of_any_size_is_erased() {
     assert_eq!(shop.rows().get(TICKETS, &ticket).unwrap().unwrap().title.as_str(), "(erased)");
     carry_out(&mut shop);
     assert_eq!(traces(&shop), Vec::<String>::new());
+}
+
+/// A link carries more than one case: what this one has said to the partner stands anywhere among thousands of messages.
+#[test]
+fn what_a_case_has_said_is_found_among_more_messages_than_are_read_at_once() {
+    let (mut shop, mut acme, ticket) = personal();
+    let many = |shop: &mut Desk| {
+        (0..1_100).for_each(|number| {
+            drop(shop.comment(1, &format!("An apple {number}"), Audience::Thread).unwrap())
+        });
+    };
+    many(&mut shop);
+    settle(&mut shop, &mut acme);
+    shop.comment(ticket.0, &format!("{MARKER} is content"), Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    many(&mut shop);
+    shop.comment(ticket.0, &format!("{MARKER} thanks"), Audience::Thread).unwrap();
+    let what = of_ticket(&shop.rows(), ticket).unwrap();
+    assert!(what.left, "some of it waits behind the others");
+    shop.act(4, Action::Confirm).unwrap();
+    settle(&mut shop, &mut acme);
+    let what = of_ticket(&shop.rows(), ticket).unwrap();
+    assert!(!what.left);
+    shop.run(what).unwrap();
+    carry_out(&mut shop);
+    assert_eq!(traces(&shop), Vec::<String>::new());
+}
+
+/// A comment may be parked when its case expires. It stays as long as somebody can send it, and not for ever after that.
+#[test]
+fn a_comment_that_waited_when_its_case_expired_goes_when_the_partner_has_it() {
+    let (mut shop, mut acme, ticket) = personal();
+    shop.comment(ticket.0, &format!("{MARKER} thanks"), Audience::Thread).unwrap();
+    let (_, waiting) = shop.rows().list(WAITING, &LINK, 1).unwrap().remove(0);
+    let target = Target::Item(waiting.item);
+    shop.run(Park { target, by: person("Boris") }).unwrap();
+    shop.act(4, Action::Confirm).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.now = shop.now.plus(401 * DAY);
+    assert_eq!(expired(&shop), [ticket]);
+    let what = of_ticket(&shop.rows(), ticket).unwrap();
+    assert!(what.left);
+    shop.run(what).unwrap();
+    carry_out(&mut shop);
+    assert!(!traces(&shop).is_empty() && expired(&shop).is_empty(), "nothing can be done while it is parked");
+    shop.run(Retry { target, parked: true }).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!(expired(&shop), [ticket]);
+    let what = of_ticket(&shop.rows(), ticket).unwrap();
+    assert!(!what.left);
+    shop.run(what).unwrap();
+    carry_out(&mut shop);
+    assert_eq!((traces(&shop), expired(&shop)), (Vec::new(), Vec::new()));
 }
 
 /// What a title says does not keep a ticket from being erased; nor does that it was erased once.
