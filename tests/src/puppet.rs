@@ -147,6 +147,7 @@ impl Puppet {
             keys: self.keys.head(),
             link: self.link,
             time: now(),
+            later: None,
             nonce: Nonce::new(self.random.array()),
             change: None,
             length: self.length,

@@ -25,6 +25,9 @@ pub struct Hello {
     pub link: LinkId,
     /// The author's time.
     pub time: Timestamp,
+    /// The place where the newest key begins is told by a later hello, though `length` is 0. Section 5.8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<bool>,
     /// 32 fresh random bytes.
     pub nonce: Nonce,
     /// Where the newest key begins to stand; present once the key log has a rotation. Section 5.8.

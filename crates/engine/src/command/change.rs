@@ -141,6 +141,7 @@ pub(super) struct Told {
     pub(super) length: u64,
     pub(super) head: Hash,
     pub(super) change: Option<Cut>,
+    pub(super) later: bool,
 }
 
 /// Until the place of a change can be told, the hello tells no more than what the partner surely holds alike.
@@ -148,12 +149,14 @@ pub(super) fn told(step: &Step<'_>, no: LinkNo, link: &LinkRow, stream: &StreamR
     match stream.out_change {
         Some(KeyChange { place: None, .. }) => {
             let head = session::sent_hash(step, no, link, stream.acked)?;
-            Ok(Told { length: stream.acked, head, change: None })
+            // What the partner has counted it held once, also where it was restored since and does not know.
+            let later = stream.acked == 0 && stream.in_seen > 0;
+            Ok(Told { length: stream.acked, head, change: None, later })
         }
         Some(KeyChange { place, .. }) => {
-            Ok(Told { length: stream.out_length, head: stream.out_head, change: place })
+            Ok(Told { length: stream.out_length, head: stream.out_head, change: place, later: false })
         }
-        None => Ok(Told { length: stream.out_length, head: stream.out_head, change: None }),
+        None => Ok(Told { length: stream.out_length, head: stream.out_head, change: None, later: false }),
     }
 }
 
@@ -190,7 +193,7 @@ pub(super) fn welcomed(
     match (change.place, alike) {
         (None, true) => {
             // A hello that names nothing tells a reader that holds nothing that the key stands from the beginning.
-            let beginning = held == 0 && stream.acked == 0;
+            let beginning = held == 0 && stream.acked == 0 && stream.in_seen == 0;
             let agreed = if beginning { 0 } else { stream.out_length };
             // A reader that was restored gets back its receipts, and counts as held what they cover.
             let told = placed::told_before(step, no, link, welcome)?.filter(|place| place.0 <= agreed);
@@ -453,7 +456,7 @@ pub(super) fn heard(
             Ok(Err(Code::Fork))
         }
         (Some(change @ KeyChange { place: None, .. }), None) => {
-            if hello.length > 0 || stream.in_length > 0 {
+            if hello.length > 0 || stream.in_length > 0 || hello.later == Some(true) {
                 return Ok(Ok(true));
             }
             take_place(step, (no, link, &stream), KeyChange { place: Some(beginning), ..change }, signed)?;

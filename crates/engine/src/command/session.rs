@@ -52,6 +52,7 @@ impl Command for SayHello {
             keys: step.identity.keys().head(),
             link: link.link,
             time: step.now,
+            later: told.later.then_some(true),
             nonce: Nonce::new(step.random()),
             change: told.change,
             length: told.length,

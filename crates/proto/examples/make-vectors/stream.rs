@@ -112,6 +112,7 @@ fn hellos(cases: &mut Cases) {
             ("length-negative", "A length of -1.", ("length", json!(-1))),
             ("length-wide", "A length of 2^53.", ("length", json!(1u64 << 53))),
             ("change-length-alone", "A place without the hash.", ("change", json!([4]))),
+            ("later-number", "`later` as a number.", ("later", json!(1))),
             ("change-map", "A place as a map.", ("change", json!({"length": 4}))),
             ("descriptor-map", "The descriptor as a map.", ("descriptor", json!({}))),
         ],
@@ -192,6 +193,14 @@ fn key_changes(cases: &mut Cases) {
         "hello-later",
         "A restored desk that cannot tell the place yet.",
         &seal("hello", &body, 4),
+        "ok",
+    );
+    let nothing = [("length", json!(0)), ("head", h(&link())), ("later", json!(true))];
+    cases.add(
+        &group,
+        "hello-later-of-nothing",
+        "No receipt covers anything yet, and the reader has counted something: the place is told later.",
+        &seal("hello", &with(&body, &nothing), 4),
         "ok",
     );
     let empty =

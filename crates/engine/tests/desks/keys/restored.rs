@@ -31,6 +31,36 @@ fn a_desk_restored_without_its_key_gets_back_what_it_had_said_under_the_old_one(
     same_after_rebuild(acme);
 }
 
+/// Else the offer is numbered anew behind the answer to it, and dropped here; the partner has an answer to nothing.
+#[test]
+fn what_the_partner_has_counted_keeps_its_numbers_where_it_was_restored_before_it_gave_a_receipt() {
+    let (mut shop, mut acme) = linked();
+    let copy = acme.copy();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    let offer = next(&mut shop, opened, None).unwrap();
+    deliver(&shop, &mut acme, &offer).unwrap();
+    acme.act(1, Action::Decline(because("No spare parts."))).unwrap();
+    carry(&mut acme, &mut shop);
+    let (length, head) = (shop.stream().out_length, shop.stream().out_head);
+    assert_eq!((shop.stream().acked, shop.stream().in_seen), (0, length));
+
+    let (mut shop, mut acme) = (rotate(shop, 1), acme.restore(&copy));
+    open(&mut shop, &mut acme);
+    let place = acme.stream().in_change.unwrap().place.unwrap();
+    assert_eq!((place.0, place.1), (length, head));
+    while shop.stream().acked < length || acme.stream().recovery.is_some() {
+        let _ = greet(&mut acme, &mut shop).map_err(|_| fetch(&mut acme, &mut shop));
+        resend(&mut shop, &mut acme);
+    }
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Declined, State::Declined));
+    assert_eq!((heard(&acme).1, shop.stream().waiting), (0, 0));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 /// Else it disowns all that it had lost: its partner no longer counts what was agreed, and what it is asked to do is gone.
 #[test]
 fn a_key_that_changes_while_what_was_lost_comes_back_disowns_none_of_it() {

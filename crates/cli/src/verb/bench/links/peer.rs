@@ -235,6 +235,7 @@ impl Peer {
                 keys: self.keys.head(),
                 link: self.link,
                 time: now(),
+                later: None,
                 nonce: Nonce::new(self.random(&mut state)),
                 change: None,
                 length: state.own.0,
