@@ -216,6 +216,10 @@ pub(super) fn receipts_void(rows: &mut Overlay, no: LinkNo, upto: u64) -> Result
     stream::with(rows, no, |row| {
         row.acked = row.acked.min(upto);
         row.acked_order = row.acked_order.min(order);
-        row.promises.retain(|promise| promise.upto <= upto);
+        // A promise may be that of several receipts that name one length: it stays as far as the first of them goes.
+        let stay = row.promises.iter().take_while(|promise| promise.upto <= upto).count();
+        let whole = upto == 0 || row.promises[..stay].last().is_some_and(|promise| promise.upto == upto);
+        row.promises.truncate(stay + usize::from(!whole));
+        row.promises.iter_mut().for_each(|promise| promise.upto = promise.upto.min(upto));
     })
 }

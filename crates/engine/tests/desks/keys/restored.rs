@@ -233,6 +233,42 @@ fn what_a_void_receipt_covered_in_part_is_answered_anew() {
     same_after_rebuild(acme);
 }
 
+/// Else nobody takes back what that receipt counted, and the case waits for messages that are gone.
+#[test]
+fn a_receipt_that_stands_keeps_its_length_where_a_void_one_named_the_same() {
+    let (mut shop, mut acme) = working();
+    let urgent = Changes { priority: Some(Priority::Urgent), ..Changes::default() };
+    shop.act(1, Action::Update(Box::new(urgent))).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    let update = next(&mut shop, opened, None).unwrap();
+    deliver(&shop, &mut acme, &update).unwrap();
+    let copy = acme.copy();
+    // Its first receipt is lost. The one that comes counts messages that never leave, and so does the one after.
+    let opened = open(&mut acme, &mut shop);
+    for _ in 0..3 {
+        acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    }
+    next(&mut acme, opened, None).unwrap();
+    let counted = acme.stream().out_length;
+    carry(&mut shop, &mut acme);
+    let stands = shop.stream().acked;
+    shop.comment(1, "It beeps.", Audience::Thread).unwrap();
+    carry(&mut shop, &mut acme);
+    assert_eq!(shop.delegation(1).case.open()[0].receipt_length, Some(counted));
+
+    let mut acme = rotate(acme.restore(&copy), 2);
+    let descriptor = acme.identity.descriptor().clone();
+    shop.run(TakeDescriptor { link: LINK, descriptor }).unwrap();
+    greet(&mut shop, &mut acme).unwrap();
+    assert_eq!(shop.stream().acked, stands, "the last one is void, and the one before it is not");
+    quiet(&mut shop, &mut acme);
+    assert!(shop.stream().in_length < counted);
+    assert_eq!(shop.delegation(1).case.open(), []);
+    assert_eq!(shop.delegation(1).case.settled(), acme.delegation(1).case.settled());
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 /// What came back and what a thief said, at a desk that changes its key because of the theft before all of it is here.
 fn both_alike(mut shop: Desk, mut acme: Desk) {
     let places = vec![(LINK, shop.stream().out_length)];
