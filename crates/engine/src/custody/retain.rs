@@ -122,9 +122,9 @@ impl Custody {
         failure.map_or(Ok(whole), Err)
     }
 
-    /// Tickets whose delegations all came to their end, or were never accepted, and on which nothing happened since so many milliseconds, at least
-    /// [`HORIZON`] and as long as was agreed with each partner who works on it, which `agreed` tells: what was written on
-    /// them has been kept long enough. Some of them at a time, behind `after`, and none of which nothing is left.
+    /// Tickets whose delegations all came to their end, or were never accepted, and on which nothing happened since so many
+    /// milliseconds, at least [`HORIZON`] and as long as was agreed with each partner who works on it, which `agreed` tells:
+    /// what was written on them has been kept long enough. Some of them at a time, behind `after`, and none of which nothing is left.
     ///
     /// # Errors
     /// Whatever the view says.

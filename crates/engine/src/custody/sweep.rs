@@ -55,8 +55,8 @@ impl Custody {
         Ok(sweep)
     }
 
-    /// Stored files that belong to no ticket, or only where they were taken back, erased or not to be had. One that has just been taken in belongs to none yet: only what is found
-    /// again a day later may be deleted.
+    /// Stored files that belong to no ticket, or only where they were taken back, erased or not to be had. One that has just
+    /// been taken in belongs to none yet: only what is found again a day later may be deleted.
     ///
     /// # Errors
     /// Whatever the disk and the view say.
