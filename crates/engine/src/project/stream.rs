@@ -271,8 +271,11 @@ fn promise(row: &mut StreamRow, new: Promise) {
         Some(last) if last.length == new.length && !last.void => last.upto = last.upto.max(new.upto),
         Some(_) | None => row.promises.push(new),
     }
-    let passed = row.promises.iter().filter(|promise| promise.length < row.in_length).count();
-    let surplus = passed.saturating_sub(1).max(row.promises.len().saturating_sub(PROMISES));
+    // A length that was taken back, and is waited for still, may stand before those that were reached.
+    let reached = |promise: &Promise| promise.length < row.in_length;
+    let newest = row.promises.iter().copied().rfind(reached);
+    row.promises.retain(|promise| !reached(promise) || Some(*promise) == newest);
+    let surplus = row.promises.len().saturating_sub(PROMISES);
     row.promises.drain(..surplus);
 }
 

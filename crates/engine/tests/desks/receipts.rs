@@ -73,6 +73,27 @@ fn a_length_that_is_taken_back_lets_go_what_waits_for_it_and_not_with_every_rece
     assert_eq!(awaited(&shop), Some(400), "but at the next receipt after a while");
 }
 
+/// Else the case waits for good for what the partner has taken back: its receipts come faster than they are heard.
+#[test]
+fn a_length_that_is_waited_for_is_not_forgotten_over_later_ones_that_were_reached() {
+    let (mut shop, mut acme, _) = at_work();
+    acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    shop.act(1, Action::Status(None)).unwrap();
+    let opened = session(&mut shop, &mut acme);
+    let mut first = receipt(&mut shop, &mut acme, opened);
+    first.length = 1_000;
+    take(&mut shop, &acme, first);
+    say(&mut shop, &mut acme, opened, 500);
+    for length in [0, 1] {
+        say(&mut shop, &mut acme, opened, length);
+    }
+    assert_eq!(awaited(&shop), Some(500), "not again at once");
+    shop.now = shop.now.plus(60_000);
+    say(&mut shop, &mut acme, opened, 400);
+    assert_eq!(awaited(&shop), Some(400));
+}
+
 /// A partner whose receipts name less than it has sent takes nothing back with that, so it is no work either.
 #[test]
 fn a_length_below_what_is_held_takes_nothing_back() {
