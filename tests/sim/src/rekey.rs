@@ -106,8 +106,8 @@ impl World {
         self.start_later(desk, pause);
     }
 
-    /// The links on which a restored desk has not learned yet that it lost something: what it told there under the key that goes, it
-    /// does not know.
+    /// The links on which a restored desk has not learned yet that it lost something: what it told there under the key that
+    /// goes, it does not know.
     fn unaware(&self, desk: usize) -> Vec<usize> {
         let mut links = self.links_of(desk);
         links.retain(|link| !self.has_spoken(desk, *link));
