@@ -160,6 +160,17 @@ pub(super) fn told(step: &Step<'_>, no: LinkNo, link: &LinkRow, stream: &StreamR
     }
 }
 
+/// Up to which of our numbers a message may stand that was numbered before now: what our receipts call the length of our
+/// stream. What a change of key will leave out, whatever its place, is nothing that the partner has to wait for.
+pub(super) fn counted(stream: &StreamRow) -> u64 {
+    match stream.out_change {
+        Some(KeyChange { place: None, most, confirmed: false, .. }) => {
+            stream.out_length.min(most.max(stream.acked))
+        }
+        Some(_) | None => stream.out_length,
+    }
+}
+
 /// What a welcome means for changes of key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {

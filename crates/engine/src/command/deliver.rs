@@ -444,7 +444,7 @@ pub(super) fn signed_receipt(
         link: link.link,
         upto,
         times,
-        length: stream.out_length,
+        length: change::counted(&stream),
         outcomes,
     };
     Ok(Signed::seal(body, step.identity.secret()))

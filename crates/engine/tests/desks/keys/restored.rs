@@ -1,5 +1,7 @@
 //! Keys that change on desks that come back from an old backup: nothing of what they said is lost, or taken for a thief's.
 
+use deskwire_proto::receipt::Receipt;
+
 use super::*;
 
 use crate::harness::receipts_of;
@@ -342,9 +344,16 @@ fn what_a_receipt_of_the_newest_key_counted_and_the_hello_does_not_is_waited_for
     let mut acme = rotate(acme, 2);
     let descriptor = acme.identity.descriptor().clone();
     shop.run(TakeDescriptor { link: LINK, descriptor }).unwrap();
-    // Its new key gives a receipt before it has told where it begins.
+    // Its new key gives a receipt before it has told where it begins, and counts what it gives up afterwards.
     shop.act(1, Action::Recall(because("It works again."))).unwrap();
-    carry(&mut shop, &mut acme);
+    let opened = open(&mut shop, &mut acme);
+    let recall = next(&mut shop, opened, None).unwrap();
+    let Delivered::Receipt(given) = deliver(&shop, &mut acme, &recall).unwrap() else { panic!("a receipt") };
+    let mut given = Signed::<Receipt>::open(&given, acme.identity.keys().current()).unwrap().body().clone();
+    assert_eq!(given.length, mine, "this desk does not, but others may");
+    given.length = mine + 4;
+    let receipt = Signed::seal(given, acme.identity.secret());
+    shop.run(TakeReceipt { link: LINK, receipt }).unwrap();
     assert_eq!(shop.delegation(1).case.open().len(), 1, "something could come before the recall");
     assert_eq!(shop.stream().promises.last().unwrap().length, mine + 4);
     quiet(&mut acme, &mut shop);

@@ -489,3 +489,30 @@ fn an_accept_that_crosses_the_disowning_of_what_it_accepts_is_no_fault() {
     assert_eq!(state(&shop, 1), state(&acme, 1));
     assert_eq!(acme.stream().acked, acme.stream().out_length);
 }
+
+/// Else the partner waits for messages that are held back for good, until something else is said.
+#[test]
+fn a_receipt_from_before_the_place_is_told_does_not_count_what_the_change_leaves_out() {
+    let (mut shop, mut acme) = working();
+    let mine = acme.stream().out_length;
+    let opened = open(&mut acme, &mut shop);
+    acme.comment(1, "On our way.", Audience::Thread).unwrap();
+    next(&mut acme, opened, None).unwrap();
+    assert!(acme.stream().out_length > mine, "it is numbered, and never arrives");
+    let plan = PlanKey { key: key(2, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    acme.run(plan).unwrap();
+    let mut acme = rotate(acme, 2);
+    let descriptor = acme.identity.descriptor().clone();
+    shop.run(TakeDescriptor { link: LINK, descriptor }).unwrap();
+    shop.act(1, Action::Update(Box::new(urgent()))).unwrap();
+    carry(&mut shop, &mut acme);
+    assert!(acme.stream().out_change.unwrap().place.is_none());
+    assert_eq!(shop.delegation(1).case.open(), [], "nothing can come before the update");
+
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().in_change.unwrap().place.unwrap().0, mine);
+    assert_eq!(shop.delegation(1).case.open(), []);
+    assert_eq!(shop.delegation(1).case.settled(), acme.delegation(1).case.settled());
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
