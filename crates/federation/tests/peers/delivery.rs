@@ -62,9 +62,10 @@ async fn a_partner_that_comes_back_gets_what_waited() {
 async fn a_refusal_quarantines_and_the_next_hello_of_the_partner_ends_it() {
     let (shop, acme) = linked().await;
     let site = acme.stop().await;
-    let stranger = site.without_its_store().start().await;
+    // Before the stranger is there: over a link that it has refused already, nothing can be handed on.
     let ticket = shop.ticket("Printer").await;
     shop.delegate(ticket, Vec::new()).await;
+    let stranger = site.without_its_store().start().await;
     let quarantined = || matches!(shop.link().unwrap().row.state, LinkState::Quarantined(_));
     until("the link is quarantined", quarantined).await;
     assert_eq!(shop.trouble().as_deref(), Some("unknown-link"));
