@@ -173,7 +173,7 @@ pub enum Record {
     KeyPlanned { key: Hash, places: Vec<(LinkNo, u64)>, restored: bool, at: Timestamp },
     /// Our key has changed: where the newest one begins in our stream, once that can be told.
     OwnKeyPlaced { no: LinkNo, change: KeyChange, at: Timestamp },
-    /// The partner told where its newest key begins in its stream; `seen` is that of the message there.
+    /// The partner told where its newest key begins in its stream, with this `hello`; `seen` is that of the message there.
     KeyPlaced {
         no: LinkNo,
         change: KeyChange,
