@@ -8,6 +8,7 @@ mod chain;
 mod clock;
 mod closing;
 mod custody;
+mod erased;
 mod harness;
 mod keys;
 mod labels;

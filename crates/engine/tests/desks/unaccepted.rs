@@ -10,8 +10,9 @@ use deskwire_proto::terms::Terms;
 use deskwire_store::local::TicketNumber;
 use deskwire_store::table::{Rows, TICKETS, WAITING};
 
+use crate::erased::{MARKER, carry_out, rows_with_traces, traces};
 use crate::harness::{Desk, LINK, link, person, settle};
-use crate::retain::{DAY, MARKER, carry_out, end_segment, rows, rows_with_traces, traces};
+use crate::retain::{DAY, end_segment, rows};
 
 /// Two desks that keep texts for 500 days, of which the second takes one case at a time, and has one.
 fn full() -> (Desk, Desk) {
