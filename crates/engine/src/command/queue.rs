@@ -222,6 +222,16 @@ pub(super) fn drop_item(
     step.record(&Record::Dropped { no, order, why, at, named }, text).map(drop)
 }
 
+/// Drops an item that waits, and what rests on it; nothing if it was dropped already.
+pub(super) fn drop_resting(step: &mut Step<'_>, item: ItemId, why: &Refused) -> Result<(), Refusal> {
+    let doomed = match queue::doomed(step.rows(), &|at| step.read(at), Target::Item(item), AT_ONCE) {
+        Ok((doomed, _)) => doomed,
+        Err(refusal) if refusal.fault == Fault::NotFound => return Ok(()),
+        Err(refusal) => return Err(refusal),
+    };
+    doomed.into_iter().try_for_each(|(no, order, _)| drop_item(step, (no, order), why.clone(), None))
+}
+
 fn actor(by: Option<&Person>) -> Result<Option<Vec<u8>>, Refusal> {
     let by = by.filter(|by| by.name.is_some() || by.function.is_some());
     Ok(by.map(|by| encode_text(&ActorText { by: by.clone() })).transpose()?)

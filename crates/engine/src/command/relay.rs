@@ -27,7 +27,7 @@ use deskwire_store::{Entry, EntryRef};
 use serde_bytes::ByteBuf;
 
 use super::comment::reachable;
-use super::revise::{numbered, revisions, standing_shares, take_back, version, withdraw};
+use super::revise::{blank, numbered, revisions, standing_shares, take_back, version};
 use super::say::{Saying, say};
 use super::{find, late};
 use crate::{Command, Fault, Reader, Refusal, Step};
@@ -356,6 +356,7 @@ fn withdrawn(step: &mut Step<'_>, no: LinkNo, seq: u64) -> Result<(), Refusal> {
         return Err(find::broken("a received message that is another record"));
     };
     let Some(ticket) = message.local.ticket else { return Ok(()) };
+    super::rule::source_withdrawn(step, (ticket, held.entry))?;
     let Some(row) = step.rows().get(THREADS, &(ticket, held.entry))? else { return Ok(()) };
     for ((_, (_, delegation)), _) in step.rows().list(RELAYS, &(ticket, held.entry), usize::MAX)? {
         done(step, Waiting { ticket, of: held.entry, delegation })?;
@@ -363,11 +364,7 @@ fn withdrawn(step: &mut Step<'_>, no: LinkNo, seq: u64) -> Result<(), Refusal> {
     let shared: Vec<_> = standing_shares(&row).filter(|shared| shared.item.is_some()).cloned().collect();
     for shared in shared {
         match numbered(step, shared.link, shared.order)? {
-            Some((_, sent)) if sent.withdrawn => {}
-            Some((seq, _)) if find::speakable(&find::link(step, shared.link)?).is_ok() => {
-                withdraw(step, shared.link, seq, None)?;
-            }
-            Some(_) => {}
+            Some((seq, sent)) => blank(step, shared.link, (seq, &sent))?,
             None => super::revise::drop_unsent(step, shared.link, shared.order)?,
         }
     }

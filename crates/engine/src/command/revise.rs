@@ -11,7 +11,7 @@ use deskwire_proto::text::{Label, Prose};
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
 use deskwire_store::record::{ActorText, CommentText, Record, ThreadRecord, decode_text, encode_text};
-use deskwire_store::row::{Audience, Author, Revision, SentRow, Shared, ThreadKind, ThreadRow};
+use deskwire_store::row::{Audience, Author, Refused, Revision, SentRow, Shared, ThreadKind, ThreadRow};
 use deskwire_store::table::{FILES, PARKED, REVISIONS, Rows, SENT, THREADS, WAITING};
 use serde::{Deserialize, Serialize};
 
@@ -310,8 +310,12 @@ fn is_unsent(step: &Step<'_>, no: LinkNo, order: Order) -> Result<bool, Refusal>
 }
 
 pub(super) fn drop_unsent(step: &mut Step<'_>, no: LinkNo, order: Order) -> Result<(), Refusal> {
-    let why = refused("retracted", "It was taken back before it was sent: the partner never got it.");
-    drop_item(step, (no, order), why, None)
+    drop_item(step, (no, order), never_sent(), None)
+}
+
+/// Why what was taken back does not leave.
+pub(super) fn never_sent() -> Refused {
+    refused("retracted", "It was taken back before it was sent: the partner never got it.")
 }
 
 /// Edits that have not left never leave; of those that have, and may not be read yet, the text is withdrawn.
@@ -372,6 +376,14 @@ pub(super) fn withdraw(
     let seq = Seq::new(seq).map_err(|error| Refusal::invalid("seq", error))?;
     let body = Body::LinkWithdraw { facts: link_withdraw::Facts { seq }, text: NoText };
     say(step, Saying { link: no, delegation: None, body, thread: None, file: None, item: None }).map(drop)
+}
+
+/// Takes the text of a message of ours back where that has not happened and the link can still be spoken on.
+pub(super) fn blank(step: &mut Step<'_>, no: LinkNo, (seq, sent): (u64, &SentRow)) -> Result<(), Refusal> {
+    if sent.withdrawn || find::speakable(&find::link(step, no)?).is_err() {
+        return Ok(());
+    }
+    withdraw(step, no, seq, None)
 }
 
 /// Takes the text of a message of ours back, whatever it says: for what went to the wrong partner.

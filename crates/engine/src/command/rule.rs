@@ -15,14 +15,18 @@ use deskwire_proto::terms::{FieldName, Terms};
 use deskwire_proto::text::{Code, Label, Prose};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, Order, TicketNumber};
-use deskwire_store::record::{ActorText, CommentText, Record, TermsRecord, ThreadRecord, encode_text};
-use deskwire_store::row::{Audience, DelegationRow, Effect, LinkRow};
+use deskwire_store::record::{
+    ActorText, CommentText, ItemMade, Record, TermsRecord, ThreadRecord, encode_text,
+};
+use deskwire_store::row::{Audience, DelegationRow, Effect, LinkRow, SentRow};
 use deskwire_store::table::{
     DELEGATION_EVENTS, DUE, PASSED, RECEIVED, RECOVERED_ITEMS, RESOLVED, Rows, SENT, WAITING,
 };
 use deskwire_store::{Direction, EntryRef};
 
 use super::find;
+use super::queue::drop_resting;
+use super::revise::{blank, never_sent, numbered};
 use super::say::{Saying, say};
 use crate::query::clock::{History, Source};
 use crate::{Command, Fault, Refusal, Step};
@@ -327,6 +331,35 @@ fn passed_on(
     }
     let record = ThreadRecord::Passed { ticket, of, copy, at: step.now };
     step.record(&Record::Thread(record), None).map(drop)
+}
+
+/// The partner withdrew a text: the message of ours that passed it on loses it too, or never leaves.
+pub(super) fn source_withdrawn(step: &mut Step<'_>, source: (TicketNumber, EntryRef)) -> Result<(), Refusal> {
+    for ((_, (_, at)), ()) in step.rows().list(PASSED, &source, usize::MAX)? {
+        let Record::ItemMade(copy) = step.read(at)? else { continue };
+        match message_of(step, at, &copy)? {
+            Some((seq, sent)) => blank(step, copy.no, (seq, &sent))?,
+            None => drop_resting(step, copy.item, &never_sent())?,
+        }
+    }
+    Ok(())
+}
+
+/// The message that this item of ours became.
+fn message_of(step: &Step<'_>, at: EntryRef, made: &ItemMade) -> Result<Option<(u64, SentRow)>, Refusal> {
+    let mut found = numbered(step, made.no, made.order)?.filter(|(_, row)| row.item == at);
+    if found.is_some() {
+        return Ok(found);
+    }
+    // What was parked and released stands elsewhere than where it was made.
+    step.rows().scan(SENT, &made.no, None, Direction::Backward, &mut |(_, seq), row| {
+        if row.item != at {
+            return Ok(ControlFlow::Continue(()));
+        }
+        found = Some((seq, row));
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(found)
 }
 
 /// What the contractor has said of its newest resolution that has effect, and the record of it; nothing once that was

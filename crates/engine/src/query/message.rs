@@ -7,8 +7,8 @@ use deskwire_proto::message::common::{ByText, Person, ReasonText};
 use deskwire_proto::message::{Body, Facts, Kind, resolve};
 use deskwire_proto::text::{KindName, Label, Prose};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::record::{FoldEvent, Here, Record};
-use deskwire_store::table::{RECEIVED, Rows};
+use deskwire_store::record::{FoldEvent, Here, ItemMade, Received, Record};
+use deskwire_store::table::{DELEGATIONS, PASSED, RECEIVED, Rows};
 use deskwire_store::{EntryRef, Text};
 
 use super::clock::Source;
@@ -39,28 +39,26 @@ impl Message {
         let entry = source.source_entry(at)?;
         match Record::read(&entry)? {
             Record::ItemMade(made) => Ok(Self {
+                withdrawn: is_of_withdrawn(source, at, &made)?,
                 item: made.item,
                 time: made.at,
                 place: None,
                 event: made.event.or_else(|| end_of_link(made.kind.as_str())),
                 kind: made.kind,
                 here: None,
-                withdrawn: false,
                 facts: made.facts.into_vec(),
                 text: entry.text,
             }),
             Record::Received(received) => {
                 let head = read_head(&received.signed).map_err(|_| broken("a stored message has no head"))?;
-                let row = source.source_rows().get(RECEIVED, &(received.no, received.seq))?;
-                let withdrawn = row.is_some_and(|row| row.entry == at && row.withdrawn);
                 Ok(Self {
+                    withdrawn: is_withdrawn(source, at, &received)?,
                     item: head.item,
                     event: received.event.or_else(|| end_of_link(head.kind.as_str())),
                     kind: head.kind,
                     time: head.time,
                     place: Some((received.seq, received.seen)),
                     here: received.here,
-                    withdrawn,
                     facts: head.facts.into_vec(),
                     text: entry.text,
                 })
@@ -158,4 +156,26 @@ fn by(text: Option<ByText>) -> Option<Person> {
 
 fn reasoned(text: ReasonText) -> (Option<Person>, Option<Prose>) {
     (text.by, Some(text.reason))
+}
+
+fn is_withdrawn(source: &impl Source, at: EntryRef, received: &Received) -> Result<bool, Refusal> {
+    let row = source.source_rows().get(RECEIVED, &(received.no, received.seq))?;
+    Ok(row.is_some_and(|row| row.entry == at && row.withdrawn))
+}
+
+/// Whether what we said is a partner's solution, passed on by a rule, that the partner took back.
+fn is_of_withdrawn(source: &impl Source, at: EntryRef, made: &ItemMade) -> Result<bool, Refusal> {
+    let rows = source.source_rows();
+    let Some((delegation, _)) = made.delegation.filter(|_| made.kind.as_str() == Kind::Resolve.name()) else {
+        return Ok(false);
+    };
+    let Some(row) = rows.get(DELEGATIONS, &delegation)? else { return Ok(false) };
+    for ((_, (_, of)), ()) in rows.list(PASSED, &(row.ticket, at), usize::MAX)? {
+        if let Record::Received(received) = Record::read(&source.source_entry(of)?)?
+            && is_withdrawn(source, of, &received)?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -1,7 +1,8 @@
 //! A solution that a rule has passed up a chain is the same text at each desk: whoever erases one of them has erased all.
 
 use deskwire_engine::command::act::Action;
-use deskwire_engine::query::{ErasureState, Person, find_person};
+use deskwire_engine::command::revise::Withdraw;
+use deskwire_engine::query::{ErasureState, Person, find_person, ticket_detail};
 use deskwire_machine::delegation::{Role, State};
 use deskwire_machine::rules::Then;
 use deskwire_proto::terms::Terms;
@@ -65,4 +66,33 @@ fn a_solution_that_was_passed_on_before_a_restore_goes_as_well() {
     chain.settle();
     assert_eq!(chain.desks[1].rows().list(PASSED, &CASE, 9).unwrap().len(), 2, "both ways");
     forget(&mut chain, 2);
+}
+
+/// The last desk takes back what it has said in its resolution: nobody up the chain reads it any more, however far it has
+/// come, and the resolutions that arrived stand.
+#[test]
+fn a_solution_that_was_passed_on_is_withdrawn_with_the_one_that_it_was() {
+    for arrived in [true, false] {
+        let mut chain = solved();
+        let (below, above) = (chain.link_of(2, 1), chain.link_of(1, 0));
+        if arrived {
+            chain.settle();
+            assert!(shown(&chain, 0) && shown(&chain, 1));
+        } else {
+            chain.carry(2, 1);
+            assert!(shown(&chain, 1) && chain.stream(1, above).waiting > 0, "it waits to be passed on");
+        }
+        let seq = chain.stream(2, below).out_length;
+        chain.desks[2].run(Withdraw { link: below, seq }).unwrap();
+        chain.carry(2, 1);
+        chain.settle();
+        assert!(!shown(&chain, 1) && !shown(&chain, 0));
+        assert_eq!(chain.reached(0, MARKER), arrived, "what had not left never leaves");
+    }
+}
+
+/// Whether somebody at this desk reads of the person on the ticket.
+fn shown(chain: &Chain, desk: usize) -> bool {
+    let detail = ticket_detail(&chain.reader(desk), CASE).unwrap();
+    format!("{:?}", detail.thread).contains(MARKER)
 }
