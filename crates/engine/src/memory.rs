@@ -23,6 +23,26 @@ pub(crate) struct Said {
     pub(crate) welcomed: bool,
 }
 
+/// A partner's message has seen more of ours than are here. This desk was restored, or another copy of it runs: or that is a
+/// lie. What the partner holds is asked for before anything is decided. proto-spec, section 5.7.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    /// The last message that came along: what the partner answers counts for those up to here.
+    pub(crate) upto: u64,
+    pub(crate) asked: Asked,
+}
+
+/// How far a partner has been asked what it holds of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// No hello was said since.
+    NotYet,
+    /// A hello was said since.
+    Hello,
+    /// The welcome to that says that the partner holds no more than is here.
+    NothingMore,
+}
+
 /// Sessions of our own streams, and when partners were last heard.
 #[derive(Debug)]
 pub struct Memory {
@@ -30,8 +50,8 @@ pub struct Memory {
     pub instance: InstanceId,
     /// The open sessions of our own streams.
     pub sessions: HashMap<LinkNo, SessionId>,
-    /// Links on which this desk knows its whole own stream. proto-spec, section 5.7.
-    pub(crate) complete: HashSet<LinkNo>,
+    /// What each partner claims to have seen of ours that is not here, and whether it was asked.
+    pub(crate) claims: HashMap<LinkNo, Claim>,
     /// What is fetched from a partner because our key has changed: nonce of the welcome, and the next number.
     pub(crate) fetching: HashMap<LinkNo, (Nonce, u64)>,
     /// Links on which the partner has given a receipt since this start, so that our session is its current one.
@@ -72,7 +92,7 @@ impl Memory {
         Self {
             instance,
             sessions: HashMap::new(),
-            complete: HashSet::new(),
+            claims: HashMap::new(),
             fetching: HashMap::new(),
             confirmed: HashSet::new(),
             held: HashMap::new(),
@@ -116,7 +136,7 @@ impl Memory {
     /// Drops what commands noted that may rest on a group which was lost: a new hello brings all of it back.
     pub(crate) fn forget(&mut self) {
         self.sessions.clear();
-        self.complete.clear();
+        self.claims.clear();
         self.fetching.clear();
         self.greeted.clear();
         self.hellos.clear();

@@ -94,6 +94,7 @@ impl Command for Deliver {
             return Ok(Delivered::Refused(Code::Busy));
         }
         let mut current = link;
+        let last = self.messages.last().map_or(0, |message| message.head.seq);
         for message in self.messages {
             let (of_link, place) = (message.head.delegation.is_none(), (message.head.seq, message.head.seen));
             let terms = find::terms_for(step, no, &current, (false, place.0, place.1))?;
@@ -102,7 +103,7 @@ impl Command for Deliver {
                 closing::reached_by(step, no, &current, id)?;
             }
             let held = find::stream(step, no)?.in_length;
-            let ended = one(step, &context, message)?;
+            let ended = one(step, &context, (message, last))?;
             if of_link && find::stream(step, no)?.in_length > held {
                 closing::heard(step, no)?;
                 current = find::link(step, no)?;
@@ -177,8 +178,12 @@ fn session(
     Ok(Ok(()))
 }
 
-/// Consumes one message, or says why the batch ends here. What was consumed before it stays.
-fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<Option<Delivered>, Refusal> {
+/// Consumes one message of a batch up to `last`, or says why the batch ends here. What was consumed before it stays.
+fn one(
+    step: &mut Step<'_>,
+    context: &Context<'_>,
+    (message, last): (Verified, u64),
+) -> Result<Option<Delivered>, Refusal> {
     let no = context.no;
     let stream = find::stream(step, no)?;
     let seq = message.head.seq;
@@ -186,7 +191,7 @@ fn one(step: &mut Step<'_>, context: &Context<'_>, message: Verified) -> Result<
     if seq <= stream.in_length && stream.in_length - seq < window {
         return held(step, no, seq, message);
     }
-    if let Some(ended) = stops(step, no, &stream, &message)? {
+    if let Some(ended) = stops(step, no, &stream, (&message, last))? {
         return Ok(Some(ended));
     }
     let told = recover::told(step, no, &stream, seq)?;
@@ -278,7 +283,7 @@ fn stops(
     step: &mut Step<'_>,
     no: LinkNo,
     stream: &StreamRow,
-    message: &Verified,
+    (message, last): (&Verified, u64),
 ) -> Result<Option<Delivered>, Refusal> {
     let seq = message.head.seq;
     let gap = sabotage::makes(Sabotage::GapAccepted);
@@ -298,8 +303,8 @@ fn stops(
         }
         Err(code) => return Ok(Some(Delivered::Refused(code))),
     }
-    if message.head.seen > stream.out_length && !recover::is_complete(step, no, stream) {
-        // As long as this desk may have lost messages of its own, that is no lie.
+    if message.head.seen > stream.out_length && !recover::is_lie(step, no, (seq, last)) {
+        // As long as there may be messages of this desk that it does not have, that is no lie.
         recover::doubt(step, no);
         return Ok(Some(Delivered::Refused(Code::Busy)));
     }

@@ -62,7 +62,7 @@ impl Command for Repair {
         let event = find::event(step.now, "branch-chosen", &words, Vec::new());
         step.record(&Record::BranchChosen { no, ours, cut: None, event }, None)?;
         step.memory.sessions.remove(&no);
-        step.memory.complete.remove(&no);
+        step.memory.claims.remove(&no);
         step.wake(no);
         step.after(Effect::Fetch(no));
         Ok(())

@@ -18,7 +18,7 @@ use serde_bytes::ByteBuf;
 
 use super::change::{self, Meaning};
 use super::{aside, clock, find, key, recover};
-use crate::memory::Said;
+use crate::memory::{Asked, Said};
 use crate::port::Effect;
 use crate::{Command, Refusal, Step};
 
@@ -70,6 +70,10 @@ impl Command for SayHello {
         };
         step.record(&record, None)?;
         step.memory.hellos.insert(self.link, Said { raw: raw.clone(), welcomed: false });
+        let claim = step.memory.claims.get_mut(&self.link);
+        if let Some(claim) = claim.filter(|claim| claim.asked == Asked::NotYet) {
+            claim.asked = Asked::Hello;
+        }
         Ok(raw)
     }
 }
@@ -149,7 +153,9 @@ impl Command for TakeWelcome {
         step.memory.heard(no, at);
         clock::told(step, no, welcome.time)?;
         step.once_kept(move |memory| {
-            memory.complete.insert(no);
+            if let Some(claim) = memory.claims.get_mut(&no).filter(|claim| claim.asked == Asked::Hello) {
+                claim.asked = Asked::NothingMore;
+            }
             memory.greeted.insert(no);
             memory.sessions.insert(no, session);
             memory.held.insert(no, welcome.length);

@@ -336,6 +336,16 @@ pub(crate) fn deliver(from: &Desk, to: &mut Desk, batch: &Batch) -> Delivered {
     to.run(Deliver { link: LINK, head: batch.head, messages }).unwrap()
 }
 
+/// Delivers once more what the reader does not believe before it has said hello.
+pub(crate) fn insist(from: &mut Desk, to: &mut Desk, batch: &Batch) -> Delivered {
+    let delivered = deliver(from, to, batch);
+    if delivered != Delivered::Refused(Code::Busy) {
+        return delivered;
+    }
+    session(to, from);
+    deliver(from, to, batch)
+}
+
 pub(crate) fn take_receipt(from: &mut Desk, to: &Desk, receipt: &[u8]) -> Result<(), Refusal> {
     let receipt = Signed::open(receipt, to.identity.keys().current()).unwrap();
     from.run(TakeReceipt { link: LINK, receipt })
@@ -345,7 +355,7 @@ pub(crate) fn take_receipt(from: &mut Desk, to: &Desk, receipt: &[u8]) -> Result
 pub(crate) fn pump(from: &mut Desk, to: &mut Desk) {
     let session = session(from, to);
     while let Some(batch) = batch(from, session, None) {
-        let Delivered::Receipt(receipt) = deliver(from, to, &batch) else { panic!("a receipt") };
+        let Delivered::Receipt(receipt) = insist(from, to, &batch) else { panic!("a receipt") };
         take_receipt(from, to, &receipt).unwrap();
     }
 }

@@ -33,6 +33,18 @@ fn state(desk: &Desk) -> LinkState {
     desk.rows().get(LINKS, &LINK).unwrap().unwrap().state
 }
 
+/// The welcome to a hello, on its way.
+fn hello(from: &mut Desk, to: &mut Desk) -> Vec<u8> {
+    let hello = from.run(SayHello { link: LINK }).unwrap();
+    let hello = Signed::open(&hello, from.identity.keys().current()).unwrap();
+    to.run(AnswerHello { link: LINK, hello }).unwrap().unwrap()
+}
+
+fn welcome(desk: &mut Desk, partner: &Desk, welcome: &[u8]) {
+    let welcome = Signed::open(welcome, partner.identity.keys().current()).unwrap();
+    desk.run(TakeWelcome { link: LINK, welcome }).unwrap().unwrap();
+}
+
 /// A desk that lost numbers with a restore and has nothing to say would leave open at its partner what waits for them.
 #[test]
 fn a_desk_that_started_says_its_last_message_once_more_and_no_other() {
@@ -205,10 +217,20 @@ fn a_kind_that_is_not_handled_is_consumed_and_said_and_harms_nothing_else() {
     let receipt: Signed<deskwire_proto::receipt::Receipt> =
         Signed::open(&receipt, acme.identity.keys().current()).unwrap();
     assert_eq!(receipt.body().outcome(seq).unwrap().2.as_str(), "unsupported-kind");
-    // What claims to have seen what was never sent is consumed as refused.
+    // What claims to have seen what was never sent is consumed as refused, once the author has been asked.
     let place = Place { seen: 99, ..place(&acme) };
     let message = forged(&shop, &acme, place, body);
-    acme.run(Deliver { link: LINK, head: sent.head, messages: vec![message] }).unwrap();
+    let claim = Deliver { link: LINK, head: sent.head, messages: vec![message] };
+    let early = hello(&mut acme, &mut shop);
+    assert_eq!(acme.run(claim.clone()).unwrap(), Delivered::Refused(Code::Busy));
+    welcome(&mut acme, &shop, &early);
+    assert_eq!(
+        acme.run(claim.clone()).unwrap(),
+        Delivered::Refused(Code::Busy),
+        "what was known before tells nothing"
+    );
+    session(&mut acme, &mut shop);
+    assert!(matches!(acme.run(claim).unwrap(), Delivered::Receipt(_)));
     let row = acme.rows().get(RECEIVED, &(LINK, seq + 1)).unwrap().unwrap();
     assert_eq!(row.refused.unwrap().1.code.as_str(), "seen-ahead");
 }

@@ -17,7 +17,7 @@ use deskwire_store::row::{Audience, LinkState, Pause, Recovery};
 use deskwire_store::table::{LINK_EVENTS, LINKS, Rows, TICKETS};
 
 use crate::harness::{
-    Desk, LINK, batch, because, deliver, linked, prose, pump, session, settle, take_receipt,
+    Desk, LINK, batch, because, deliver, insist, linked, prose, pump, session, settle, take_receipt,
 };
 use crate::rebuild::all;
 
@@ -81,7 +81,7 @@ pub(crate) fn send_again(from: &mut Desk, to: &mut Desk) {
     let session = session(from, to);
     let mut after = Some(to.stream().in_length);
     while let Some(sent) = batch(from, session, after) {
-        let delivered = deliver(from, to, &sent);
+        let delivered = insist(from, to, &sent);
         let Delivered::Receipt(receipt) = delivered else { panic!("a receipt, not {delivered:?}") };
         take_receipt(from, to, &receipt).unwrap();
         after = Some(after.unwrap() + sent.deliveries.len() as u64);

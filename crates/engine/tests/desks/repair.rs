@@ -14,7 +14,7 @@ use deskwire_store::row::{Audience, LinkState, Pause};
 use deskwire_store::table::{LEFT_RECEIVED, LEFT_SENT, LINKS, RECEIVED, Rows};
 
 use crate::harness::{Desk, LINK, batch, because, deliver, linked, pump, session, settle};
-use crate::recovery::{fetch, same_after_rebuild, send_again, shown};
+use crate::recovery::{fetch, recover, same_after_rebuild, send_again, shown};
 
 fn state(desk: &Desk) -> LinkState {
     desk.rows().get(LINKS, &LINK).unwrap().unwrap().state
@@ -162,6 +162,38 @@ fn a_clone_stops_both_sides_and_the_copy_that_stays_recovers_after_a_restart() {
     shop.comment(1, "and on", Audience::Thread).unwrap();
     settle(&mut shop, &mut acme);
     assert_eq!(acme.stream().in_length, length + 1);
+    same_after_rebuild(shop);
+}
+
+/// The partner believes the first receipt: an offer that the copy refused, and the first one took, would stand on one side
+/// alone for good.
+#[test]
+fn a_copy_refuses_nothing_that_follows_what_the_other_one_has_said() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    // The copy knows that it has lost nothing, and only reads.
+    let mut twin = Desk::new("Shop", 1).restore(&shop.copy());
+    twin.now = shop.now;
+    hello(&mut twin, &mut acme).unwrap();
+    shop.comment(1, "from the first one", Audience::Thread).unwrap();
+    pump(&mut shop, &mut acme);
+    let ticket = acme.ticket("No paper");
+    acme.delegate(ticket).unwrap();
+    let open = session(&mut acme, &mut twin);
+    let sent = batch(&mut acme, open, None).unwrap();
+    assert_eq!(deliver(&acme, &mut twin, &sent), Delivered::Refused(Code::Busy));
+    assert_eq!(hello(&mut twin, &mut acme), Err(Code::RecoveryNeeded));
+    fetch(&mut twin, &mut acme, deskwire_proto::limits::BATCH_BYTES);
+    send_again(&mut acme, &mut twin);
+    assert_eq!(twin.stream().out_length, acme.stream().in_length);
+    // The first one takes it, too, as the copy did.
+    recover(&mut shop, &mut acme);
+    for desk in [&twin, &shop, &acme] {
+        assert_eq!(shown(desk, 2).0, State::Offered);
+    }
+    same_after_rebuild(twin);
     same_after_rebuild(shop);
 }
 

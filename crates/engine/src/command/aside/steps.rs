@@ -281,7 +281,7 @@ fn leave(
         let event = left_words(step.now, link, left);
         step.record(&Record::BranchChosen { no, ours, cut, event }, None)?;
         step.memory.sessions.remove(&no);
-        step.memory.complete.remove(&no);
+        step.memory.claims.remove(&no);
         step.after(Effect::Fetch(no));
     }
     keep(step, no, None)?;

@@ -32,6 +32,7 @@ use serde_bytes::ByteBuf;
 
 use super::{change, find, key, privacy, revise, session};
 use crate::identity::Identity;
+use crate::memory::{Asked, Claim};
 use crate::{Command, Refusal, Step, refused};
 
 pub use answer::{AnswerRecover, Laid};
@@ -157,11 +158,6 @@ impl Command for TakePage {
         step.memory.heard(no, step.now);
         place_due(step, no)?;
         step.wake(no);
-        if complete {
-            step.once_kept(move |memory| {
-                memory.complete.insert(no);
-            });
-        }
         Ok(if complete { Taken::Complete } else { Taken::More })
     }
 }
@@ -470,8 +466,14 @@ fn take_receipt(
     Ok(())
 }
 
-/// Whether this desk knows its whole own stream on a link: since its start it had a welcome that says so, or it has
-/// recovered what was lost. Until then a `seen` above its length is no lie. proto-spec, section 5.7.
-pub(super) fn is_complete(step: &Step<'_>, no: LinkNo, stream: &StreamRow) -> bool {
-    step.memory.complete.contains(&no) || stream.recovery.as_ref().is_some_and(|recovery| recovery.complete)
+/// Whether the partner was asked since its message `seq` came, which has seen more of ours than are here, and holds no more:
+/// then its `seen` is a lie. A welcome of before tells nothing, as another copy of this desk may have said more since. What
+/// came along, up to `last`, is asked for with it. proto-spec, section 5.7.
+pub(super) fn is_lie(step: &mut Step<'_>, no: LinkNo, (seq, last): (u64, u64)) -> bool {
+    let new = || Claim { upto: last, asked: Asked::NotYet };
+    let claim = step.memory.claims.entry(no).or_insert_with(new);
+    if claim.upto < seq {
+        *claim = new();
+    }
+    claim.asked == Asked::NothingMore
 }
