@@ -303,8 +303,11 @@ fn stops(
         }
         Err(code) => return Ok(Some(Delivered::Refused(code))),
     }
-    if message.head.seen > stream.out_length && !recover::is_lie(step, no, (seq, last)) {
-        // As long as there may be messages of this desk that it does not have, that is no lie.
+    // There may be messages of this desk that it does not have: then what has seen more is no lie, and what has no text any
+    // more may have been answered when it had one.
+    let gone = message.head.text.is_some() && message.delivery.1.is_none();
+    let ahead = message.head.seen > stream.out_length;
+    if (gone || ahead) && !recover::holds_no_more(step, no, (seq, last)) {
         recover::doubt(step, no);
         return Ok(Some(Delivered::Refused(Code::Busy)));
     }

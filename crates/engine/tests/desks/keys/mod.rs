@@ -39,6 +39,7 @@ use crate::harness::{Desk, LINK, because, linked, person, prose, settle};
 use crate::rebuild::all;
 
 mod ended;
+mod gone;
 mod placed;
 mod pulled;
 mod restored;

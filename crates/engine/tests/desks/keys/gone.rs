@@ -1,0 +1,76 @@
+//! Texts that are gone where a change of key has made receipts void: what was answered once stays answered.
+
+use deskwire_engine::command::erase::of_ticket;
+use deskwire_engine::command::recover::{AnswerRecover, Laid};
+use deskwire_proto::recover::RecoverRequest;
+use deskwire_store::local::TicketNumber;
+
+use super::*;
+
+use crate::harness::receipts_of;
+use crate::retain::{carry_out, end_segment};
+
+/// A contractor took an offer, the case came to its end, and the contractor changed its key. The texts are erased at the
+/// principal, and the contractor comes back from before the offer.
+fn ended_and_erased(how: fn(&mut Desk, &mut Desk)) -> (Desk, Desk) {
+    let (mut shop, mut acme) = linked();
+    let copy = acme.copy();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    settle(&mut shop, &mut acme);
+    how(&mut shop, &mut acme);
+    settle(&mut shop, &mut acme);
+    let mut acme = rotate(acme, 2);
+    quiet(&mut shop, &mut acme);
+    end_segment(&mut shop);
+    let what = of_ticket(&shop.rows(), TicketNumber(1)).unwrap();
+    shop.run(what).unwrap();
+    carry_out(&mut shop);
+    let mut acme = acme.restore(&copy);
+    assert_eq!(greet(&mut acme, &mut shop), Err(Code::RecoveryNeeded));
+    (shop, acme)
+}
+
+fn declined(_: &mut Desk, acme: &mut Desk) {
+    acme.act(1, Action::Decline(because("No spare parts."))).unwrap();
+}
+
+fn asked(acme: &mut Desk) -> Signed<RecoverRequest> {
+    let time = acme.now;
+    let request = acme.run(AskPage { link: LINK, time }).unwrap().unwrap();
+    Signed::open(&request, acme.identity.keys().current()).unwrap()
+}
+
+/// The principal finds that the receipts for it bind nobody, and says all of it again before anything came back.
+fn too_early(shop: &mut Desk, acme: &mut Desk) {
+    let opened = greet(shop, acme).unwrap();
+    assert!(codes(shop).contains(&"receipts-void".to_owned()));
+    let batch = next(shop, opened, Some(opened.held)).unwrap();
+    assert_eq!(batch.deliveries[0].1, None, "the text is gone");
+    assert_eq!(deliver(shop, acme, &batch), Ok(Delivered::Refused(Code::Busy)));
+}
+
+fn alike(mut shop: Desk, mut acme: Desk, state_of_it: State) {
+    quiet(&mut shop, &mut acme);
+    assert!(receipts_of(&acme).iter().all(|(_, refused)| !refused), "nothing is refused that was taken once");
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (state_of_it, state_of_it));
+    assert_eq!(shop.delegation(1).case.settled(), acme.delegation(1).case.settled());
+    assert!(!codes(&acme).contains(&"recovery-failed".to_owned()));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
+/// Else its contractor refuses the offer for the missing text, and the principal holds an answer to nothing.
+#[test]
+fn an_offer_without_its_text_waits_until_the_answer_to_it_has_come_back() {
+    let (mut shop, mut acme) = ended_and_erased(declined);
+    let request = asked(&mut acme);
+    let laid = Laid::read(&shop.reader(), LINK, request.body(), BATCH_BYTES).unwrap().unwrap();
+    too_early(&mut shop, &mut acme);
+    let page = shop.run(AnswerRecover { link: LINK, request, laid }).unwrap().unwrap().encode();
+    let link = acme.rows().get(LINKS, &LINK).unwrap().unwrap().link;
+    let stream = Stream { link, from: acme.identity.desk(), to: shop.identity.desk() };
+    let page = Page::open(&page, &acme.identity, &stream, shop.identity.keys());
+    assert_eq!(acme.run(TakePage { link: LINK, page }).unwrap(), Taken::Complete);
+    alike(shop, acme, State::Declined);
+}
