@@ -187,7 +187,14 @@ pub enum Record {
     /// A delegation was folded anew, without what was set aside.
     Refolded(Box<Refolded>),
     /// Receipts of a thief of the partner's key cover messages that the partner does not hold: they bind nobody.
-    ReceiptsVoid { no: LinkNo, upto: u64, at: Timestamp },
+    /// Where they are `kept`, a partner that was restored gets them back: it alone can tell which are its own.
+    ReceiptsVoid {
+        no: LinkNo,
+        upto: u64,
+        at: Timestamp,
+        #[serde(default)]
+        kept: bool,
+    },
     /// The partner has the bytes of the file that our message with this number announced, or does not take them.
     FileBrought { no: LinkNo, seq: u64, at: Timestamp },
     /// A waiting item was taken out of the queue: by an operator, because it has waited too long (`dead`), or because

@@ -83,6 +83,8 @@ tables! {
     STREAMS = b's', LinkNo => StreamRow;
     /// The receipts of a partner, by how far each goes.
     RECEIPTS = b'R', (LinkNo, u64) => EntryRef;
+    /// Receipts of a partner that bind nobody since its key changed, by how far each goes, until one covers what they did.
+    VOID_RECEIPTS = b'*', (LinkNo, u64) => EntryRef;
     /// The hellos of a partner that were answered, by hash: one that comes again later is old.
     HELLOS = b'H', (LinkNo, Hash) => HelloRow;
     /// Erasures that are not done everywhere yet, by the record that orders each.

@@ -11,7 +11,7 @@ use deskwire_store::record::{Counted, Refolded, SetAside};
 use deskwire_store::row::{Effect, FileState, KeyChange, OwnKeysRow};
 use deskwire_store::table::{
     AGREEMENTS, ANNOUNCED, DELEGATIONS, EVENT_PLACES, FETCHING, FILES, OWN_KEYS, RECEIPTS, RECEIVED, REPORTS,
-    Rows, RowsMut, SENT, STREAMS, THREADS, TICKET_DELEGATIONS, TO_COMPARE, WAITING,
+    Rows, RowsMut, SENT, STREAMS, THREADS, TICKET_DELEGATIONS, TO_COMPARE, VOID_RECEIPTS, WAITING,
 };
 use deskwire_store::{Direction, EntryRef, Result};
 
@@ -52,7 +52,7 @@ pub(super) fn set_aside(rows: &mut Overlay, aside: &SetAside) -> Result<()> {
         && need(rows, STREAMS, &no)?.acked > end.0
     {
         // The partner was restored and holds something else under numbers that its receipts cover.
-        receipts_void(rows, no, end.0)?;
+        receipts_void(rows, no, end.0, false)?;
     }
     for given_up in &aside.given_up {
         rows.delete(SENT, &(no, given_up.seq));
@@ -202,16 +202,22 @@ pub(super) fn log_brought(rows: &mut Overlay, at: EntryRef, no: LinkNo, log: &[u
     link::with(rows, no, |row| row.key_log = Some(at))
 }
 
-/// Receipts for our messages behind `upto` bind nobody: whoever gave them was not the partner.
-pub(super) fn receipts_void(rows: &mut Overlay, no: LinkNo, upto: u64) -> Result<()> {
+/// Receipts for our messages behind `upto` bind nobody: whoever gave them was not the partner. Where they are kept, it was
+/// perhaps the partner all the same.
+pub(super) fn receipts_void(rows: &mut Overlay, no: LinkNo, upto: u64, kept: bool) -> Result<()> {
     super::account::receipts_void(rows, no, upto)?;
     let mut void = Vec::new();
     let from = (no, upto.saturating_add(1));
-    rows.scan(RECEIPTS, &no, Some(&from), Direction::Forward, &mut |key, _| {
-        void.push(key);
+    rows.scan(RECEIPTS, &no, Some(&from), Direction::Forward, &mut |key, at| {
+        void.push((key, at));
         Ok(ControlFlow::Continue(()))
     })?;
-    void.iter().for_each(|key| rows.delete(RECEIPTS, key));
+    for (key, at) in &void {
+        rows.delete(RECEIPTS, key);
+        if kept {
+            rows.put(VOID_RECEIPTS, key, at)?;
+        }
+    }
     let order = rows.get(SENT, &(no, upto))?.map_or(0, |sent| sent.order.0);
     stream::with(rows, no, |row| {
         row.acked = row.acked.min(upto);

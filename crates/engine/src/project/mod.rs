@@ -168,7 +168,7 @@ pub(crate) fn project(rows: &mut Overlay, at: EntryRef, record: &Record, text: O
             terms::changed(rows, set_aside.no)
         }
         Record::Refolded(anew) => aside::refolded(rows, anew),
-        Record::ReceiptsVoid { no, upto, .. } => aside::receipts_void(rows, *no, *upto),
+        Record::ReceiptsVoid { no, upto, kept, .. } => aside::receipts_void(rows, *no, *upto, *kept),
         Record::KeyLogTaken { no, log, .. } => aside::log_brought(rows, at, *no, log),
         Record::LinkPaused { no, pause, event } => recover::paused(rows, at, *no, pause, event),
         Record::PageTaken { no, complete, .. } => recover::page(rows, *no, *complete),

@@ -1,5 +1,7 @@
 //! Both streams of a link: items, numbered messages, what came in, sessions and receipts.
 
+use std::ops::ControlFlow;
+
 use deskwire_proto::cbor::{self, Bounds};
 use deskwire_proto::cose::Sign1;
 use deskwire_proto::id::{Hash, InstanceId, SessionId};
@@ -11,10 +13,10 @@ use deskwire_store::local::{LinkNo, Order};
 use deskwire_store::record::ItemMade;
 use deskwire_store::row::{HelloRow, InSession, Promise, Refused, SentRow, Shared, StreamRow, WaitingRow};
 use deskwire_store::table::{
-    ANNOUNCED, GRANTS, HELLOS, RECEIPTS, RETIRED as RETIRED_INSTANCES, RowsMut, SENT, STREAMS, THREADS,
-    WAITING,
+    ANNOUNCED, GRANTS, HELLOS, RECEIPTS, RETIRED as RETIRED_INSTANCES, Rows, RowsMut, SENT, STREAMS, THREADS,
+    VOID_RECEIPTS, WAITING,
 };
-use deskwire_store::{EntryRef, Result};
+use deskwire_store::{Direction, EntryRef, Result};
 
 use super::delegation::{self, Entering};
 use super::{account, change, contradiction, need};
@@ -229,6 +231,7 @@ pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &
         answered(rows, no, seq, &sent, why.as_ref(), told)?;
     }
     rows.put(RECEIPTS, &(no, receipt.upto), &at)?;
+    replace_void(rows, no, receipt.upto)?;
     let order = match receipt.upto {
         upto if upto > stream.acked => need(rows, SENT, &(no, upto))?.order.0,
         _ => stream.acked_order,
@@ -240,6 +243,20 @@ pub(super) fn receipt_taken(rows: &mut Overlay, at: EntryRef, no: LinkNo, raw: &
         row.receipt = Some(at);
         promise(row, Promise { length: receipt.length, upto: receipt.upto, void: false });
     })
+}
+
+/// What a void receipt said is replaced by one that covers it.
+fn replace_void(rows: &mut Overlay, no: LinkNo, upto: u64) -> Result<()> {
+    let mut replaced = Vec::new();
+    rows.scan(VOID_RECEIPTS, &no, None, Direction::Forward, &mut |key, _| {
+        if key.1 > upto {
+            return Ok(ControlFlow::Break(()));
+        }
+        replaced.push(key);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    replaced.iter().for_each(|key| rows.delete(VOID_RECEIPTS, key));
+    Ok(())
 }
 
 /// What a receipt says of one message of ours: why it has no effect, if so, the length that the receipt names, and when the

@@ -223,7 +223,7 @@ fn void(step: &mut Step<'_>, (no, link, stream): Place<'_>, upto: u64) -> Result
     };
     // One receipt may cover more than one step takes.
     let next = stream.acked;
-    step.record(&Record::ReceiptsVoid { no, upto: edge, at: step.now }, None)?;
+    step.record(&Record::ReceiptsVoid { no, upto: edge, at: step.now, kept: true }, None)?;
     keep(step, no, Some(Leaving::Voided { upto, next }))?;
     Ok(Stage::More(1))
 }

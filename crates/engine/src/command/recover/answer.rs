@@ -14,12 +14,13 @@ use deskwire_proto::session::Welcome;
 use deskwire_store::local::LinkNo;
 use deskwire_store::record::Record;
 use deskwire_store::row::{InSession, LinkRow, LinkState, StreamRow};
-use deskwire_store::table::{RECEIPTS, RECEIVED, RETURNED_ITEMS, Rows};
+use deskwire_store::table::{RECEIPTS, RECEIVED, RETURNED_ITEMS, Rows, SENT, VOID_RECEIPTS};
 use deskwire_store::{Direction, EntryRef};
 use serde_bytes::ByteBuf;
 
 use super::super::deliver::{RECEIPT_FRAME, RECEIPT_ROOM, receipt_upto};
 use super::super::find;
+use crate::project::stream::read_receipt;
 use crate::{Command, Reader, Refusal, Step};
 
 /// Receipts of the partner in one page; there is room for one of ours beside them.
@@ -60,7 +61,7 @@ impl Laid {
         }
         let descriptor = ByteBuf::from(partner.descriptor.raw());
         let mut room = most.saturating_sub(HEAD + descriptor.len());
-        let (receipts, all_receipts) = receipts(reader, no, request.upto, room)?;
+        let (receipts, all_receipts) = receipts(reader, no, (request.upto, stream.acked), room)?;
         room = room.saturating_sub(receipts.iter().map(|receipt| receipt.len() + 16).sum());
         let first = request.from_seq.get();
         let mut laid = Self {
@@ -103,18 +104,38 @@ impl Laid {
 }
 
 /// The partner's own receipts behind what it still has, as many as fit into half of the room, one that is larger alone;
-/// and whether that is all.
-fn receipts(reader: &Reader, no: LinkNo, upto: u64, room: usize) -> Result<(Vec<ByteBuf>, bool), Refusal> {
+/// and whether that is all. Behind those that stand, void ones too: the partner alone can tell which of them are its own.
+fn receipts(
+    reader: &Reader,
+    no: LinkNo,
+    (upto, acked): (u64, u64),
+    room: usize,
+) -> Result<(Vec<ByteBuf>, bool), Refusal> {
     let mut places = Vec::new();
-    reader.rows().scan(RECEIPTS, &no, Some(&(no, upto + 1)), Direction::Forward, &mut |_, at| {
-        places.push(at);
-        Ok(if places.len() > RECEIPTS_OF_PAGE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })?;
+    for (table, behind, void) in [(RECEIPTS, upto, false), (VOID_RECEIPTS, upto.max(acked), true)] {
+        reader.rows().scan(
+            table,
+            &no,
+            Some(&(no, behind + 1)),
+            Direction::Forward,
+            &mut |(_, upto), at| {
+                places.push((at, void.then_some(upto)));
+                let full = places.len() > RECEIPTS_OF_PAGE;
+                Ok(if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            },
+        )?;
+    }
     let (mut receipts, mut used) = (Vec::new(), 0);
-    for at in places.iter().take(RECEIPTS_OF_PAGE) {
+    for (at, void) in places.iter().take(RECEIPTS_OF_PAGE) {
         let Record::ReceiptTaken { receipt, .. } = reader.record(*at)? else {
             return Err(find::broken("a receipt is another record"));
         };
+        if let Some(seq) = *void
+            && !is_of_ours(reader, no, seq, &receipt)?
+        {
+            // What it covers was numbered anew since, and so was all that those after it cover.
+            return Ok((receipts, true));
+        }
         used += receipt.len() + 16;
         if used > if receipts.is_empty() { room } else { room / 2 } {
             return Ok((receipts, false));
@@ -122,6 +143,15 @@ fn receipts(reader: &Reader, no: LinkNo, upto: u64, room: usize) -> Result<(Vec<
         receipts.push(receipt);
     }
     Ok((receipts, places.len() <= RECEIPTS_OF_PAGE))
+}
+
+/// Whether a receipt is for our message that has this number now.
+fn is_of_ours(reader: &Reader, no: LinkNo, seq: u64, receipt: &[u8]) -> Result<bool, Refusal> {
+    let Some(sent) = reader.rows().get(SENT, &(no, seq))? else { return Ok(false) };
+    let Record::Numbered { hash, .. } = reader.record(sent.signed)? else {
+        return Err(find::broken("a sent message that is another record"));
+    };
+    Ok(read_receipt(receipt).is_some_and(|receipt| receipt.hash == hash))
 }
 
 /// Answers a restored partner with a page of what it has lost.

@@ -35,6 +35,13 @@ fn declined(_: &mut Desk, acme: &mut Desk) {
     acme.act(1, Action::Decline(because("No spare parts."))).unwrap();
 }
 
+/// Its contractor has nothing to say to it any more.
+fn recalled(shop: &mut Desk, acme: &mut Desk) {
+    acme.act(1, Action::Accept).unwrap();
+    settle(shop, acme);
+    shop.act(1, Action::Recall(because("It works again."))).unwrap();
+}
+
 fn asked(acme: &mut Desk) -> Signed<RecoverRequest> {
     let time = acme.now;
     let request = acme.run(AskPage { link: LINK, time }).unwrap().unwrap();
@@ -73,4 +80,22 @@ fn an_offer_without_its_text_waits_until_the_answer_to_it_has_come_back() {
     let page = Page::open(&page, &acme.identity, &stream, shop.identity.keys());
     assert_eq!(acme.run(TakePage { link: LINK, page }).unwrap(), Taken::Complete);
     alike(shop, acme, State::Declined);
+}
+
+/// Else the page lacks what the welcome told of, and the link stands still until an operator resumes it.
+#[test]
+fn receipts_that_became_void_since_the_welcome_come_back_all_the_same() {
+    let (mut shop, mut acme) = ended_and_erased(declined);
+    too_early(&mut shop, &mut acme);
+    fetch(&mut acme, &mut shop);
+    alike(shop, acme, State::Declined);
+}
+
+/// Else the recall is refused for its missing words, and work that was called off is open again.
+#[test]
+fn what_was_called_off_stays_so_though_nothing_was_said_to_it() {
+    let (mut shop, mut acme) = ended_and_erased(recalled);
+    too_early(&mut shop, &mut acme);
+    fetch(&mut acme, &mut shop);
+    alike(shop, acme, State::Recalled);
 }
