@@ -207,8 +207,9 @@ fn one(
     if consumed.local.file.is_some() {
         quota::took_file(step, no, consumed.size);
     }
-    // Times of first commit never fall, whatever the clock does: each receipt has to tell the same ones.
-    let before = if stream.in_length == 0 { step.now } else { received(step, no, stream.in_length)?.at };
+    // Times of first commit never fall, whatever the clock does and whatever comes back: each receipt has to tell the same
+    // ones.
+    let before = if stream.in_length == 0 { Timestamp(0) } else { received(step, no, stream.in_length)?.at };
     let record = Received {
         no,
         seq,
@@ -219,7 +220,7 @@ fn one(
         refused: consumed.refused,
         local: consumed.local,
         event: consumed.event,
-        at: decided_at.unwrap_or_else(|| step.now.max(before)),
+        at: decided_at.unwrap_or(step.now).max(before),
         key: message.key as u64,
         here: consumed.here,
     };

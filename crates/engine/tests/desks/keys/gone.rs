@@ -22,13 +22,17 @@ fn ended_and_erased(how: fn(&mut Desk, &mut Desk)) -> (Desk, Desk) {
     settle(&mut shop, &mut acme);
     let mut acme = rotate(acme, 2);
     quiet(&mut shop, &mut acme);
-    end_segment(&mut shop);
-    let what = of_ticket(&shop.rows(), TicketNumber(1)).unwrap();
-    shop.run(what).unwrap();
-    carry_out(&mut shop);
+    erase(&mut shop, ticket);
     let mut acme = acme.restore(&copy);
     assert_eq!(greet(&mut acme, &mut shop), Err(Code::RecoveryNeeded));
     (shop, acme)
+}
+
+fn erase(desk: &mut Desk, ticket: TicketNumber) {
+    end_segment(desk);
+    let what = of_ticket(&desk.rows(), ticket).unwrap();
+    desk.run(what).unwrap();
+    carry_out(desk);
 }
 
 fn declined(_: &mut Desk, acme: &mut Desk) {
@@ -98,4 +102,32 @@ fn what_was_called_off_stays_so_though_nothing_was_said_to_it() {
     too_early(&mut shop, &mut acme);
     fetch(&mut acme, &mut shop);
     alike(shop, acme, State::Recalled);
+}
+
+/// Else its receipts tell other times than it holds.
+#[test]
+fn what_came_back_was_not_there_before_what_was_taken_anew() {
+    let (mut shop, mut acme) = linked();
+    let copy = acme.copy();
+    for title in ["Dead cash register", "Printer jams"] {
+        let ticket = shop.ticket(title);
+        shop.delegate(ticket).unwrap();
+        settle(&mut shop, &mut acme);
+    }
+    acme.act(2, Action::Decline(because("Not our device."))).unwrap();
+    settle(&mut shop, &mut acme);
+    let mut acme = rotate(acme, 2);
+    quiet(&mut shop, &mut acme);
+    erase(&mut shop, TicketNumber(2));
+    let mut acme = acme.restore(&copy);
+    assert_eq!(greet(&mut acme, &mut shop), Err(Code::RecoveryNeeded));
+    let opened = greet(&mut shop, &mut acme).unwrap();
+    let batch = next(&mut shop, opened, Some(opened.held)).unwrap();
+    assert!(matches!(deliver(&shop, &mut acme, &batch), Ok(Delivered::Receipt(_))));
+    assert_eq!(acme.stream().in_length, 1, "the second offer has no text any more");
+    fetch(&mut acme, &mut shop);
+    quiet(&mut shop, &mut acme);
+    let times: Vec<_> = receipts_of(&acme).into_iter().map(|(time, _)| time).collect();
+    assert!(times.len() > 1 && times.is_sorted(), "{times:?}");
+    assert_eq!((state(&shop, 2), state(&acme, 2)), (State::Declined, State::Declined));
 }
