@@ -23,8 +23,9 @@ pub(crate) struct Said {
     pub(crate) welcomed: bool,
 }
 
-/// A partner's message has seen more of ours than are here. This desk was restored, or another copy of it runs: or that is a
-/// lie. What the partner holds is asked for before anything is decided. proto-spec, section 5.7.
+/// A partner's message has seen more of ours than are here, or has lost a text that may have been answered. This desk was
+/// restored, or another copy of it runs; or it is a lie, or nobody knows any more what was said. What the partner holds is
+/// asked for before anything is decided. proto-spec, section 5.7.
 #[derive(Debug)]
 pub(crate) struct Claim {
     /// The last message that came along: what the partner answers counts for those up to here.

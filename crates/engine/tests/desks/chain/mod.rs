@@ -30,9 +30,11 @@ use deskwire_engine::{Reader, Refusal};
 use deskwire_machine::disclosure::Choice;
 use deskwire_machine::relay::{Mode, Setting};
 use deskwire_proto::batch::{Batch, BatchHead};
+use deskwire_proto::code::Code;
 use deskwire_proto::document::{Signed, V1};
 use deskwire_proto::envelope::{Place, SALT_BYTES, Stream, accept, compose, seal};
-use deskwire_proto::id::{DelegationId, Hash, ItemId};
+
+use deskwire_proto::id::{DelegationId, Hash, ItemId, SessionId};
 use deskwire_proto::invitation::Invitation;
 use deskwire_proto::message::Body;
 use deskwire_proto::terms::Terms;
@@ -169,11 +171,7 @@ impl Chain {
     pub(crate) fn carry_from(&mut self, from: usize, to: usize, mut after: Option<u64>) {
         let (here, there) = (self.link_of(from, to), self.link_of(to, from));
         let [author, reader] = self.desks.get_disjoint_mut([from, to]).unwrap();
-        let hello = author.run(SayHello { link: here }).unwrap();
-        let hello = Signed::open(&hello, author.identity.keys().current()).unwrap();
-        let welcome = reader.run(AnswerHello { link: there, hello }).unwrap().unwrap();
-        let welcome = Signed::open(&welcome, reader.identity.keys().current()).unwrap();
-        let session = author.run(TakeWelcome { link: here, welcome }).unwrap().unwrap().session;
+        let session = greet((author, here), (reader, there));
         let link = author.rows().get(LINKS, &here).unwrap().unwrap().link;
         let stream = Stream { link, from: author.identity.desk(), to: reader.identity.desk() };
         while let Next::Batch { bytes, last, .. } =
@@ -181,10 +179,16 @@ impl Chain {
         {
             after = after.map(|_| last);
             let batch = Batch::decode(&bytes).unwrap();
-            let key = author.identity.keys().current();
-            let messages = batch.deliveries.iter();
-            let messages = messages.map(|one| accept(one.clone(), &stream, key).unwrap()).collect();
-            let answer = reader.run(Deliver { link: there, head: batch.head, messages }).unwrap();
+            let identity = Arc::clone(&author.identity);
+            let key = identity.keys().current();
+            let messages = || batch.deliveries.iter().map(|one| accept(one.clone(), &stream, key).unwrap());
+            let deliver = || Deliver { link: there, head: batch.head, messages: messages().collect() };
+            let mut answer = reader.run(deliver()).unwrap();
+            if answer == Delivered::Refused(Code::Busy) {
+                // It asks first what of its own the author holds.
+                greet((reader, there), (author, here));
+                answer = reader.run(deliver()).unwrap();
+            }
             let Delivered::Receipt(receipt) = answer else { panic!("{answer:?}") };
             self.wire.push((from, to, bytes));
             self.wire.push((to, from, receipt.clone()));
@@ -197,11 +201,7 @@ impl Chain {
     pub(crate) fn lose(&mut self, from: usize, to: usize) {
         let (here, there) = (self.link_of(from, to), self.link_of(to, from));
         let [author, reader] = self.desks.get_disjoint_mut([from, to]).unwrap();
-        let hello = author.run(SayHello { link: here }).unwrap();
-        let hello = Signed::open(&hello, author.identity.keys().current()).unwrap();
-        let welcome = reader.run(AnswerHello { link: there, hello }).unwrap().unwrap();
-        let welcome = Signed::open(&welcome, reader.identity.keys().current()).unwrap();
-        let session = author.run(TakeWelcome { link: here, welcome }).unwrap().unwrap().session;
+        let session = greet((author, here), (reader, there));
         let next = author.run(NextBatch { link: here, session, after: None }).unwrap();
         let Next::Batch { bytes, .. } = next else { panic!("{next:?}") };
         self.wire.push((from, to, bytes));
@@ -235,11 +235,7 @@ impl Chain {
         let (here, there) = (self.link_of(from, to), self.link_of(to, from));
         let own = self.stream(from, here);
         let [author, reader] = self.desks.get_disjoint_mut([from, to]).unwrap();
-        let hello = author.run(SayHello { link: here }).unwrap();
-        let hello = Signed::open(&hello, author.identity.keys().current()).unwrap();
-        let welcome = reader.run(AnswerHello { link: there, hello }).unwrap().unwrap();
-        let welcome = Signed::open(&welcome, reader.identity.keys().current()).unwrap();
-        let session = author.run(TakeWelcome { link: here, welcome }).unwrap().unwrap().session;
+        let session = greet((author, here), (reader, there));
         let link = author.rows().get(LINKS, &here).unwrap().unwrap().link;
         let stream = Stream { link, from: author.identity.desk(), to: reader.identity.desk() };
         let (mut prev, mut messages) = (own.out_head, Vec::new());
@@ -331,6 +327,14 @@ impl Chain {
     pub(crate) fn tickets(&self, desk: usize) -> usize {
         self.desks[desk].rows().list(TICKETS, &(), usize::MAX).unwrap().len()
     }
+}
+
+fn greet((author, here): (&mut Desk, LinkNo), (reader, there): (&mut Desk, LinkNo)) -> SessionId {
+    let hello = author.run(SayHello { link: here }).unwrap();
+    let hello = Signed::open(&hello, author.identity.keys().current()).unwrap();
+    let welcome = reader.run(AnswerHello { link: there, hello }).unwrap().unwrap();
+    let welcome = Signed::open(&welcome, reader.identity.keys().current()).unwrap();
+    author.run(TakeWelcome { link: here, welcome }).unwrap().unwrap().session
 }
 
 /// A restored desk gets back from a partner what it lost, and what the partner has said meanwhile.

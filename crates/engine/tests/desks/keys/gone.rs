@@ -7,8 +7,9 @@ use deskwire_store::local::TicketNumber;
 
 use super::*;
 
+use crate::erased::carry_out;
 use crate::harness::receipts_of;
-use crate::retain::{carry_out, end_segment};
+use crate::retain::end_segment;
 
 /// A contractor took an offer, the case came to its end, and the contractor changed its key. The texts are erased at the
 /// principal, and the contractor comes back from before the offer.

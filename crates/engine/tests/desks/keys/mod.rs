@@ -153,7 +153,13 @@ fn take_receipt(from: &mut Desk, to: &Desk, receipt: &[u8]) -> Result<(), Refusa
 pub(crate) fn carry(from: &mut Desk, to: &mut Desk) {
     let opened = open(from, to);
     while let Some(batch) = next(from, opened, None) {
-        let Delivered::Receipt(receipt) = deliver(from, to, &batch).unwrap() else { panic!("a receipt") };
+        let mut delivered = deliver(from, to, &batch).unwrap();
+        if delivered == Delivered::Refused(Code::Busy) {
+            // The reader asks first what of its own the author holds.
+            open(to, from);
+            delivered = deliver(from, to, &batch).unwrap();
+        }
+        let Delivered::Receipt(receipt) = delivered else { panic!("{delivered:?}") };
         take_receipt(from, to, &receipt).unwrap();
     }
 }
