@@ -11,12 +11,13 @@ use deskwire_client::Error;
 use deskwire_tests::links::{PATIENCE, quiet, until};
 
 use super::{
+    ROOM,
     ledger::{Place, Who},
     play::{Play, neighbours},
 };
 
 /// What may be among the fields of terms drawn anew.
-const FIELDS: [FieldName; 9] = [
+const FIELDS: [FieldName; 10] = [
     FieldName::Category,
     FieldName::Priority,
     FieldName::Deadline,
@@ -26,6 +27,7 @@ const FIELDS: [FieldName; 9] = [
     FieldName::Equipment,
     FieldName::Agreement,
     FieldName::Status,
+    FieldName::Custom,
 ];
 
 impl Play<'_> {
@@ -228,7 +230,8 @@ impl Play<'_> {
         let fields = self.random.some(&FIELDS);
         let names: Vec<_> = fields.iter().map(|field| field.as_str()).collect();
         let late = *self.random.pick(&["reopen", "follow-up", "refuse"]);
-        let set = [("fields", serde_json::json!(names)), ("late", serde_json::json!(late))];
+        let room = serde_json::json!([{"key": ROOM, "name": "Room", "type": "text"}]);
+        let set = [("fields", serde_json::json!(names)), ("late", serde_json::json!(late)), ("custom", room)];
         let set = set.map(|(name, value)| (name.to_owned(), value)).into();
         let (ours, theirs) = (&self.links[&(from, to)], &self.links[&(to, from)]);
         let (proposer, other) = (self.desks[from].client(), self.desks[to].client());
@@ -252,6 +255,7 @@ impl Play<'_> {
             .await;
         }
         self.rules.agreed[lower].fields = fields;
+        self.rules.agreed[lower].room = true;
         self.allow_labels_of_rules();
     }
 

@@ -1,12 +1,12 @@
 //! What either side does in a delegation.
 
 use deskwire_api_types::{
-    AcceptOffer, Action, Answer, Ask, ChangeDecline, ChangeTake, Confirm, Contact, Delegation, Equipment,
-    FieldName, OfferUpdate, Rate, Reason, Resolve, ServiceObject, StatusChange, WorkState,
+    AcceptOffer, Action, Answer, Ask, ChangeDecline, ChangeTake, Confirm, Contact, Custom, Delegation,
+    Equipment, FieldName, OfferUpdate, Rate, Reason, Resolve, ServiceObject, StatusChange, WorkState,
 };
 use deskwire_client::{Client, Error};
 
-use super::{ledger::Who, play::Play};
+use super::{ROOM, ledger::Who, play::Play};
 
 impl Play<'_> {
     /// One of the actions that a side may do now.
@@ -71,10 +71,19 @@ impl Play<'_> {
         client: &Client,
         known: &Delegation,
     ) -> Result<(), Error> {
-        let field = self.random.below(8);
+        let field = self.random.below(9);
         // A category is a fact, which stands in proofs of other cases too.
-        let what =
-            ["title", "description", "category", "company", "agreement", "contact", "object", "equipment"];
+        let what = [
+            "title",
+            "description",
+            "category",
+            "company",
+            "agreement",
+            "contact",
+            "object",
+            "equipment",
+            "room",
+        ];
         let place = usize::try_from(field).unwrap_or_default();
         let (mark, text) = self.plant(way.0, format!("an updated {}", what[place]));
         let some = || Some(text.clone());
@@ -93,9 +102,13 @@ impl Play<'_> {
                 let object = ServiceObject { name: text.clone(), ..Default::default() };
                 (Some(FieldName::Object), OfferUpdate { object: Some(object), ..empty })
             }
-            _ => {
+            7 => {
                 let equipment = Equipment { serial: some(), ..Default::default() };
                 (Some(FieldName::Equipment), OfferUpdate { equipment: Some(equipment), ..empty })
+            }
+            _ => {
+                let custom = vec![Custom { key: ROOM.to_owned(), value: text.clone() }];
+                (Some(FieldName::Custom), OfferUpdate { custom, ..empty })
             }
         };
         client.update(&known.id, &body).await?;

@@ -14,6 +14,8 @@ use super::{
 pub(super) struct Agreed {
     /// Fields that may travel.
     pub(super) fields: Vec<FieldName>,
+    /// Whether the custom field of the play is defined.
+    pub(super) room: bool,
     /// Whether names of persons travel.
     pub(super) names: bool,
     /// Whether whoever works for a contractor may be named to the principal.
@@ -42,7 +44,8 @@ impl Rules {
     }
 
     pub(super) fn travels(&self, one: Who, other: Who, field: FieldName) -> bool {
-        self.agreed(one, other).fields.contains(&field)
+        let agreed = self.agreed(one, other);
+        agreed.fields.contains(&field) && (field != FieldName::Custom || agreed.room)
     }
 
     /// The desks that may learn the name of a desk, beside its neighbours: `relay` says how each step is allowed.

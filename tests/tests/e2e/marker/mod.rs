@@ -35,6 +35,9 @@ use play::Play;
 /// So many random operations in an ordinary run.
 const OPERATIONS: u32 = 1_500;
 
+/// The custom field that terms define once they are agreed anew.
+const ROOM: &str = "room";
+
 /// What may travel between the desks of each link when the play begins.
 const FIELDS: [&[FieldName]; 3] = [
     &[FieldName::Contact, FieldName::Object, FieldName::Priority, FieldName::Status],
@@ -166,7 +169,7 @@ async fn stage(world: &World) -> (Vec<Desk>, Ears, Ledger, [Agreed; 3]) {
         let redelegate = if lower == 1 { Redelegate::Allowed } else { Redelegate::Named };
         link(&mut ledger, &desks, lower, terms(fields, person, redelegate)).await;
         let (names, named) = (person == PersonTerm::Name, redelegate == Redelegate::Named);
-        agreed.push(Agreed { fields: fields.to_vec(), names, named });
+        agreed.push(Agreed { fields: fields.to_vec(), room: false, names, named });
     }
     (desks, Ears::new(recorders, ids), ledger, agreed.try_into().ok().unwrap())
 }

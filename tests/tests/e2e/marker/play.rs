@@ -7,13 +7,14 @@ use std::{
 };
 
 use deskwire_api_types::{
-    Audience, Contact, DelegateRequest, Equipment, FieldName, NewTicket, Priority, ServiceObject,
+    Audience, Contact, Custom, DelegateRequest, Equipment, FieldName, NewTicket, Priority, ServiceObject,
     TicketStatus,
 };
 use deskwire_client::{Client, Error};
 use deskwire_tests::{desk::Desk, links::link_with, random::Random, world::World};
 
 use super::{
+    ROOM,
     case::{Case, Handed, Words},
     flow::{Agreed, Flow, Rules, Start, settle},
     ledger::{Ledger, MarkNo, Place, Who, text},
@@ -231,6 +232,9 @@ impl<'a> Play<'a> {
         };
         let (company, agreement) = (field(self, FieldName::Company), field(self, FieldName::Agreement));
         let category = field(self, FieldName::Category);
+        let room = Custom { key: ROOM.to_owned(), value: field(self, FieldName::Custom) };
+        let locker =
+            Custom { key: "locker".to_owned(), value: self.plant(at, "a field that no terms have").1 };
         let (title, description) = (self.plant(at, "a title"), self.plant(at, "a description"));
         let ticket = NewTicket {
             title: title.1,
@@ -242,7 +246,7 @@ impl<'a> Play<'a> {
             object: Some(object),
             equipment: Some(equipment),
             agreement: Some(agreement),
-            custom: Vec::new(),
+            custom: vec![room, locker],
         };
         let number = self.actor(at, &[]).0.new_ticket(&ticket).await?.number;
         let words = Words { title: vec![title.0], description: vec![description.0], fields };
