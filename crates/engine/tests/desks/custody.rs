@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use deskwire_engine::Keyed;
 use deskwire_engine::command::erase::{EndSegment, Erase, ErasureDone};
-use deskwire_engine::command::file::{AttachFile, BlobFailed, BlobHere};
+use deskwire_engine::command::file::{BlobFailed, BlobHere};
 use deskwire_engine::command::keep::{FetchAgain, TellFindings, WHOLE_DESK};
 use deskwire_engine::command::link::Verify;
 use deskwire_engine::command::revise::TakeBack;
 use deskwire_engine::custody::{Erasure, Finding};
 use deskwire_engine::query::file;
 use deskwire_proto::id::Hash;
-use deskwire_proto::text::FileName;
-use deskwire_store::local::FileNo;
+use deskwire_store::BlobId;
+use deskwire_store::local::{FileNo, TicketNumber};
 use deskwire_store::row::{Audience, FileState};
 use deskwire_store::table::{EXCHANGES, FILES, KEYED, LINK_EVENTS, Rows, SCHEMA};
 use deskwire_store::{Batch, Position, Snapshots};
 
-use crate::harness::{Desk, LINK, linked, person, settle};
+use crate::harness::{Desk, LINK, attached, import, linked, person, settle};
 use crate::rebuild::all;
 
 fn go_on(_: u64) -> ControlFlow<()> {
@@ -193,18 +193,9 @@ fn what_cannot_be_read_is_told_and_left_and_the_look_goes_on() {
 fn what_is_damaged_is_found_told_and_mended_where_it_can_be() {
     let (mut shop, _) = long_lived();
     shop.core.custody().snapshot(&mut go_on).unwrap().unwrap();
-    let (blob, size) = shop.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
-    let attach = AttachFile {
-        ticket: deskwire_store::local::TicketNumber(1),
-        name: FileName::new("photo.jpg").unwrap(),
-        media: None,
-        blob: Hash::new(blob.0),
-        size,
-        chunks: Hash::of(b"chunks"),
-        audience: Audience::Internal,
-        by: person("Anna"),
-    };
-    let file = shop.run(attach).unwrap().file;
+    let content = import(&shop, b"a photo");
+    let blob = BlobId(*content.0.as_bytes());
+    let file = shop.run(attached(TicketNumber(1), "photo.jpg", content, Audience::Internal)).unwrap().file;
     let disk = shop.store.disk().clone();
     let damage = |name: &str, at: usize, mask: u8| {
         let mut bytes = disk.content(name).unwrap();
@@ -249,16 +240,7 @@ fn a_file_that_is_to_be_fetched_again_when_its_link_ends_is_told_not_to_come() {
         let (mut shop, mut acme) = linked();
         let ticket = shop.ticket("Printer");
         shop.delegate(ticket).unwrap();
-        let attach = AttachFile {
-            ticket,
-            name: FileName::new("photo.jpg").unwrap(),
-            media: None,
-            blob: Hash::of(b"a photo"),
-            size: 7,
-            chunks: Hash::of(b"chunks"),
-            audience: Audience::Thread,
-            by: person("Anna"),
-        };
+        let attach = attached(ticket, "photo.jpg", (Hash::of(b"a photo"), 7), Audience::Thread);
         shop.run(attach).unwrap();
         settle(&mut shop, &mut acme);
         let no = FileNo(1);
@@ -288,16 +270,7 @@ fn bytes_that_came_for_a_file_that_was_erased_meanwhile_are_not_wanted() {
     let ticket = shop.ticket("Printer");
     shop.delegate(ticket).unwrap();
     for name in ["here.jpg", "erased.jpg", "retracted.jpg"] {
-        let attach = AttachFile {
-            ticket,
-            name: FileName::new(name).unwrap(),
-            media: None,
-            blob: Hash::of(name.as_bytes()),
-            size: 7,
-            chunks: Hash::of(b"chunks"),
-            audience: Audience::Thread,
-            by: person("Anna"),
-        };
+        let attach = attached(ticket, name, (Hash::of(name.as_bytes()), 7), Audience::Thread);
         shop.run(attach).unwrap();
     }
     settle(&mut shop, &mut acme);
@@ -317,18 +290,9 @@ fn bytes_go_with_an_erased_file_though_another_one_of_the_same_name_never_came()
     let (mut shop, mut acme) = linked();
     let ticket = shop.ticket("Printer");
     shop.delegate(ticket).unwrap();
-    let (blob, size) = acme.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
+    let (blob, size) = import(&acme, b"a photo");
     for size in [size, size + 1] {
-        let attach = AttachFile {
-            ticket,
-            name: FileName::new("photo.jpg").unwrap(),
-            media: None,
-            blob: Hash::new(blob.0),
-            size,
-            chunks: Hash::of(b"chunks"),
-            audience: Audience::Thread,
-            by: person("Anna"),
-        };
+        let attach = attached(ticket, "photo.jpg", (blob, size), Audience::Thread);
         shop.run(attach).unwrap();
     }
     settle(&mut shop, &mut acme);
@@ -343,7 +307,7 @@ fn bytes_go_with_an_erased_file_though_another_one_of_the_same_name_never_came()
             Erasure::Stopped => panic!("nothing stops it"),
         }
     }
-    assert!(acme.core.blobs().open(&blob).unwrap().is_none());
+    assert!(!acme.core.blobs().exists(&BlobId(*blob.as_bytes())).unwrap());
 }
 
 /// Answers that nobody will ask for again, and files of no ticket, must not fill the disk for ever; those of last week

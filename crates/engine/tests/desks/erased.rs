@@ -6,18 +6,16 @@ use std::collections::BTreeSet;
 use deskwire_engine::command::act::Action;
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::erase::{EndSegment, Erase, ErasureDone, of_ticket};
-use deskwire_engine::command::file::AttachFile;
 use deskwire_engine::command::queue::{Park, Retry, Target};
 use deskwire_engine::command::ticket::SetStatus;
 use deskwire_engine::custody::{Erasure, agreed_retention};
-use deskwire_proto::id::Hash;
 use deskwire_proto::terms::Terms;
-use deskwire_proto::text::{Code, FileName, Label};
+use deskwire_proto::text::{Code, Label};
 use deskwire_store::local::TicketNumber;
 use deskwire_store::row::{Audience, FileState};
 use deskwire_store::table::{ERASING, FILES, LINK_EVENTS, Rows, TICKETS, WAITING};
 
-use crate::harness::{Desk, LINK, because, link, linked, person, prose, settle};
+use crate::harness::{Desk, LINK, attached, because, import, link, linked, person, prose, settle};
 use crate::rebuild::all;
 use crate::recovery::{recover, send_again};
 use crate::retain::{DAY, end_segment, go_on, rows, verified};
@@ -45,17 +43,8 @@ fn personal() -> (Desk, Desk, TicketNumber) {
         desk.run(AddComment { ticket, body, audience, by }).unwrap();
     }
     let content = format!("scan of the passport of {MARKER}");
-    let (blob, size) = shop.core.blobs().import(&mut content.as_bytes()).unwrap();
-    let attach = AttachFile {
-        ticket,
-        name: FileName::new(format!("{MARKER}.txt")).unwrap(),
-        media: None,
-        blob: Hash::new(blob.0),
-        size,
-        chunks: Hash::of(b"chunks"),
-        audience: Audience::Thread,
-        by: person("Anna"),
-    };
+    let attach =
+        attached(ticket, &format!("{MARKER}.txt"), import(&shop, content.as_bytes()), Audience::Thread);
     shop.run(attach).unwrap();
     settle(&mut shop, &mut acme);
     let resolve = Action::Resolve { solution: Some(prose(&format!("Told {MARKER}."))), code: None };
@@ -139,16 +128,7 @@ fn bytes_that_another_ticket_needs_stay() {
     let (mut shop, _, ticket) = personal();
     let row = shop.rows().list(FILES, &(), 1).unwrap().remove(0).1;
     let blob = deskwire_store::BlobId(*row.blob.as_bytes());
-    let again = AttachFile {
-        ticket: TicketNumber(1),
-        name: FileName::new("same.txt").unwrap(),
-        media: None,
-        blob: row.blob,
-        size: row.size,
-        chunks: row.chunks,
-        audience: Audience::Internal,
-        by: person("Anna"),
-    };
+    let again = attached(TicketNumber(1), "same.txt", (row.blob, row.size), Audience::Internal);
     shop.run(again).unwrap();
     let what = of_ticket(&shop.rows(), ticket).unwrap();
     shop.run(what).unwrap();

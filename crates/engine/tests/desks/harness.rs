@@ -6,6 +6,7 @@ use deskwire_engine::command::act::{Act, Action, OwnStatus, Reason};
 use deskwire_engine::command::comment::{AddComment, CommentAdded};
 use deskwire_engine::command::delegate::Delegate;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
+use deskwire_engine::command::file::AttachFile;
 use deskwire_engine::command::link::{Approve, MakeInvitation, invitation_text};
 use deskwire_engine::command::linking::{Accepted, AnswerRequest, ComposeRequest, TakeLinkState, TakeReveal};
 use deskwire_engine::command::receipt::TakeReceipt;
@@ -30,7 +31,7 @@ use deskwire_proto::linking::LinkRequest;
 use deskwire_proto::message::common::{Person, Priority};
 use deskwire_proto::recover::RecoverRequest;
 use deskwire_proto::terms::Terms;
-use deskwire_proto::text::{Label, Line, Prose, Url};
+use deskwire_proto::text::{FileName, Label, Line, Prose, Url};
 use deskwire_proto::time::Timestamp;
 use deskwire_store::local::{DelegationNo, LinkNo, TicketNumber};
 use deskwire_store::memory::MemoryStore;
@@ -376,4 +377,29 @@ pub(crate) fn settle(one: &mut Desk, other: &mut Desk) {
             return;
         }
     }
+}
+
+/// A file with these bytes, which are kept here or nowhere, as somebody attaches it to a ticket.
+pub(crate) fn attached(
+    ticket: TicketNumber,
+    name: &str,
+    (blob, size): (Hash, u64),
+    audience: Audience,
+) -> AttachFile {
+    AttachFile {
+        ticket,
+        name: FileName::new(name).unwrap(),
+        media: None,
+        blob,
+        size,
+        chunks: Hash::of(b"chunks"),
+        audience,
+        by: person("Anna"),
+    }
+}
+
+/// Keeps bytes of files at a desk: by what they are found, and how many they are.
+pub(crate) fn import(desk: &Desk, mut bytes: &[u8]) -> (Hash, u64) {
+    let (blob, size) = desk.core.blobs().import(&mut bytes).unwrap();
+    (Hash::new(blob.0), size)
 }

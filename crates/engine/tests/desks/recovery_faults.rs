@@ -3,7 +3,7 @@
 
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::deliver::Delivered;
-use deskwire_engine::command::file::{AttachFile, Brought};
+use deskwire_engine::command::file::Brought;
 use deskwire_engine::command::key::PlanKey;
 use deskwire_engine::command::recover::{TakePage, Taken};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
@@ -18,13 +18,12 @@ use deskwire_proto::list::List;
 use deskwire_proto::receipt::Receipt;
 use deskwire_proto::recover::RecoverPage;
 use deskwire_proto::session::Welcome;
-use deskwire_proto::text::FileName;
 use deskwire_store::WriteError;
 use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
 use deskwire_store::row::{Audience, LinkState, Pause};
 use deskwire_store::table::{ANNOUNCED, RETURNED_ITEMS, Rows};
 
-use crate::harness::{Desk, LINK, batch, deliver, linked, person, prose, session, settle};
+use crate::harness::{Desk, LINK, attached, batch, deliver, import, linked, person, prose, session, settle};
 use crate::recovery::{
     codes, fetch, hello, offered, open, recover, recovery, request, same_after_rebuild, send_again, shown,
     state,
@@ -220,17 +219,7 @@ fn what_lost_messages_had_seen_and_nobody_holds_any_more_is_told_to_the_operator
 
 /// Attaches a file to the first ticket.
 fn attach(desk: &mut Desk) {
-    let (blob, size) = desk.core.blobs().import(&mut b"a photo".as_slice()).unwrap();
-    let attach = AttachFile {
-        ticket: TicketNumber(1),
-        name: FileName::new("photo.jpg").unwrap(),
-        media: None,
-        blob: Hash::new(blob.0),
-        size,
-        chunks: Hash::of(b"chunks"),
-        audience: Audience::Thread,
-        by: person("Anna"),
-    };
+    let attach = attached(TicketNumber(1), "photo.jpg", import(desk, b"a photo"), Audience::Thread);
     desk.run(attach).unwrap();
 }
 

@@ -11,7 +11,6 @@ use deskwire_proto::message::comment_add::AuthorProof;
 use deskwire_proto::message::common::NoText;
 use deskwire_proto::message::{Body, comment_add, comment_edit, comment_retract, file_retract};
 use deskwire_proto::terms::Terms;
-use deskwire_proto::text::FileName;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::EntryRef;
 use deskwire_store::local::{DelegationNo, FileNo, TicketNumber};
@@ -19,7 +18,7 @@ use deskwire_store::row::{Audience, FileState};
 use deskwire_store::table::{GRANTS, Rows};
 
 use super::{Chain, THREAD};
-use crate::harness::{person, prose};
+use crate::harness::{self, person, prose};
 
 const TICKET: TicketNumber = TicketNumber(1);
 
@@ -218,16 +217,7 @@ fn the_bytes_of_a_file_that_its_partner_took_back_are_no_longer_kept() {
 }
 
 pub(super) fn attached(name: &str, audience: Audience) -> AttachFile {
-    AttachFile {
-        ticket: TICKET,
-        name: FileName::new(name).unwrap(),
-        media: None,
-        blob: Hash::of(name.as_bytes()),
-        size: 1_000,
-        chunks: Hash::of(b"chunks"),
-        audience,
-        by: person("Anna"),
-    }
+    harness::attached(TICKET, name, (Hash::of(name.as_bytes()), 1_000), audience)
 }
 
 #[test]

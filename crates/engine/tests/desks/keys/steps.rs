@@ -64,16 +64,22 @@ fn a_theft_of_many_messages_is_undone_step_by_step_also_over_kills() {
     same_after_rebuild(acme);
 }
 
-/// One receipt of a thief may cover thousands of messages of as many delegations: no step folds all of them.
-#[test]
-fn one_receipt_of_a_thief_for_many_messages_loses_its_effect_step_by_step() {
+/// A principal, its contractor with more to say than one step takes, and who has stolen the principal's key.
+fn much_to_say() -> (Desk, Desk, Desk) {
     let (shop, mut acme) = working();
-    let held = shop.stream().in_length;
-    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
+    let thief = Desk::new("Shop", 1).restore(&shop.copy());
     for _ in 0..2 * MANY {
         acme.comment(1, "On our way.", Audience::Thread).unwrap();
     }
     acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
+    (shop, acme, thief)
+}
+
+/// One receipt of a thief may cover thousands of messages of as many delegations: no step folds all of them.
+#[test]
+fn one_receipt_of_a_thief_for_many_messages_loses_its_effect_step_by_step() {
+    let (shop, mut acme, mut thief) = much_to_say();
+    let held = shop.stream().in_length;
     let opened = open(&mut acme, &mut thief);
     let (mut after, mut last) = (None, None);
     while let Some(batch) = next(&mut acme, opened, after) {
@@ -101,13 +107,8 @@ fn one_receipt_of_a_thief_for_many_messages_loses_its_effect_step_by_step() {
 /// Receipts of a thief for more messages than one step takes bind nobody in the end, and all of it is said again.
 #[test]
 fn many_receipts_of_a_thief_lose_their_effect_step_by_step() {
-    let (shop, mut acme) = working();
+    let (shop, mut acme, mut thief) = much_to_say();
     let held = shop.stream().in_length;
-    let mut thief = Desk::new("Shop", 1).restore(&shop.copy());
-    for _ in 0..2 * MANY {
-        acme.comment(1, "On our way.", Audience::Thread).unwrap();
-    }
-    acme.act(1, Action::Resolve { solution: Some(prose("Done.")), code: None }).unwrap();
     carry(&mut acme, &mut thief);
     assert!(acme.stream().acked > held + 2 * MANY as u64);
 

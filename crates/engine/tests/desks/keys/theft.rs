@@ -308,20 +308,26 @@ fn many_disowned_messages_lose_their_effect_bit_by_bit_and_nothing_new_is_taken_
     same_after_rebuild(acme);
 }
 
-/// The author left out what it had disowned, and what came behind that was a gap for ever.
-#[test]
-fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effect() {
-    let (mut shop, mut acme) = working();
-    let copy = acme.copy();
-    let mine = shop.stream().out_length;
+/// The principal disowns a comment and a recall, but for so many of these messages, and says something under its new key.
+fn disowned((mut shop, mut acme): (Desk, Desk), but: u64) -> (Desk, Desk) {
+    let place = shop.stream().out_length + but;
     shop.comment(1, "Pay here.", Audience::Thread).unwrap();
     shop.act(1, Action::Recall(because("Cancelled."))).unwrap();
     settle(&mut shop, &mut acme);
-    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, mine)], restored: false };
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, place)], restored: false };
     shop.run(plan).unwrap();
     let mut shop = rotate(shop, 1);
     shop.comment(1, "It was not us.", Audience::Thread).unwrap();
     quiet(&mut shop, &mut acme);
+    (shop, acme)
+}
+
+/// The author left out what it had disowned, and what came behind that was a gap for ever.
+#[test]
+fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effect() {
+    let (shop, acme) = working();
+    let copy = acme.copy();
+    let (mut shop, mut acme) = disowned((shop, acme), 0);
     acme.comment(1, "Good to know.", Audience::Thread).unwrap();
     quiet(&mut shop, &mut acme);
     let before = (acme.stream().in_head, heard(&acme), state(&acme, 1));
@@ -345,18 +351,9 @@ fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effe
 /// The author took its refusals for a fault that never ends, and nothing came any more.
 #[test]
 fn a_reader_from_before_messages_that_were_disowned_and_its_own_change_of_key_gets_them_again() {
-    let (mut shop, mut acme) = working();
+    let (shop, acme) = working();
     let copy = acme.copy();
-    let mine = shop.stream().out_length;
-    shop.comment(1, "When do you come?", Audience::Thread).unwrap();
-    shop.act(1, Action::Recall(because("Cancelled."))).unwrap();
-    settle(&mut shop, &mut acme);
-    let place = mine + 1;
-    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, place)], restored: false };
-    shop.run(plan).unwrap();
-    let mut shop = rotate(shop, 1);
-    shop.comment(1, "It was not us.", Audience::Thread).unwrap();
-    quiet(&mut shop, &mut acme);
+    let (mut shop, acme) = disowned((shop, acme), 1);
     let before = (shop.stream().out_head, heard(&acme).1, state(&acme, 1));
     assert_eq!((before.1, before.2), (1, State::Accepted));
 
