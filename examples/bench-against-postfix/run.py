@@ -17,7 +17,8 @@ import tempfile
 import time
 
 SIZE = 2048
-SESSIONS = 64
+# As many as the master file of each instance lets in.
+SESSIONS_MAX = 200
 
 MASTER = """\
 {listen} inet n - n - 200 smtpd
@@ -192,17 +193,17 @@ def spread(values):
     return {"p50": rank(50) * 1e3, "p99": rank(99) * 1e3}
 
 
-def source(port, count):
-    """Puts so many mails in, over 64 sessions at once."""
-    command = ["smtp-source", "-s", str(SESSIONS), "-l", str(SIZE), "-m", str(count), "-d"]
+def source(port, count, sessions=64):
+    """Puts so many mails in, over so many sessions at once."""
+    command = ["smtp-source", "-s", str(sessions), "-l", str(SIZE), "-m", str(count), "-d"]
     command += ["-f", "from@example.test", "-t", "to@example.test", f"127.0.0.1:{port}"]
     subprocess.run(command, check=True, capture_output=True)
 
 
-def live(first, second, count):
+def live(first, second, count, sessions):
     before, cpu = first.sent(), first.cpu() + second.cpu()
     begun = time.monotonic()
-    source(first.port, count)
+    source(first.port, count, sessions)
     wait(lambda: first.sent() - before >= count, 300, "the mails are not all there")
     seconds = time.monotonic() - begun
     return {
@@ -276,7 +277,7 @@ def bench(args, root, name, *words):
 
 
 def deskwire_live(root, args):
-    words = ("--messages", args.messages, "--producers", SESSIONS, "--paced-seconds", 0)
+    words = ("--messages", args.comments, "--producers", args.sessions, "--paced-seconds", 0)
     burst = bench(args, root, "federation", *words)["burst"]
     return {key: burst[key] for key in ("messages_per_second", "cpu_us_per_message")}
 
@@ -297,7 +298,7 @@ def measure(root, args):
         for number in range(args.rounds):
             ours, theirs = {}, {}
             for name, one, other in (
-                ("live", lambda: live(first, second, args.messages), lambda: deskwire_live(root, args)),
+                ("live", lambda: live(first, second, args.messages, args.sessions), lambda: deskwire_live(root, args)),
                 ("paced_ms", lambda: paced(first, args.seconds), lambda: deskwire_paced(root, args)),
                 ("waiting", lambda: waiting(first, args.waiting), lambda: deskwire_waiting(root, args)),
             ):
@@ -334,7 +335,9 @@ def table(found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--deskwire", default=shutil.which("deskwire") or "target/release/deskwire", type=pathlib.Path)
-    parser.add_argument("--messages", type=int, default=5000, help="of the live run")
+    parser.add_argument("--messages", type=int, default=5000, help="mails of the live run")
+    parser.add_argument("--comments", type=int, default=20000, help="of the live run, which takes about as long so")
+    parser.add_argument("--sessions", type=int, default=64, choices=range(1, SESSIONS_MAX + 1), metavar="N", help="callers at once")
     parser.add_argument("--waiting", type=int, default=5000, help="of the backlog")
     parser.add_argument("--seconds", type=int, default=15, help="of the paced run")
     parser.add_argument("--rounds", type=int, default=3, help="so often everything is measured, in turn")
