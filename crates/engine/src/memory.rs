@@ -57,6 +57,9 @@ pub struct Memory {
     pub(crate) fetching: HashMap<LinkNo, (Nonce, u64)>,
     /// Links on which the partner has given a receipt since this start, so that our session is its current one.
     pub(crate) confirmed: HashSet<LinkNo>,
+    /// Whether the partner of a link had receipts of an earlier process of ours when it welcomed this one first, until
+    /// something was said to it for their sake.
+    pub(crate) receipted: HashMap<LinkNo, bool>,
     /// How many of our messages each partner held when it welcomed us last.
     pub(crate) held: HashMap<LinkNo, u64>,
     /// Of how many of our messages on each partner that was restored has lost files, as far as they were brought again.
@@ -96,6 +99,7 @@ impl Memory {
             claims: HashMap::new(),
             fetching: HashMap::new(),
             confirmed: HashSet::new(),
+            receipted: HashMap::new(),
             held: HashMap::new(),
             doubted: HashMap::new(),
             greeted: HashSet::new(),

@@ -224,6 +224,7 @@ fn one(
         key: message.key as u64,
         here: consumed.here,
     };
+    heard_first(step, no, seq);
     let file = record.local.file;
     let gone = privacy::is_gone(step, no, message.head.item)?;
     let came = relay::Came::of(&record).filter(|_| !gone);
@@ -252,6 +253,15 @@ fn one(
     }
     // A long search ends the batch, so that no partner causes a long stop.
     Ok((looked > LOOKED_MOST).then_some(Delivered::Refused(Code::Busy)))
+}
+
+/// With the first message of a partner: all receipts that it can have are those of this process.
+fn heard_first(step: &mut Step<'_>, no: LinkNo, seq: u64) {
+    if seq == 1 {
+        step.once_kept(move |memory| {
+            memory.receipted.entry(no).or_insert(false);
+        });
+    }
 }
 
 /// The bytes of an announced file are fetched, unless they were erased before this desk was restored.

@@ -22,7 +22,6 @@ use crate::{Command, Fault, Reader, Refusal, Step};
 
 /// Tells every partner of our newest descriptor.
 pub(super) fn tell_descriptor(step: &mut Step<'_>) -> Result<(), Refusal> {
-    let raw = step.identity.descriptor().raw().to_vec();
     for (link, row) in step.rows().list(LINKS, &(), usize::MAX)? {
         match row.state {
             LinkState::Active | LinkState::Paused(_) | LinkState::Quarantined(_) => {}
@@ -31,11 +30,16 @@ pub(super) fn tell_descriptor(step: &mut Step<'_>) -> Result<(), Refusal> {
         if row.accord.close.is_begun() {
             continue;
         }
-        let facts = link_descriptor::Facts { descriptor: ByteBuf::from(raw.clone()) };
-        let body = Body::LinkDescriptor { facts, text: NoText };
-        say(step, Saying { link, delegation: None, body, thread: None, file: None, item: None })?;
+        say_descriptor(step, link)?;
     }
     Ok(())
+}
+
+/// Tells the partner of a link of our newest descriptor.
+pub(super) fn say_descriptor(step: &mut Step<'_>, link: LinkNo) -> Result<(), Refusal> {
+    let facts = link_descriptor::Facts { descriptor: ByteBuf::from(step.identity.descriptor().raw()) };
+    let body = Body::LinkDescriptor { facts, text: NoText };
+    say(step, Saying { link, delegation: None, body, thread: None, file: None, item: None }).map(drop)
 }
 
 /// Partners were told a descriptor of this desk with this version, by another copy of it: the next start signs one above

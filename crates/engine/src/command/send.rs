@@ -15,7 +15,7 @@ use deskwire_store::record::{ItemMade, MendRecord, Record};
 use deskwire_store::row::{LinkRow, LinkState, StreamRow, WaitingRow};
 use deskwire_store::table::{DELEGATIONS, Rows, SENT, WAITING};
 
-use super::{closing, find, queue, recover, terms};
+use super::{closing, find, key, queue, recover, terms};
 use serde_bytes::ByteBuf;
 
 use crate::sabotage::{self, Sabotage};
@@ -99,7 +99,7 @@ impl Command for NextBatch {
         }
         let mut first = first;
         if room.deliveries.is_empty() {
-            match last_again(step, self, &mut room)? {
+            match opening(step, self, &mut room)? {
                 Some(seq) => first = seq,
                 None => return Ok(Next::Idle),
             }
@@ -111,18 +111,43 @@ impl Command for NextBatch {
     }
 }
 
-/// The last message once more, as long as the partner has not taken anything since this start: only a batch makes the
-/// session the current one, and what this desk may have lost with a restore stays open at the partner until then.
-/// proto-spec, section 5.3.
-fn last_again(step: &mut Step<'_>, asked: NextBatch, room: &mut Room) -> Result<Option<u64>, Refusal> {
+/// What makes the session the current one although there is nothing to send, as long as the partner has not taken anything
+/// since this start; the number of the first message. Only a batch does that, and what this desk may have lost with a
+/// restore stays open at the partner until then: the last message goes once more. proto-spec, section 5.3.
+fn opening(step: &mut Step<'_>, asked: NextBatch, room: &mut Room) -> Result<Option<u64>, Refusal> {
     let stream = find::stream(step, asked.link)?;
     let last = stream.out_length;
-    let known = step.memory.confirmed.contains(&asked.link) || stream.recovery.is_some();
-    if known || last == 0 || stream.aside(last).is_some() || asked.after.is_some_and(|after| after >= last) {
+    if step.memory.confirmed.contains(&asked.link) || stream.recovery.is_some() {
+        return Ok(None);
+    }
+    if last == 0 || stream.aside(last).is_some() {
+        return first_word(step, asked.link, room);
+    }
+    if asked.after.is_some_and(|after| after >= last) {
         return Ok(None);
     }
     again(step, asked.link, last, &stream, room)?;
     Ok((!room.deliveries.is_empty()).then_some(last))
+}
+
+/// Where no message can go once more, and receipts of an earlier process may have counted some that are lost, the
+/// descriptor is said: it harms nobody.
+fn first_word(step: &mut Step<'_>, no: LinkNo, room: &mut Room) -> Result<Option<u64>, Refusal> {
+    if step.memory.receipted.get(&no) != Some(&true) || closing::has_ended(step, no)? {
+        return Ok(None);
+    }
+    match step.attempt(|step| key::say_descriptor(step, no)) {
+        // The link ends, or as much was said as may be.
+        Err(refusal) if refusal.fault != Fault::Ours => return Ok(None),
+        outcome => outcome?,
+    }
+    step.once_kept(move |memory| {
+        memory.receipted.insert(no, false);
+    });
+    let stream = find::stream(step, no)?;
+    let first = stream.out_length + 1;
+    number(step, no, stream, room)?;
+    Ok((!room.deliveries.is_empty()).then_some(first))
 }
 
 /// A batch being filled.

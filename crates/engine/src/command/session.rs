@@ -115,6 +115,7 @@ impl Command for TakeWelcome {
             return Ok(Err(Code::SessionUnknown));
         }
         let (no, at) = (self.link, step.now);
+        step.memory.receipted.entry(no).or_insert(welcome.known > 0);
         if stream.leaving.is_some() && aside::go_on(step, no)? {
             return Ok(Err(Code::SessionUnknown));
         }

@@ -462,6 +462,48 @@ fn what_a_restored_contractor_had_counted_and_never_sent_keeps_nobody_waiting() 
     same_after_rebuild(shop);
 }
 
+/// Else the principal would show for good that its recall is not answered.
+#[test]
+fn a_restored_contractor_that_never_said_anything_else_keeps_nobody_waiting_either() {
+    let (mut shop, mut acme) = offered();
+    let copy = acme.copy();
+    acme.comment(1, "never arrives", Audience::Thread).unwrap();
+    let open = session(&mut acme, &mut shop);
+    batch(&mut acme, open, None).unwrap();
+    shop.act(1, Action::Recall(because("Not needed."))).unwrap();
+    pump(&mut shop, &mut acme);
+    assert!(!shop.delegation(1).case.open().is_empty(), "something could come before the recall");
+    let mut acme = acme.restore(&copy);
+    recover(&mut acme, &mut shop);
+    settle(&mut shop, &mut acme);
+    assert!(shop.delegation(1).case.open().is_empty(), "nothing can come before the recall any more");
+    let mut acme = acme.restart();
+    settle(&mut shop, &mut acme);
+    assert_eq!(acme.stream().out_length, 1, "it says so once");
+    same_after_rebuild(shop);
+}
+
+#[test]
+fn a_restored_desk_that_need_not_ask_for_anything_opens_its_session_too() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let open = session(&mut shop, &mut acme);
+    let offer = batch(&mut shop, open, None).unwrap();
+    deliver(&shop, &mut acme, &offer);
+    let copy = acme.copy();
+    acme.comment(1, "never arrives", Audience::Thread).unwrap();
+    let opened = session(&mut acme, &mut shop);
+    batch(&mut acme, opened, None).unwrap();
+    let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &offer) else { panic!("a receipt") };
+    take_receipt(&mut shop, &acme, &receipt).unwrap();
+    assert!(!shop.delegation(1).case.open().is_empty(), "something could come before the offer is answered");
+    let mut acme = acme.restore(&copy);
+    settle(&mut acme, &mut shop);
+    assert!(shop.delegation(1).case.open().is_empty(), "nothing that was counted is waited for any more");
+    assert_eq!(acme.stream().out_length, 1);
+}
+
 #[test]
 fn a_desk_that_may_have_lost_messages_does_not_call_it_a_lie_that_they_were_seen() {
     let (mut shop, mut acme) = offered();
