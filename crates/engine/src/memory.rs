@@ -55,7 +55,8 @@ pub struct Memory {
     pub(crate) claims: HashMap<LinkNo, Claim>,
     /// What is fetched from a partner because our key has changed: nonce of the welcome, and the next number.
     pub(crate) fetching: HashMap<LinkNo, (Nonce, u64)>,
-    /// Links on which the partner has given a receipt since this start, so that our session is its current one.
+    /// Links on which the partner has given a receipt in a session of this process, so that this is its current one. A receipt
+    /// that comes before one is open is for what an earlier process has sent.
     pub(crate) confirmed: HashSet<LinkNo>,
     /// Whether the partner of a link had receipts of an earlier process of ours when it welcomed this one first, until
     /// something was said to it for their sake.

@@ -483,6 +483,26 @@ fn a_restored_contractor_that_never_said_anything_else_keeps_nobody_waiting_eith
     same_after_rebuild(shop);
 }
 
+/// A receipt rides on a request of a partner that knows nothing of the restart yet.
+#[test]
+fn a_receipt_for_an_earlier_process_does_not_keep_a_restored_desk_from_opening_its_session() {
+    let (mut shop, mut acme) = offered();
+    acme.comment(1, "arrives", Audience::Delegations(vec![deskwire_store::local::DelegationNo(1)])).unwrap();
+    let open = session(&mut acme, &mut shop);
+    let sent = batch(&mut acme, open, None).unwrap();
+    let Delivered::Receipt(receipt) = deliver(&acme, &mut shop, &sent) else { panic!("a receipt") };
+    let copy = acme.copy();
+    acme.comment(1, "never arrives", Audience::Thread).unwrap();
+    batch(&mut acme, open, Some(1)).unwrap();
+    shop.act(1, Action::Recall(because("Not needed."))).unwrap();
+    pump(&mut shop, &mut acme);
+    let mut acme = acme.restore(&copy);
+    take_receipt(&mut acme, &shop, &receipt).unwrap();
+    recover(&mut acme, &mut shop);
+    settle(&mut shop, &mut acme);
+    assert!(shop.delegation(1).case.open().is_empty(), "nothing can come before the recall any more");
+}
+
 #[test]
 fn a_restored_desk_that_need_not_ask_for_anything_opens_its_session_too() {
     let (mut shop, mut acme) = linked();
