@@ -22,10 +22,10 @@ use deskwire_store::row::LinkState;
 
 use crate::mutant::Mutant;
 use crate::net::{Path, Trouble};
+use crate::sky::Sky;
 use crate::verify::{self, Partner};
 use crate::world::World;
 
-const FLIGHTS: usize = 4;
 const RESYNCS: u32 = 3;
 const LOSSES: u32 = 3;
 const LONGEST: u64 = 3_600_000;
@@ -50,26 +50,8 @@ pub(crate) struct Courier {
     skies: u64,
 }
 
-/// Batches on their way, and how far they go.
 #[derive(Debug)]
-struct Sky {
-    opened: Opened,
-    flights: usize,
-    after: Option<u64>,
-    exhausted: bool,
-    launching: bool,
-    covered: u64,
-    setback: Option<Setback>,
-}
-
-impl Sky {
-    const fn takes_more(&self) -> bool {
-        self.setback.is_none() && !self.exhausted && self.flights < FLIGHTS
-    }
-}
-
-#[derive(Debug)]
-enum Setback {
+pub(crate) enum Setback {
     Peer(Trouble),
     Resync(Trouble),
     Own,
@@ -385,13 +367,10 @@ impl World {
     }
 
     fn push(&mut self, desk: usize, link: usize, opened: Opened) {
-        let covered = self.acknowledged(desk, link);
-        let after = Some(opened.held).filter(|held| *held < covered);
+        let acknowledged = self.acknowledged(desk, link);
         let courier = self.courier(desk, link);
         courier.skies += 1;
-        let sky =
-            Sky { opened, flights: 0, after, exhausted: false, launching: false, covered, setback: None };
-        courier.sky = Some(sky);
+        courier.sky = Some(Sky::beginning(opened, acknowledged));
         self.fill(desk, link);
     }
 
@@ -461,21 +440,23 @@ impl World {
                 Some(Class::Final | Class::Retry) | None => Setback::Peer(trouble),
             },
         };
-        self.flight_over(desk, link, skies, Some(setback));
+        self.flight_over(desk, link, skies, Err(setback));
     }
 
-    fn flight_over(&mut self, desk: usize, link: usize, skies: u64, setback: Option<Setback>) {
+    /// One batch less is on its way; how far its receipt goes.
+    fn flight_over(&mut self, desk: usize, link: usize, skies: u64, landed: Result<u64, Setback>) {
         let courier = self.courier(desk, link);
         if courier.skies != skies {
             return;
         }
         let Some(sky) = &mut courier.sky else { return };
         sky.flights -= 1;
-        match setback {
-            Some(setback @ (Setback::Own | Setback::Halted)) => {
+        match landed {
+            Ok(upto) => sky.reached = sky.reached.max(upto),
+            Err(setback @ (Setback::Own | Setback::Halted)) => {
                 return self.outcome(desk, link, Err(setback));
             }
-            setback => sky.setback = sky.setback.take().or(setback),
+            Err(setback) => sky.setback = sky.setback.take().or(Some(setback)),
         }
         self.fill(desk, link);
     }
@@ -497,20 +478,21 @@ impl World {
         }
         let no = self.number(desk, link);
         let troubled = partner.row.trouble.is_some();
+        let upto = opened.signed.body().upto;
         self.call(desk, TakeReceipt { link: no, receipt: opened.signed }, move |world, taken| {
-            let setback = taken.err().map(Setback::from);
-            if setback.is_none() && troubled {
+            if taken.is_ok() && troubled {
                 world.contact(desk, link);
             }
-            world.flight_over(desk, link, skies, setback);
+            world.flight_over(desk, link, skies, taken.map(|()| upto).map_err(Setback::from));
         });
         None
     }
 
     fn landed_all(&mut self, desk: usize, link: usize) {
-        let now_covered = self.acknowledged(desk, link);
+        let acknowledged = self.acknowledged(desk, link);
         let courier = self.courier(desk, link);
         let Some(sky) = &mut courier.sky else { return };
+        let now_covered = sky.now_covered(acknowledged);
         match sky.setback.take() {
             Some(Setback::Resync(trouble)) => {
                 courier.session = None;
@@ -526,6 +508,7 @@ impl World {
         }
         let before = std::mem::replace(&mut sky.covered, now_covered);
         let behind = sky.after.take().is_some_and(|last| last > now_covered);
+        sky.after = Some(now_covered).filter(|covered| behind && *covered < acknowledged);
         if behind && now_covered == before {
             return self.outcome(desk, link, Err(Setback::Peer(Trouble::silent("receipt-behind"))));
         }

@@ -23,6 +23,7 @@ mod rekey;
 mod repair;
 mod report;
 mod rounds;
+mod sky;
 mod verify;
 pub mod world;
 

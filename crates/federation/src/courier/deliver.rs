@@ -40,6 +40,11 @@ struct Sky<'a> {
     flights: FuturesUnordered<BoxFuture<'a, Result<Bytes, Trouble>>>,
     /// Highest number in flight or covered; `None`: begin behind what is acknowledged.
     after: Option<u64>,
+    /// How far the partner holds our messages, as its welcome and its receipts since then say. A partner that was restored
+    /// takes again what it has acknowledged once, perhaps not all of a batch.
+    reached: u64,
+    /// What was acknowledged when this began.
+    begun: u64,
     /// There was nothing more to send.
     exhausted: bool,
     /// What ends this as soon as the others have landed.
@@ -47,8 +52,17 @@ struct Sky<'a> {
 }
 
 impl Sky<'_> {
-    fn beginning(after: Option<u64>) -> Self {
-        Self { flights: FuturesUnordered::new(), after, exhausted: false, setback: None }
+    /// Begins behind what the partner holds.
+    fn beginning(held: u64, acknowledged: u64) -> Self {
+        let after = Some(held).filter(|held| *held < acknowledged);
+        let reached = after.unwrap_or(acknowledged);
+        let flights = FuturesUnordered::new();
+        Self { flights, after, reached, begun: acknowledged, exhausted: false, setback: None }
+    }
+
+    /// How far nothing has to be sent again.
+    fn covered(&self, acknowledged: u64) -> u64 {
+        if acknowledged > self.begun { acknowledged } else { self.reached }
     }
 
     fn takes_more(&self) -> bool {
@@ -142,9 +156,9 @@ impl Courier {
     /// Sends batches until there is nothing more.
     async fn push(&mut self, opened: Opened) -> Result<(), Setback> {
         let shared = Arc::clone(&self.shared);
-        let mut covered = self.acknowledged()?;
         // A partner that was restored holds less than it has acknowledged; the welcome is the truth.
-        let mut sky = Sky::beginning(Some(opened.held).filter(|held| *held < covered));
+        let mut sky = Sky::beginning(opened.held, self.acknowledged()?);
+        let mut covered = sky.reached;
         loop {
             while sky.takes_more() && !self.stop.is_requested() {
                 self.launch(&shared, &mut sky, opened).await?;
@@ -190,7 +204,7 @@ impl Courier {
     /// Takes the answer to one batch.
     async fn land(&self, sky: &mut Sky<'_>, landed: Result<Bytes, Trouble>) -> Result<(), Setback> {
         let taken = match landed {
-            Ok(answer) => self.receipt(&answer).await,
+            Ok(answer) => self.receipt(&answer).await.map(|upto| sky.reached = sky.reached.max(upto)),
             Err(trouble) => match trouble.wire().map(Code::class) {
                 Some(Class::Resync) => Err(Setback::Resync(trouble)),
                 Some(Class::Final | Class::Retry) | None => Err(self.told(trouble).await?),
@@ -215,9 +229,10 @@ impl Courier {
         Ok(Setback::Halted)
     }
 
-    async fn receipt(&self, answer: &[u8]) -> Result<(), Setback> {
+    /// Takes a receipt: how far it goes.
+    async fn receipt(&self, answer: &[u8]) -> Result<u64, Setback> {
         let unverified = |code| Setback::Peer(Trouble::unverified_answer("receipt", code));
-        let Some(partner) = self.shared.partner(self.link)? else { return Ok(()) };
+        let Some(partner) = self.shared.partner(self.link)? else { return Ok(0) };
         let opened = match verify::open::<Receipt>(answer, &partner, self.shared.us()) {
             // The partner has a newer key: its welcome will tell.
             Err(code @ Code::KeyUnknown) => {
@@ -233,21 +248,24 @@ impl Courier {
         if partner.row.trouble.is_some() {
             self.contact().await?;
         }
-        Ok(())
+        Ok(upto)
     }
 
     /// Whether there is more to do although all answers are there: new items, or messages that no receipt covers.
     /// Those are sent again as long as that brings the stream forward.
     fn is_behind(&self, sky: &mut Sky<'_>, covered: &mut u64) -> Result<bool, Setback> {
-        let before = std::mem::replace(covered, self.acknowledged()?);
-        let Some(last) = sky.after.take().filter(|last| *last > *covered) else { return Ok(!sky.exhausted) };
-        if *covered == before {
+        let acknowledged = self.acknowledged()?;
+        let now = sky.covered(acknowledged);
+        let before = std::mem::replace(covered, now);
+        let Some(last) = sky.after.take().filter(|last| *last > now) else { return Ok(!sky.exhausted) };
+        if now == before {
             let words = format!(
-                "The partner's receipts stop at message {covered} although messages up to {last} were sent. \
+                "The partner's receipts stop at message {now} although messages up to {last} were sent. \
                  Deskwire goes on trying."
             );
             return Err(Setback::Peer(Trouble::new(Failure::Unreachable, "receipt-behind", words)));
         }
+        sky.after = Some(now).filter(|now| *now < acknowledged);
         sky.exhausted = false;
         Ok(true)
     }
