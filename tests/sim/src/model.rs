@@ -165,6 +165,13 @@ impl Model {
         self.forgive(who, held);
     }
 
+    /// The last message of which a reader told something.
+    #[must_use]
+    pub fn told_upto(&self, link: usize, reader: usize) -> u64 {
+        let told = self.receipts.get(&(link, reader));
+        told.and_then(|told| told.outcomes.keys().max().copied()).unwrap_or(0)
+    }
+
     /// Of what a reader told nothing is left behind this message.
     pub fn told_to_nobody(&mut self, reader: usize, link: usize, behind: u64) {
         if let Some(told) = self.receipts.get_mut(&(link, reader)) {

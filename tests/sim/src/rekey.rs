@@ -110,8 +110,18 @@ impl World {
     /// goes, it does not know.
     fn unaware(&self, desk: usize) -> Vec<usize> {
         let mut links = self.links_of(desk);
-        links.retain(|link| !self.has_spoken(desk, *link));
+        links.retain(|link| !self.has_spoken(desk, *link) || self.has_lost_unknowingly(desk, *link));
         links
+    }
+
+    /// Whether a restored desk holds less than it has told its partner, and nothing has shown it that yet, as where both
+    /// met but no welcome came through.
+    fn has_lost_unknowingly(&self, desk: usize, link: usize) -> bool {
+        let stream = self.desks[desk].stream(self.number(desk, link));
+        self.model.was_restored(link, desk)
+            && stream.is_some_and(|stream| {
+                stream.recovery.is_none() && stream.in_length < self.model.told_upto(link, desk)
+            })
     }
 
     fn plan(&mut self, desk: usize, since: Option<Timestamp>) -> Result<PlanKey, String> {

@@ -121,7 +121,7 @@ fn opening(step: &mut Step<'_>, asked: NextBatch, room: &mut Room) -> Result<Opt
         return Ok(None);
     }
     if last == 0 || stream.aside(last).is_some() {
-        return first_word(step, asked.link, room);
+        return first_word(step, asked.link, &stream, room);
     }
     if asked.after.is_some_and(|after| after >= last) {
         return Ok(None);
@@ -130,10 +130,17 @@ fn opening(step: &mut Step<'_>, asked: NextBatch, room: &mut Room) -> Result<Opt
     Ok((!room.deliveries.is_empty()).then_some(last))
 }
 
-/// Where no message can go once more, and receipts of an earlier process may have counted some that are lost, the
-/// descriptor is said: it harms nobody.
-fn first_word(step: &mut Step<'_>, no: LinkNo, room: &mut Room) -> Result<Option<u64>, Refusal> {
-    if step.memory.receipted.get(&no) != Some(&true) || closing::has_ended(step, no)? {
+/// Where no message can go once more, but some that were disowned have no receipt, or receipts of an earlier process may
+/// have counted some that are lost, the descriptor is said: it harms nobody.
+fn first_word(
+    step: &mut Step<'_>,
+    no: LinkNo,
+    stream: &StreamRow,
+    room: &mut Room,
+) -> Result<Option<u64>, Refusal> {
+    let uncovered = stream.acked < stream.out_length;
+    let owed = uncovered || step.memory.receipted.get(&no) == Some(&true);
+    if !owed || closing::has_ended(step, no)? {
         return Ok(None);
     }
     match step.attempt(|step| key::say_descriptor(step, no)) {

@@ -6,7 +6,7 @@ use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::key::{ImportKeyLog, Imported, PlanKey, doubtful};
 use deskwire_engine::command::link::TakeDescriptor;
-use deskwire_engine::command::queue::{Park, Retry, Target};
+use deskwire_engine::command::queue::{DropItems, Park, Retry, Target};
 use deskwire_engine::command::receipt::TakeReceipt;
 use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
 use deskwire_engine::command::send::{Next, NextBatch};

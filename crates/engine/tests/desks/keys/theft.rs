@@ -347,6 +347,28 @@ fn a_reader_from_before_messages_that_were_disowned_gets_them_again_without_effe
     same_after_rebuild(acme);
 }
 
+/// The receipt for it was lost, and there was nothing left that could be sent once more: the link was never at rest.
+#[test]
+fn a_desk_that_has_disowned_all_that_it_ever_said_gets_the_receipt_for_it_all_the_same() {
+    let (mut shop, mut acme) = linked();
+    let ticket = shop.ticket("Dead cash register");
+    shop.delegate(ticket).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    let offer = next(&mut shop, opened, None).unwrap();
+    assert!(matches!(deliver(&shop, &mut acme, &offer), Ok(Delivered::Receipt(_))));
+    acme.act(1, Action::Decline(because("No spare parts."))).unwrap();
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, 0)], restored: false };
+    shop.run(plan).unwrap();
+    let mut shop = rotate(shop, 1);
+    shop.run(DropItems { target: Target::Link(LINK), by: person("Anna") }).unwrap();
+    carry(&mut acme, &mut shop);
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().acked, shop.stream().out_length);
+    assert_eq!(shop.stream().out_length, 2, "its descriptor, once");
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 /// It does not know that it has held them: the receipts that say so are of the key that it has given up, and bind nobody.
 /// The author took its refusals for a fault that never ends, and nothing came any more.
 #[test]
