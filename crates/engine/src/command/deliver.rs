@@ -201,12 +201,7 @@ fn one(
     }
     let disowned = stream.is_disowned(seq, message.key as u64);
     let (decided_at, consumed) = decided(step, context, &stream, &message, told)?;
-    let text = message.delivery.1.as_ref().map_or(0, |text| text.len());
-    let looked = step.memory.looked.swap(0, Ordering::Relaxed);
-    quota::took(step, no, message.delivery.0.len() + text + looked * LOOKED_BYTES);
-    if consumed.local.file.is_some() {
-        quota::took_file(step, no, consumed.size);
-    }
+    let looked = charged(step, no, &message, &consumed);
     // Times of first commit never fall, whatever the clock does and whatever comes back: each receipt has to tell the same
     // ones.
     let before = if stream.in_length == 0 { Timestamp(0) } else { received(step, no, stream.in_length)?.at };
@@ -253,6 +248,18 @@ fn one(
     }
     // A long search ends the batch, so that no partner causes a long stop.
     Ok((looked > LOOKED_MOST).then_some(Delivered::Refused(Code::Busy)))
+}
+
+/// Counts a message towards what its author may say: its bytes, those of its file, and what was looked at for it. How much
+/// that was.
+fn charged(step: &mut Step<'_>, no: LinkNo, message: &Verified, consumed: &Consumed) -> usize {
+    let text = message.delivery.1.as_ref().map_or(0, |text| text.len());
+    let looked = step.memory.looked.swap(0, Ordering::Relaxed);
+    quota::took(step, no, message.delivery.0.len() + text + looked * LOOKED_BYTES);
+    if consumed.local.file.is_some() {
+        quota::took_file(step, no, consumed.size);
+    }
+    looked
 }
 
 /// With the first message of a partner: all receipts that it can have are those of this process.
