@@ -1,5 +1,6 @@
 //! Hello, welcome, and batches with up to four of them in flight. proto-spec, sections 5.3 and 5.4.
 
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -45,6 +46,8 @@ struct Sky<'a> {
     reached: u64,
     /// What was acknowledged when this began.
     begun: u64,
+    /// How far nothing had to be sent again when that was looked at last.
+    covered: u64,
     /// There was nothing more to send.
     exhausted: bool,
     /// What ends this as soon as the others have landed.
@@ -57,12 +60,22 @@ impl Sky<'_> {
         let after = Some(held).filter(|held| *held < acknowledged);
         let reached = after.unwrap_or(acknowledged);
         let flights = FuturesUnordered::new();
-        Self { flights, after, reached, begun: acknowledged, exhausted: false, setback: None }
+        let begun = acknowledged;
+        Self { flights, after, reached, begun, covered: reached, exhausted: false, setback: None }
     }
 
-    /// How far nothing has to be sent again.
-    fn covered(&self, acknowledged: u64) -> u64 {
-        if acknowledged > self.begun { acknowledged } else { self.reached }
+    /// Whether there is more to do although all answers are there: new items, or messages that no receipt covers. Those are
+    /// sent again as long as that brings the stream forward; else how far the receipts go, and how far was sent.
+    fn is_behind(&mut self, acknowledged: u64) -> Result<bool, (u64, u64)> {
+        let covered = if acknowledged > self.begun { acknowledged } else { self.reached };
+        let before = mem::replace(&mut self.covered, covered);
+        let Some(last) = self.after.take().filter(|last| *last > covered) else { return Ok(!self.exhausted) };
+        if covered == before {
+            return Err((covered, last));
+        }
+        self.after = Some(covered).filter(|covered| *covered < acknowledged);
+        self.exhausted = false;
+        Ok(true)
     }
 
     fn takes_more(&self) -> bool {
@@ -158,7 +171,6 @@ impl Courier {
         let shared = Arc::clone(&self.shared);
         // A partner that was restored holds less than it has acknowledged; the welcome is the truth.
         let mut sky = Sky::beginning(opened.held, self.acknowledged()?);
-        let mut covered = sky.reached;
         loop {
             while sky.takes_more() && !self.stop.is_requested() {
                 self.launch(&shared, &mut sky, opened).await?;
@@ -166,7 +178,7 @@ impl Courier {
             if sky.flights.is_empty() {
                 match sky.setback.take() {
                     Some(setback) => return Err(setback),
-                    None if !self.stop.is_requested() && self.is_behind(&mut sky, &mut covered)? => continue,
+                    None if !self.stop.is_requested() && self.is_behind(&mut sky)? => continue,
                     None => {
                         self.session = Some(Opened { held: u64::MAX, ..opened });
                         return Ok(());
@@ -251,23 +263,14 @@ impl Courier {
         Ok(upto)
     }
 
-    /// Whether there is more to do although all answers are there: new items, or messages that no receipt covers.
-    /// Those are sent again as long as that brings the stream forward.
-    fn is_behind(&self, sky: &mut Sky<'_>, covered: &mut u64) -> Result<bool, Setback> {
-        let acknowledged = self.acknowledged()?;
-        let now = sky.covered(acknowledged);
-        let before = std::mem::replace(covered, now);
-        let Some(last) = sky.after.take().filter(|last| *last > now) else { return Ok(!sky.exhausted) };
-        if now == before {
+    fn is_behind(&self, sky: &mut Sky<'_>) -> Result<bool, Setback> {
+        sky.is_behind(self.acknowledged()?).map_err(|(covered, last)| {
             let words = format!(
-                "The partner's receipts stop at message {now} although messages up to {last} were sent. \
+                "The partner's receipts stop at message {covered} although messages up to {last} were sent. \
                  Deskwire goes on trying."
             );
-            return Err(Setback::Peer(Trouble::new(Failure::Unreachable, "receipt-behind", words)));
-        }
-        sky.after = Some(now).filter(|now| *now < acknowledged);
-        sky.exhausted = false;
-        Ok(true)
+            Setback::Peer(Trouble::new(Failure::Unreachable, "receipt-behind", words))
+        })
     }
 
     fn acknowledged(&self) -> Result<u64, Setback> {
@@ -277,5 +280,36 @@ impl Courier {
     fn has_work(&self) -> Result<bool, Setback> {
         let stream = self.shared.engine.reader().stream(self.link).map_err(Refusal::from)?;
         Ok(stream.waiting > 0 || stream.out_length > stream.acked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(held: u64, acknowledged: u64, last: u64) -> Sky<'static> {
+        let mut sky = Sky::beginning(held, acknowledged);
+        (sky.after, sky.exhausted) = (Some(last), true);
+        sky
+    }
+
+    #[test]
+    fn what_no_receipt_covers_is_sent_again_as_long_as_that_brings_the_stream_forward() {
+        let mut sky = sent(u64::MAX, 5, 9);
+        assert_eq!((sky.is_behind(7), sky.after), (Ok(true), None), "behind what is acknowledged");
+        sky.after = Some(9);
+        assert_eq!(sky.is_behind(7), Err((7, 9)));
+    }
+
+    /// Else the rest waits until there is something new to say, for it was acknowledged once.
+    #[test]
+    fn a_restored_partner_that_took_a_part_gets_the_rest() {
+        let mut sky = sent(3, 22, 22);
+        sky.reached = 7;
+        assert_eq!((sky.is_behind(22), sky.after), (Ok(true), Some(7)));
+        (sky.after, sky.reached, sky.exhausted) = (Some(22), 22, true);
+        assert_eq!(sky.is_behind(22), Ok(false));
+        let mut stuck = sent(3, 22, 22);
+        assert_eq!(stuck.is_behind(22), Err((3, 22)));
     }
 }

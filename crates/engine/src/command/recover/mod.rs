@@ -468,7 +468,7 @@ fn take_receipt(
 
 /// Whether the partner was asked, since its message `seq` came, what it holds of ours, and holds no more than is here: then a
 /// `seen` above that is a lie. A welcome of before tells nothing, as another copy of this desk may have said more since. What
-/// came along, up to `last`, is asked for with it. proto-spec, section 5.7.
+/// came along, up to `last`, is asked for with it. Notes that there is something to ask. proto-spec, section 5.7.
 pub(super) fn holds_no_more(step: &mut Step<'_>, no: LinkNo, (seq, last): (u64, u64)) -> bool {
     let new = || Claim { upto: last, asked: Asked::NotYet };
     let claim = step.memory.claims.entry(no).or_insert_with(new);
