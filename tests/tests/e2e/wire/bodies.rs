@@ -13,12 +13,13 @@ use deskwire_proto::{
 };
 use deskwire_tests::{
     desk::Desk,
+    links::until,
     puppet::{Puppet, signed},
     world::World,
 };
 use serde_bytes::ByteBuf;
 
-use super::{an_offer, case, comment, held, puppet};
+use super::{an_offer, case, comment, held, welcoming};
 
 /// One bad record must harm only itself: not the link, not the next message, not another ticket.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,7 +27,7 @@ async fn a_bad_message_is_refused_alone_and_its_author_told() {
     let world = World::new("a_bad_message");
     let mut random = world.random();
     let acme = Desk::new(&world, "Acme").await;
-    let mut puppet = puppet(&acme, "Puppet", &mut random).await;
+    let (mut puppet, _stub) = welcoming(&acme, "Puppet", &mut random).await;
     let mut other = super::puppet(&acme, "Other", &mut random).await;
     other.open_session().await;
     let foreign = other.say(&an_offer(), Some(case(7)));
@@ -41,8 +42,17 @@ async fn a_bad_message_is_refused_alone_and_its_author_told() {
     }
     messages.push(puppet.say(&comment("And this one is good"), Some(case(1))));
     let count = messages.len() as u64;
-    let answer = puppet.push(messages.clone()).await;
-    let receipt = puppet.receipt(&answer);
+    let first = puppet.receipt(&puppet.push(messages.clone()).await);
+    assert!(first.upto < count, "what has lost its text is not refused before the author was asked");
+    let receipt = until("The whole batch", async || {
+        let answer = puppet.push(messages.clone()).await;
+        if answer.status != 200 {
+            assert_eq!(answer.code(), "busy");
+            return Ok(None);
+        }
+        Ok(Some(puppet.receipt(&answer)))
+    })
+    .await;
     let told = |receipt: &deskwire_proto::receipt::Receipt| -> Vec<(u64, String)> {
         let words = receipt.outcomes.iter().map(|outcome| outcome.3.as_str());
         words.for_each(|words| assert!(!words.trim().is_empty(), "{receipt:?}"));

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use deskwire_api_types::{FileState, InviteRequest, ThreadEntry};
+use deskwire_api_types::{FileState, ThreadEntry};
 use deskwire_proto::{
     document::{Signed, V1},
     id::{DelegationId, Hash},
@@ -16,7 +16,7 @@ use deskwire_tests::{
     desk::Desk,
     https,
     links::{link_with, until},
-    puppet::{Puppet, Unlinked, now},
+    puppet::{Puppet, now},
     stub::{Heard, Reply, Stub},
     world::{World, address},
 };
@@ -32,10 +32,7 @@ async fn a_file_with_a_wrong_hash_is_told_on_the_ticket_and_no_other_is_given_aw
     let mut random = world.random();
     let acme = Desk::new(&world, "Acme").await;
     let (at, tls) = (address(), https::new_identity());
-    let invite = InviteRequest { expires_in_seconds: None, terms: None, approved: true };
-    let invitation = acme.client().invite(&invite).await.unwrap().text.unwrap();
-    let puppet = Unlinked::new(random.fork(), "Puppet", at, tls.spki());
-    let mut puppet = puppet.accept(acme.address, &invitation).await;
+    let mut puppet = super::linked(&acme, ("Puppet", at, tls.spki()), &mut random).await;
 
     let content = random.bytes(1_500_000);
     let list = ChunkList::new(content.chunks(1 << 20).map(Hash::of).collect());

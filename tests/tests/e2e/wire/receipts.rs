@@ -2,21 +2,18 @@
 
 use std::sync::{Arc, Mutex};
 
-use deskwire_api_types::InviteRequest;
 use deskwire_proto::{
     batch::Batch,
-    cose::Sign1,
     document::{Signed, V1},
-    id::{DelegationId, Hash, LinkId, Nonce},
+    id::{DelegationId, Hash, LinkId},
     key::SecretKey,
     receipt::Receipt,
-    session::{Hello, Welcome},
 };
 use deskwire_tests::{
     desk::Desk,
     https,
     links::{link_with, offer, until},
-    puppet::{Unlinked, now},
+    puppet::now,
     stub::{Heard, Reply, Stub},
     world::{World, address},
 };
@@ -40,10 +37,7 @@ async fn only_a_true_receipt_counts_as_delivery() {
     let mut random = world.random();
     let acme = Desk::new(&world, "Acme").await;
     let (at, tls) = (address(), https::new_identity());
-    let invite = InviteRequest { expires_in_seconds: None, terms: None, approved: true };
-    let invitation = acme.client().invite(&invite).await.unwrap().text.unwrap();
-    let unlinked = Unlinked::new(random.fork(), "Puppet", at, tls.spki());
-    let mut puppet = unlinked.accept(acme.address, &invitation).await;
+    let mut puppet = super::linked(&acme, ("Puppet", at, tls.spki()), &mut random).await;
 
     let manner = Arc::new(Mutex::new(Manner::BeyondTheEnd));
     let mut reader = Reader {
@@ -112,25 +106,8 @@ impl Reader {
     }
 
     fn welcome(&mut self, body: &[u8]) -> Reply {
-        let payload = Sign1::parse(body).unwrap().unverified_payload();
-        let hello: Hello =
-            deskwire_proto::cbor::decode(payload, deskwire_proto::cbor::Bounds::LARGE).unwrap();
         self.nonce[0] = self.nonce[0].wrapping_add(1);
-        let welcome = Welcome {
-            v: V1,
-            to: hello.from,
-            from: hello.to,
-            head: self.held.1,
-            link: self.link,
-            time: now(),
-            hello: hello.nonce,
-            known: 0,
-            nonce: Nonce::new(self.nonce),
-            length: self.held.0,
-            placed: None,
-            descriptor: None,
-        };
-        Reply::signed(Signed::seal(welcome, &self.secret).raw().to_vec())
+        super::welcome(&self.secret, (self.link, self.held), self.nonce, body)
     }
 
     fn receipt(&mut self, body: &[u8]) -> Reply {
