@@ -306,8 +306,8 @@ impl Command for AnswerHello {
             recover::forked(step, self.link, false, held, other)?;
             return Ok(Err(Code::Fork));
         }
-        if !waits && recover::is_beyond(step, self.link, &link, &stream, self.hello.body())? {
-            return Ok(Err(Code::LinkPaused));
+        if !waits && let Some(code) = recover::beyond(step, self.link, &link, &stream, self.hello.body())? {
+            return Ok(Err(code));
         }
         clock::told(step, self.link, self.hello.body().time)?;
         self.welcome(step, &link, &stream, waits).map(Ok)

@@ -1,13 +1,16 @@
 //! A recovery in which the partner lies, the disk fills up or there is very much: nothing false is taken, nothing is
 //! lost, and the desk goes on.
 
+use deskwire_engine::command::act::Action;
 use deskwire_engine::command::comment::AddComment;
 use deskwire_engine::command::deliver::Delivered;
 use deskwire_engine::command::file::Brought;
 use deskwire_engine::command::key::PlanKey;
 use deskwire_engine::command::recover::{TakePage, Taken};
+use deskwire_engine::command::repair::{Branch, Repair};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_engine::identity::{Face, Identity};
+use deskwire_machine::delegation::State;
 use deskwire_proto::batch::{Batch, BatchHead};
 use deskwire_proto::code::Code;
 use deskwire_proto::document::Signed;
@@ -20,10 +23,12 @@ use deskwire_proto::recover::RecoverPage;
 use deskwire_proto::session::Welcome;
 use deskwire_store::WriteError;
 use deskwire_store::local::{FileNo, LinkNo, TicketNumber};
-use deskwire_store::row::{Audience, LinkState, Pause};
-use deskwire_store::table::{ANNOUNCED, RETURNED_ITEMS, Rows};
+use deskwire_store::row::{Audience, LinkState, Pause, ThreadKind};
+use deskwire_store::table::{ANNOUNCED, RETURNED_ITEMS, Rows, THREADS};
 
-use crate::harness::{Desk, LINK, attached, batch, deliver, import, linked, person, prose, session, settle};
+use crate::harness::{
+    Desk, LINK, attached, batch, because, deliver, import, linked, person, prose, session, settle,
+};
 use crate::recovery::{
     codes, fetch, hello, offered, open, recover, recovery, request, same_after_rebuild, send_again, shown,
     state,
@@ -186,34 +191,77 @@ fn a_full_disk_in_the_middle_of_a_recovery_does_not_turn_true_messages_into_lies
     same_after_rebuild(shop);
 }
 
-#[test]
-fn what_lost_messages_had_seen_and_nobody_holds_any_more_is_told_to_the_operator() {
+/// Both desks are restored: the shop has back what it said after it had seen a message of Acme that nobody holds any more.
+fn beyond(say: impl FnOnce(&mut Desk)) -> (Desk, Desk) {
     let (mut shop, mut acme) = offered();
     let (old_shop, old_acme) = (shop.copy(), acme.copy());
     acme.comment(1, "Which room?", Audience::Thread).unwrap();
     settle(&mut shop, &mut acme);
-    shop.comment(1, "The second.", Audience::Thread).unwrap();
+    say(&mut shop);
     settle(&mut shop, &mut acme);
     let mut shop = shop.restore(&old_shop);
     // Acme has kept the messages of the shop, and neither its own nor the receipts for them.
     let lie = lied_to(&mut shop, &mut acme, |welcome| welcome.known = 0);
     assert_eq!(lie, Err(Code::RecoveryNeeded));
-    let asked = request(&mut shop).unwrap();
-    let page = acme.hand_back(LINK, asked, BATCH_BYTES).unwrap();
-    let mut page = RecoverPage::decode(&page).unwrap();
-    let theirs = page
-        .head
-        .receipts
-        .iter()
-        .filter(|raw| Signed::<Receipt>::open(raw, acme.identity.keys().current()).is_ok());
-    page.head.receipts = List::new(theirs.cloned().collect()).unwrap();
-    let page = open(&page.encode(), &shop, &acme);
-    assert_eq!(shop.run(TakePage { link: LINK, page }).unwrap(), Taken::Complete);
-    assert_eq!(recovery(&shop).unwrap().upto, 1, "what the answer had seen");
-    let mut acme = acme.restore(&old_acme);
+    let mut taken = Taken::More;
+    while taken == Taken::More {
+        let asked = request(&mut shop).unwrap();
+        let page = acme.hand_back(LINK, asked, BATCH_BYTES).unwrap();
+        let mut page = RecoverPage::decode(&page).unwrap();
+        let ours = page.head.receipts.iter();
+        let theirs = ours.filter(|raw| Signed::<Receipt>::open(raw, acme.identity.keys().current()).is_ok());
+        page.head.receipts = List::new(theirs.cloned().collect()).unwrap();
+        let page = open(&page.encode(), &shop, &acme);
+        taken = shop.run(TakePage { link: LINK, page }).unwrap();
+    }
+    assert_eq!(taken, Taken::Complete);
+    assert_eq!(recovery(&shop).unwrap().upto, 1, "what it had seen");
+    (shop, acme.restore(&old_acme))
+}
+
+#[test]
+fn what_lost_messages_had_seen_and_nobody_holds_any_more_is_told_to_the_operator() {
+    let (mut shop, mut acme) = beyond(|shop| {
+        shop.comment(1, "The second.", Audience::Thread).unwrap();
+    });
     assert_eq!(hello(&mut acme, &mut shop), Err(Code::LinkPaused));
     assert_eq!(state(&shop), LinkState::Paused(Pause::Beyond(1)));
     assert_eq!(codes(&shop), ["history-lost"]);
+    same_after_rebuild(shop);
+}
+
+/// The desk that said it went on without it: its partner held the case for recalled, and it did not.
+#[test]
+fn what_came_back_takes_effect_although_nobody_holds_what_it_had_seen() {
+    let (mut shop, mut acme) = beyond(|shop| {
+        shop.act(1, Action::Recall(because("It works again."))).unwrap();
+    });
+    assert_eq!(hello(&mut acme, &mut shop), Err(Code::LinkPaused));
+    assert_eq!(shown(&shop, 1).0, State::Recalled);
+    shop.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!((state(&shop), state(&acme)), (LinkState::Active, LinkState::Active));
+    assert_eq!([&shop, &acme].map(|desk| shown(desk, 1).0), [State::Recalled; 2]);
+    acme.comment(1, "Understood.", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!([&shop, &acme].map(|desk| shown(desk, 1).0), [State::Recalled; 2]);
+    same_after_rebuild(shop);
+}
+
+/// More than one step takes: none of them is left out before the operator chooses.
+#[test]
+fn however_much_came_back_takes_effect_although_nobody_holds_what_it_had_seen() {
+    const SAID: usize = 300;
+    let (mut shop, mut acme) = beyond(|shop| {
+        for said in 0..SAID {
+            shop.comment(1, &format!("{said}"), Audience::Thread).unwrap();
+        }
+    });
+    assert_eq!(hello(&mut acme, &mut shop), Err(Code::Busy));
+    assert_eq!(state(&shop), LinkState::Active);
+    assert_eq!(hello(&mut acme, &mut shop), Err(Code::LinkPaused));
+    let thread = shop.rows().list(THREADS, &TicketNumber(1), usize::MAX).unwrap();
+    assert_eq!(thread.iter().filter(|(_, row)| row.kind == ThreadKind::Comment).count(), SAID);
     same_after_rebuild(shop);
 }
 

@@ -328,19 +328,23 @@ pub(super) fn shorten(
     Ok(())
 }
 
-/// Whether the partner's own hello shows that it does not have what our recovered messages have seen: both were
-/// restored, and nobody holds it any more. Then the link pauses until the operators have spoken.
-pub(super) fn is_beyond(
+/// What the partner's hello gets where it shows that it does not have what our recovered messages have seen: both were
+/// restored, and nobody holds it any more. What came back takes effect without it, some in each step; then the link pauses
+/// until the operators have spoken.
+pub(super) fn beyond(
     step: &mut Step<'_>,
     no: LinkNo,
     link: &LinkRow,
     stream: &StreamRow,
     hello: &Hello,
-) -> Result<bool, Refusal> {
+) -> Result<Option<Code>, Refusal> {
     let upto =
         stream.recovery.as_ref().filter(|recovery| recovery.complete).map_or(0, |recovery| recovery.upto);
     if hello.length >= upto || hello.length != stream.in_length {
-        return Ok(false);
+        return Ok(None);
+    }
+    if !Placing::without_the_rest().place(step, no)? {
+        return Ok(Some(Code::Busy));
     }
     let words = format!(
         "This desk and {0} were both restored: this desk has seen message {upto} of {0}, which {0} does not have any \
@@ -348,7 +352,7 @@ pub(super) fn is_beyond(
         link.partner_name, link.name
     );
     pause(step, no, Pause::Beyond(upto), "history-lost", &words)?;
-    Ok(true)
+    Ok(Some(Code::LinkPaused))
 }
 
 fn bad_page(step: &mut Step<'_>, no: LinkNo, link: &LinkRow, code: Code) -> Result<(), Refusal> {

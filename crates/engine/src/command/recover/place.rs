@@ -36,12 +36,19 @@ pub(crate) struct Placing {
     late: BTreeSet<DelegationNo>,
     /// What waits, by item, once it was looked at.
     waiting: Option<HashMap<ItemId, Order>>,
+    /// Whether nobody holds any more what they had seen of the partner's stream behind what is here.
+    gone: bool,
 }
 
 impl Placing {
     /// Nothing has taken effect in this step yet.
     pub(crate) const fn begin() -> Self {
-        Self { messages: MESSAGES, bytes: BYTES, late: BTreeSet::new(), waiting: None }
+        Self { messages: MESSAGES, bytes: BYTES, late: BTreeSet::new(), waiting: None, gone: false }
+    }
+
+    /// The same, where nobody holds any more what is still to come before some of them.
+    pub(super) fn without_the_rest() -> Self {
+        Self { gone: true, ..Self::begin() }
     }
 }
 
@@ -64,7 +71,7 @@ impl Placing {
     }
 
     fn place_some(&mut self, step: &mut Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
-        while let Some((stream, row, signed)) = next(step, no)? {
+        while let Some((stream, row, signed)) = self.next(step, no)? {
             let text = step.entry(row.item)?.text.into_bytes();
             let size = signed.len() + text.as_ref().map_or(0, Vec::len);
             if self.messages == 0 || self.bytes < size {
@@ -77,6 +84,22 @@ impl Placing {
             self.late.extend(place(step, no, &stream, &row, (&head, text.as_deref()))?);
         }
         Ok(true)
+    }
+
+    /// The next message of ours that takes effect, if its time has come: what it had seen is here, or gone.
+    fn next(&self, step: &Step<'_>, no: LinkNo) -> Result<Option<(StreamRow, SentRow, ByteBuf)>, Refusal> {
+        let stream = find::stream(step, no)?;
+        let Some(recovery) = &stream.recovery else { return Ok(None) };
+        let seq = recovery.placed + 1;
+        if seq > stream.out_length {
+            return Ok(None);
+        }
+        let row = step.rows().get(SENT, &(no, seq))?;
+        let row = row.ok_or_else(|| find::broken("a message that came back without a row"))?;
+        let Record::Numbered { signed, seen, .. } = step.read(row.signed)? else {
+            return Err(find::broken("a message that came back is another record"));
+        };
+        Ok((self.gone || seen <= stream.in_length).then_some((stream, row, signed)))
     }
 
     /// An event that a caller said again between the page and this moment gives way to its message.
@@ -112,22 +135,6 @@ fn end_if_complete(step: &mut Step<'_>, no: LinkNo) -> Result<(), Refusal> {
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// The next message of ours that takes effect, if its time has come: what it had seen is here.
-fn next(step: &Step<'_>, no: LinkNo) -> Result<Option<(StreamRow, SentRow, ByteBuf)>, Refusal> {
-    let stream = find::stream(step, no)?;
-    let Some(recovery) = &stream.recovery else { return Ok(None) };
-    let seq = recovery.placed + 1;
-    if seq > stream.out_length {
-        return Ok(None);
-    }
-    let row = step.rows().get(SENT, &(no, seq))?;
-    let row = row.ok_or_else(|| find::broken("a message that came back without a row"))?;
-    let Record::Numbered { signed, seen, .. } = step.read(row.signed)? else {
-        return Err(find::broken("a message that came back is another record"));
-    };
-    Ok((seen <= stream.in_length).then_some((stream, row, signed)))
 }
 
 /// Replies with its delegation if that has settled more than the message had seen.
