@@ -239,11 +239,15 @@ fn what_came_back_takes_effect_although_nobody_holds_what_it_had_seen() {
     assert_eq!(hello(&mut acme, &mut shop), Err(Code::LinkPaused));
     assert_eq!(shown(&shop, 1).0, State::Recalled);
     shop.run(Repair { link: LINK, branch: Branch::Theirs }).unwrap();
+    recover(&mut acme, &mut shop);
     settle(&mut shop, &mut acme);
     assert_eq!((state(&shop), state(&acme)), (LinkState::Active, LinkState::Active));
     assert_eq!([&shop, &acme].map(|desk| shown(desk, 1).0), [State::Recalled; 2]);
-    acme.comment(1, "Understood.", Audience::Thread).unwrap();
+    // The number that the shop had seen is used again.
+    let other = acme.ticket("Broken door");
+    acme.delegate(other).unwrap();
     settle(&mut shop, &mut acme);
+    assert_eq!(shop.stream().in_length, acme.stream().out_length);
     assert_eq!([&shop, &acme].map(|desk| shown(desk, 1).0), [State::Recalled; 2]);
     same_after_rebuild(shop);
 }
