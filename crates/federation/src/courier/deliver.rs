@@ -1,5 +1,6 @@
 //! Hello, welcome, and batches with up to four of them in flight. proto-spec, sections 5.3 and 5.4.
 
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
@@ -36,9 +37,14 @@ const fn pauses(code: Code) -> bool {
     matches!(code, Code::Fork | Code::BadPrev | Code::CloneSuspected)
 }
 
+/// What came of the batch that ends with this number.
+type Landed = (u64, Result<Bytes, Trouble>);
+
 /// Batches on their way, and how far they go.
 struct Sky<'a> {
-    flights: FuturesUnordered<BoxFuture<'a, Result<Bytes, Trouble>>>,
+    flights: FuturesUnordered<BoxFuture<'a, Landed>>,
+    /// With which numbers those end.
+    ends: BTreeSet<u64>,
     /// Highest number in flight or covered; `None`: begin behind what is acknowledged.
     after: Option<u64>,
     /// How far the partner holds our messages, as its welcome and its receipts since then say. A partner that was restored
@@ -50,8 +56,8 @@ struct Sky<'a> {
     covered: u64,
     /// There was nothing more to send.
     exhausted: bool,
-    /// What ends this as soon as the others have landed.
-    setback: Option<Setback>,
+    /// What ends this as soon as the batches before it have landed, and with which number that one ends.
+    setback: Option<(u64, Setback)>,
 }
 
 impl Sky<'_> {
@@ -60,8 +66,8 @@ impl Sky<'_> {
         let after = Some(held).filter(|held| *held < acknowledged);
         let reached = after.unwrap_or(acknowledged);
         let flights = FuturesUnordered::new();
-        let begun = acknowledged;
-        Self { flights, after, reached, begun, covered: reached, exhausted: false, setback: None }
+        let (begun, covered, ends) = (acknowledged, reached, BTreeSet::new());
+        Self { flights, ends, after, reached, begun, covered, exhausted: false, setback: None }
     }
 
     /// Whether there is more to do although all answers are there: new items, or messages that no receipt covers. Those are
@@ -80,6 +86,22 @@ impl Sky<'_> {
 
     fn takes_more(&self) -> bool {
         self.setback.is_none() && !self.exhausted && self.flights.len() < FLIGHTS
+    }
+
+    /// The earliest setback says why; what is behind it fails because of it.
+    fn set_back(&mut self, end: u64, setback: Setback) {
+        if self.setback.as_ref().is_none_or(|(before, _)| end < *before) {
+            self.setback = Some((end, setback));
+        }
+    }
+
+    /// The setback, once everything before it has landed. What is behind it is not waited for: the partner holds it back for
+    /// a while, as what comes before might still come, and takes nothing of it.
+    fn has_to_end(&mut self) -> Option<Setback> {
+        let ends = &self.ends;
+        self.setback
+            .take_if(|(end, _)| ends.first().is_none_or(|first| first > end))
+            .map(|(_, setback)| setback)
     }
 }
 
@@ -175,15 +197,15 @@ impl Courier {
             while sky.takes_more() && !self.stop.is_requested() {
                 self.launch(&shared, &mut sky, opened).await?;
             }
+            if let Some(setback) = sky.has_to_end() {
+                return Err(setback);
+            }
             if sky.flights.is_empty() {
-                match sky.setback.take() {
-                    Some(setback) => return Err(setback),
-                    None if !self.stop.is_requested() && self.is_behind(&mut sky)? => continue,
-                    None => {
-                        self.session = Some(Opened { held: u64::MAX, ..opened });
-                        return Ok(());
-                    }
+                if !self.stop.is_requested() && self.is_behind(&mut sky)? {
+                    continue;
                 }
+                self.session = Some(Opened { held: u64::MAX, ..opened });
+                return Ok(());
             }
             tokio::select! {
                 Some(landed) = sky.flights.next() => self.land(&mut sky, landed).await?,
@@ -201,20 +223,22 @@ impl Courier {
                 sky.after = Some(last);
                 shared.counters.batches_sent.one();
                 let call = Call::document("batch", bytes);
-                sky.flights.push(async move { shared.call(link, &call).await }.boxed());
+                sky.ends.insert(last);
+                sky.flights.push(async move { (last, shared.call(link, &call).await) }.boxed());
             }
             Next::Idle => sky.exhausted = true,
             Next::NoSession => {
                 let words = "The session with the partner has ended. Deskwire opens a new one.".to_owned();
                 let trouble = Trouble::new(Failure::Unreachable, "session-unknown", words);
-                sky.setback = Some(Setback::Resync(trouble));
+                sky.set_back(u64::MAX, Setback::Resync(trouble));
             }
         }
         Ok(())
     }
 
     /// Takes the answer to one batch.
-    async fn land(&self, sky: &mut Sky<'_>, landed: Result<Bytes, Trouble>) -> Result<(), Setback> {
+    async fn land(&self, sky: &mut Sky<'_>, (end, landed): Landed) -> Result<(), Setback> {
+        sky.ends.remove(&end);
         let taken = match landed {
             Ok(answer) => self.receipt(&answer).await.map(|upto| sky.reached = sky.reached.max(upto)),
             Err(trouble) => match trouble.wire().map(Code::class) {
@@ -225,8 +249,7 @@ impl Courier {
         match taken {
             Ok(()) => {}
             Err(setback @ (Setback::Own(_) | Setback::Halted)) => return Err(setback),
-            // The first one says why; the others fail because of it.
-            Err(setback) => sky.setback = sky.setback.take().or(Some(setback)),
+            Err(setback) => sky.set_back(end, setback),
         }
         Ok(())
     }
@@ -299,6 +322,30 @@ mod tests {
         assert_eq!((sky.is_behind(7), sky.after), (Ok(true), None), "behind what is acknowledged");
         sky.after = Some(9);
         assert_eq!(sky.is_behind(7), Err((7, 9)));
+    }
+
+    fn broken(words: &str) -> Setback {
+        Setback::Peer(Trouble::new(Failure::Unreachable, "connection-broken", words.to_owned()))
+    }
+
+    /// A partner holds such a batch back for two seconds, in which no sign of life of it was heeded.
+    #[test]
+    fn a_batch_behind_one_that_failed_is_not_waited_for() {
+        let mut sky = sent(u64::MAX, 5, 30);
+        sky.ends = BTreeSet::from([10, 20, 30]);
+        assert!(sky.has_to_end().is_none());
+        sky.ends.remove(&20);
+        sky.set_back(20, broken("in the middle"));
+        assert!(sky.has_to_end().is_none(), "the receipt for the first may still come");
+        sky.ends.remove(&30);
+        sky.set_back(30, broken("because of it"));
+        sky.ends.remove(&10);
+        let Some(Setback::Peer(trouble)) = sky.has_to_end() else { panic!("it ends with the setback") };
+        assert_eq!(trouble.words, "in the middle");
+        assert!(sky.has_to_end().is_none());
+        sky.ends.insert(40);
+        sky.set_back(39, broken("before it"));
+        assert!(sky.has_to_end().is_some(), "the last is behind it");
     }
 
     /// Else the rest waits until there is something new to say, for it was acknowledged once.
