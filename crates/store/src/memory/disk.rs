@@ -143,6 +143,7 @@ impl SimDisk {
         let mut state = self.lock();
         state.names.remove(name);
         state.durable_names.remove(name);
+        state.pending.retain(|change| change.name != name);
     }
 
     /// The disk as the present process sees it.

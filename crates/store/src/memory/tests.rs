@@ -63,6 +63,12 @@ fn names_are_durable_with_their_folder_only() {
     };
     assert!(outcomes(synced, "f/b") == std::slice::from_ref(&old));
     assert_eq!(outcomes(synced, "f/a"), [None]);
+    // As a restored backup does it: a rename of before brings nothing back.
+    let lost = |disk: &SimDisk| {
+        rename(disk);
+        disk.lose("f/b");
+    };
+    assert_eq!(outcomes(lost, "f/b"), [None]);
     let created = |disk: &SimDisk| drop(disk.session().create("f/c").unwrap());
     assert_eq!(outcomes(created, "f/c"), [None, Some(Vec::new())]);
     let cut = |disk: &SimDisk| disk.session().open("f/a").unwrap().set_len(512).unwrap();
