@@ -206,9 +206,10 @@ pub(super) fn welcomed(
             // A hello that names nothing tells a reader that holds nothing that the key stands from the beginning.
             let beginning = held == 0 && stream.acked == 0 && stream.in_seen == 0;
             let agreed = if beginning { 0 } else { stream.out_length };
-            // A reader that was restored gets back its receipts, and counts as held what they cover.
+            // A reader that was restored gets back its receipts and its messages, and counts as held what they cover.
+            let had = stream.acked.max(stream.in_seen);
             let told = placed::told_before(step, no, link, welcome)?.filter(|place| place.0 <= agreed);
-            decide(step, no, link, Known { agreed, held: held.max(stream.acked), told })?;
+            decide(step, no, link, Known { agreed, held: held.max(had), told })?;
             Ok(Meaning::SayAgain)
         }
         (Some(_), true) => {

@@ -32,7 +32,7 @@ use deskwire_proto::text::{Label, Url};
 use deskwire_store::local::{DelegationNo, LinkNo};
 use deskwire_store::row::{Audience, Effect, LinkState, Pause};
 use deskwire_store::table::{
-    DELEGATION_EVENTS, LINK_EVENTS, LINKS, OWN_KEYS, RECEIVED, Rows, SENT, THREADS, WAITING,
+    DELEGATION_EVENTS, DELEGATIONS, LINK_EVENTS, LINKS, OWN_KEYS, RECEIVED, Rows, SENT, THREADS, WAITING,
 };
 
 use crate::harness::{Desk, LINK, because, linked, person, prose, settle};

@@ -63,6 +63,37 @@ fn what_the_partner_has_counted_keeps_its_numbers_where_it_was_restored_before_i
     same_after_rebuild(acme);
 }
 
+/// Else its author gives the number up, and the answer to it, which comes back, is an answer to nothing.
+#[test]
+fn what_a_restored_partner_had_counted_without_a_receipt_is_disowned_on_both_sides() {
+    let (mut shop, mut acme) = working();
+    let place = shop.stream().out_length;
+    let copy = acme.copy();
+    let ticket = shop.ticket("Printer");
+    shop.delegate(ticket).unwrap();
+    let opened = open(&mut shop, &mut acme);
+    let offer = next(&mut shop, opened, None).unwrap();
+    deliver(&shop, &mut acme, &offer).unwrap();
+    acme.act(2, Action::Decline(because("No spare parts."))).unwrap();
+    carry(&mut acme, &mut shop);
+    assert_eq!((shop.stream().acked, shop.stream().in_seen), (place, place + 1));
+
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, place)], restored: false };
+    shop.run(plan).unwrap();
+    let (mut shop, mut acme) = (rotate(shop, 1), acme.restore(&copy));
+    open(&mut shop, &mut acme);
+    for _ in 0..4 {
+        open(&mut acme, &mut shop);
+        resend(&mut shop, &mut acme);
+    }
+    quiet(&mut shop, &mut acme);
+    assert_eq!((heard(&acme).1, shop.stream().waiting), (1, 0));
+    let counted = |desk: &Desk| desk.rows().list(DELEGATIONS, &(), usize::MAX).unwrap().len();
+    assert_eq!((counted(&shop), counted(&acme)), (2, 2), "what was answered is shown where it was");
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 /// Else it disowns all that it had lost: its partner no longer counts what was agreed, and what it is asked to do is gone.
 #[test]
 fn a_key_that_changes_while_what_was_lost_comes_back_disowns_none_of_it() {
