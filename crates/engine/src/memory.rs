@@ -65,6 +65,8 @@ pub struct Memory {
     pub(crate) held: HashMap<LinkNo, u64>,
     /// Of how many of our messages on each partner that was restored has lost files, as far as they were brought again.
     pub(crate) doubted: HashMap<LinkNo, u64>,
+    /// Links on which this process has answered a hello.
+    pub(crate) answered: HashSet<LinkNo>,
     /// Links whose partner has our descriptor of this start.
     pub(crate) greeted: HashSet<LinkNo>,
     /// Terms by the record that holds them, which never changes.
@@ -103,6 +105,7 @@ impl Memory {
             receipted: HashMap::new(),
             held: HashMap::new(),
             doubted: HashMap::new(),
+            answered: HashSet::new(),
             greeted: HashSet::new(),
             terms: HashMap::new(),
             ticked: None,

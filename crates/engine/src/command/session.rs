@@ -181,7 +181,8 @@ fn files_lost(step: &mut Step<'_>, no: LinkNo, behind: u64, stream: &StreamRow) 
         step.once_kept(move |memory| {
             memory.doubted.remove(&no);
         });
-        return Ok(());
+        // It may be of a backup with all of our messages and not with all files.
+        return files_doubted(step, no, behind);
     }
     // What was brought since it lost them is there, however often it is welcomed before it has its messages again.
     if step.memory.doubted.get(&no).is_some_and(|before| behind >= *before) {
@@ -282,6 +283,7 @@ impl Command for AnswerHello {
             return Ok(Err(code));
         }
         step.memory.heard(self.link, step.now);
+        step.memory.answered.insert(self.link);
         if find::stream(step, self.link)?.leaving.is_some() && aside::go_on(step, self.link)? {
             return Ok(Err(Code::Busy));
         }

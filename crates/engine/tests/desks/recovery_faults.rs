@@ -14,7 +14,7 @@ use deskwire_machine::delegation::State;
 use deskwire_proto::batch::{Batch, BatchHead};
 use deskwire_proto::code::Code;
 use deskwire_proto::document::Signed;
-use deskwire_proto::id::Hash;
+use deskwire_proto::id::{Hash, SessionId};
 use deskwire_proto::key::SecretKey;
 use deskwire_proto::limits::BATCH_BYTES;
 use deskwire_proto::list::List;
@@ -28,6 +28,7 @@ use deskwire_store::table::{ANNOUNCED, RETURNED_ITEMS, Rows, THREADS};
 
 use crate::harness::{
     Desk, LINK, attached, batch, because, deliver, import, linked, person, prose, session, settle,
+    take_receipt,
 };
 use crate::recovery::{
     codes, fetch, hello, offered, open, recover, recovery, request, same_after_rebuild, send_again, shown,
@@ -279,6 +280,13 @@ fn announced(desk: &Desk) -> Vec<((LinkNo, u64), FileNo)> {
     desk.rows().list(ANNOUNCED, &LINK, usize::MAX).unwrap()
 }
 
+/// Carries what waits in a session that is open.
+fn say(from: &mut Desk, to: &mut Desk, open: SessionId) {
+    let sent = batch(from, open, None).unwrap();
+    let Delivered::Receipt(receipt) = deliver(from, to, &sent) else { panic!("a receipt") };
+    take_receipt(from, to, &receipt).unwrap();
+}
+
 /// A desk without an endpoint brought it once and never again: its partner waited for the bytes for ever.
 #[test]
 fn a_file_that_was_brought_to_a_partner_restored_since_is_brought_once_more() {
@@ -321,14 +329,15 @@ fn a_file_that_was_on_its_way_when_the_partner_was_backed_up_is_brought_once_mor
     for more in [false, true] {
         let (mut shop, mut acme) = offered();
         attach(&mut shop);
-        settle(&mut shop, &mut acme);
+        let open = session(&mut shop, &mut acme);
+        say(&mut shop, &mut acme, open);
         let copy = acme.copy();
         let before = announced(&shop);
         shop.run(Brought { link: LINK, seq: before[0].0.1 }).unwrap();
         if more {
             // The partner held this too, and gave a receipt for it.
             shop.comment(1, "The second.", Audience::Thread).unwrap();
-            settle(&mut shop, &mut acme);
+            say(&mut shop, &mut acme, open);
         }
         assert!(announced(&shop).is_empty());
         let mut acme = acme.restore(&copy);
@@ -343,16 +352,37 @@ fn a_file_that_was_on_its_way_when_the_partner_was_backed_up_is_brought_once_mor
     }
 }
 
+/// In the session from before it would take what is said next, and nobody would know any more how much it had held.
+#[test]
+fn a_partner_whose_backup_lacks_a_file_that_is_brought_learns_of_it_whoever_speaks_first() {
+    let (mut shop, mut acme) = offered();
+    attach(&mut shop);
+    let open = session(&mut shop, &mut acme);
+    say(&mut shop, &mut acme, open);
+    let copy = acme.copy();
+    let before = announced(&shop);
+    shop.run(Brought { link: LINK, seq: before[0].0.1 }).unwrap();
+    let mut acme = acme.restore(&copy);
+    shop.comment(1, "The second.", Audience::Thread).unwrap();
+    let sent = batch(&mut shop, open, None).unwrap();
+    assert_eq!(deliver(&shop, &mut acme, &sent), Delivered::Refused(Code::SessionUnknown));
+    settle(&mut shop, &mut acme);
+    assert_eq!(announced(&shop), before);
+    assert_eq!(acme.stream().in_length, shop.stream().out_length);
+    same_after_rebuild(shop);
+}
+
 /// Only what came since the last message can be missing in a backup that has all messages.
 #[test]
 fn a_file_that_was_brought_before_a_later_message_is_not_brought_again_at_each_start_of_the_partner() {
     let (mut shop, mut acme) = offered();
     attach(&mut shop);
-    settle(&mut shop, &mut acme);
+    let open = session(&mut shop, &mut acme);
+    say(&mut shop, &mut acme, open);
     let seq = announced(&shop)[0].0.1;
     shop.run(Brought { link: LINK, seq }).unwrap();
     shop.comment(1, "The second.", Audience::Thread).unwrap();
-    settle(&mut shop, &mut acme);
+    say(&mut shop, &mut acme, open);
     let mut acme = acme.restart();
     hello(&mut acme, &mut shop).unwrap();
     send_again(&mut shop, &mut acme);
