@@ -1,7 +1,7 @@
 //! What must hold: after each step, after each start of a desk, and once everything has come to rest.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use deskwire_machine::delegation::Role;
 use deskwire_proto::id::Hash;
@@ -151,10 +151,34 @@ impl World {
                 self.report.count("links at a stop");
                 continue;
             }
-            if let Err(what) = self.check_streams(link).and_then(|()| self.check_folds(link)) {
+            if let Err(what) = self.check_streams(link) {
                 return self.violate(what);
             }
+            match self.check_folds(link) {
+                Ok(()) => {}
+                Err(_) if self.lacks_a_place(link) => {
+                    self.report.count("links that differ after two changes of key");
+                }
+                Err(what) => return self.violate(what),
+            }
         }
+    }
+
+    /// Whether a desk was restored from before a change of key that disowned messages, and was told the place of a later one
+    /// alone: what the two desks hold then differs, as decision 0016 says.
+    fn lacks_a_place(&self, link: usize) -> bool {
+        let Link2 { desks, numbers } = self.both(link);
+        let Ok(journals) = desks.iter().map(|desk| Journal::of(desk)).collect::<Result<Vec<_>, _>>() else {
+            return false;
+        };
+        let lacks = |reader: usize| {
+            let author = desks[1 - reader];
+            let heard = journals[reader].places.range(on(numbers[reader])).count();
+            self.model.was_restored(link, desks[reader].who)
+                && author.rotations > 1
+                && heard < usize::from(author.rotations)
+        };
+        self.model.has_disowned(link) && (lacks(0) || lacks(1))
     }
 
     /// The journal of a desk holds what callers were answered, once, and nothing of what was refused.
@@ -346,6 +370,11 @@ impl World {
 struct Link2<'a> {
     desks: [&'a Desk; 2],
     numbers: [LinkNo; 2],
+}
+
+/// All that a set of places has of a link.
+fn on(no: LinkNo) -> RangeInclusive<(LinkNo, Hash)> {
+    (no, Hash::new([0; 32]))..=(no, Hash::new([0xff; 32]))
 }
 
 fn delegations(desk: &Desk, link: LinkNo) -> Result<Vec<(DelegationNo, DelegationRow)>, String> {

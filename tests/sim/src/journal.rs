@@ -27,6 +27,8 @@ pub(crate) struct Journal {
     pub(crate) sent: BTreeMap<(LinkNo, u64), (u64, Hash)>,
     /// Messages of partners.
     pub(crate) received: BTreeMap<(LinkNo, u64), Hash>,
+    /// The changes of a partner's key of which this desk heard the place.
+    pub(crate) places: BTreeSet<(LinkNo, Hash)>,
     /// Links with a session since the last start.
     sessions: BTreeSet<LinkNo>,
     /// Which action an item came of, and its id.
@@ -61,6 +63,7 @@ impl Journal {
             ControlFlow::Continue(())
         });
         replayed.map_err(|error| error.to_string())?;
+        journal.said_again();
         match journal.wrong.take() {
             Some(wrong) => Err(format!("{wrong}; before: {}", Vec::from(journal.last).join(", "))),
             None => Ok(journal),
@@ -114,6 +117,9 @@ impl Journal {
                     *self.items.entry((token, made.no)).or_default() += 1;
                     self.made.insert((made.no, made.order.0), (token, made.item));
                 }
+            }
+            Record::KeyPlaced { no, change, .. } => {
+                self.places.insert((*no, change.keys));
             }
             Record::RecoveryNeeded { no, .. } => {
                 self.recovering.insert(*no, false);
@@ -188,6 +194,21 @@ impl Journal {
         if self.waiting.iter().any(|other| again(&other)) {
             self.made.remove(&(no, *order));
             *self.items.entry((kept.0, no)).or_default() -= 1;
+        }
+    }
+
+    /// What was said again while its message comes back gives way as soon as that takes effect.
+    fn said_again(&mut self) {
+        let waiting: Vec<_> =
+            self.waiting.iter().filter(|(no, _)| self.recovering.contains_key(no)).copied().collect();
+        for (no, order) in waiting {
+            let Some(made) = self.made.get(&(no, order)).copied() else { continue };
+            let is_it = |(order, _): &(u64, Hash)| self.made.get(&(no, *order)) == Some(&made);
+            let mut sent = self.sent.range((no, 0)..=(no, u64::MAX)).map(|(_, sent)| sent);
+            if sent.any(is_it) {
+                self.made.remove(&(no, order));
+                *self.items.entry((made.0, no)).or_default() -= 1;
+            }
         }
     }
 

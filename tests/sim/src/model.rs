@@ -120,6 +120,12 @@ impl Model {
         }
     }
 
+    /// Whether something said on this link was disowned.
+    #[must_use]
+    pub fn has_disowned(&self, link: usize) -> bool {
+        self.disowned.contains(&link)
+    }
+
     /// A desk changed its key: what the reader of a stream never took is said anew under the same number.
     pub fn rekeyed(&mut self, who: usize, link: usize, held: u64) {
         self.wire.retain(|(other, author, seq), _| *author != who || *other != link || *seq <= held);
