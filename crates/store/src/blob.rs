@@ -141,7 +141,8 @@ pub trait PartialBlob: Send + Sync {
     /// As [`PartialBlob::write_at`].
     fn write_pieces_at(&self, pieces: &mut [IoSlice<'_>], offset: u64) -> Result<()>;
 
-    /// Has the disk begin to take what was written of a part, without waiting for it.
+    /// Has the disk begin to take what was written of a part, without waiting for it; what it has taken already need not
+    /// stay in memory.
     fn begin_sync(&self, offset: u64, size: u64);
 
     /// Reads what is there, zeros where nothing was written; fewer bytes than asked for only at the end.

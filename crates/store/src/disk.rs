@@ -56,7 +56,7 @@ pub trait DiskFile: Send + Sync {
     fn size(&self) -> io::Result<u64>;
 
     /// Has the system begin to bring a part of the content to the disk, and does not wait for it: a sync has less to do
-    /// then. A hint, which promises nothing and cannot fail.
+    /// then. What is there already need not stay in memory. A hint, which promises nothing and cannot fail.
     fn begin_sync(&self, _offset: u64, _size: u64) {}
 
     /// Makes the content durable, with what is needed to read it (`fdatasync`).

@@ -43,8 +43,10 @@ pub(super) struct Landed {
 
 /// Chunks that are checked and wait to be written.
 const CHECKED: usize = 2;
-/// After so many bytes the disk begins to take what was written.
-const STRETCH: u64 = 8 << 20;
+/// After so many bytes the disk begins to take what was written; what it has taken, of so much that came before, leaves
+/// the memory.
+const STRETCH: u64 = 4 << 20;
+const TAKEN: u64 = 32 << 20;
 
 /// The size of the blob if it is here already, announced by somebody else or left by a crash at the very end; it is
 /// durable then.
@@ -250,11 +252,14 @@ impl Written {
         Ok(())
     }
 
-    /// Has the disk begin with what is written, so that there is little left to wait for at the end.
+    /// Has the disk begin with what is written, so that there is little left to wait for at the end. The pages of what it
+    /// has taken are used again: a large file takes none from the store, and needs no fresh ones, which cost more than
+    /// hashing it.
     fn hurry(&mut self, written: &Range<u64>) {
         self.begun_sync = self.begun_sync.min(written.start);
         if written.end - self.begun_sync >= STRETCH {
-            self.file.begin_sync(self.begun_sync, written.end - self.begun_sync);
+            let from = self.begun_sync.saturating_sub(TAKEN);
+            self.file.begin_sync(from, written.end - from);
             self.begun_sync = written.end;
         }
     }

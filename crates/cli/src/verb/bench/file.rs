@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read as _, Write as _},
     net::Ipv4Addr,
+    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -11,6 +12,7 @@ use std::{
 use deskwire_api_types::{FileQuery, FileState, ThreadEntry};
 use deskwire_client::Client;
 use deskwire_http::tls::{SelfSigned, ServerTls, observing_client};
+use rustix::fs::{Advice, fadvise};
 use serde::Serialize;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt},
@@ -31,6 +33,10 @@ use crate::{
 
 /// Bytes that the plain copy reads and writes at once.
 const PIECE: usize = 256 << 10;
+/// After so many bytes the disk begins with what came, and of so many before them it has what left the memory, as it does
+/// with a file that a desk fetches.
+const STRETCH: u64 = 4 << 20;
+const TAKEN: u64 = 32 << 20;
 /// How often the receiver is asked for the file, and for how long at most.
 const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -40,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The file is attached to a ticket that the other desk has, and the run ends when the other desk has fetched, checked and
 /// synced it. Before that and after it, the file is copied plainly: one thread reads it in pieces of 256 KiB and sends
 /// them through one TLS 1.3 connection on loopback, another one receives them and writes them to a new file on the same
-/// disk, which is synced once at the end. Nothing is hashed, no HTTP is spoken. The fetch is compared with the mean of
+/// disk, which is begun with early and synced once at the end, as a desk does. Nothing is hashed, no HTTP is spoken. The fetch is compared with the mean of
 /// both copies, so that a machine that becomes slower or faster meanwhile meets both.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -246,11 +252,18 @@ async fn plain(source: &Path, copy: &Path) -> io::Result<Duration> {
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
         let mut stream = connector.connect(name, stream).await?;
         let mut file = std::fs::File::create(&copy)?;
-        let mut piece = vec![0; PIECE];
+        let (mut piece, mut size, mut begun) = (vec![0; PIECE], 0, 0);
         loop {
-            match stream.read(&mut piece).await? {
-                0 => return file.sync_all(),
-                read => file.write_all(&piece[..read])?,
+            let read = stream.read(&mut piece).await?;
+            if read == 0 {
+                return file.sync_all();
+            }
+            file.write_all(&piece[..read])?;
+            size += read as u64;
+            if size - begun >= STRETCH {
+                let from = begun.saturating_sub(TAKEN);
+                fadvise(&file, from, NonZeroU64::new(size - from), Advice::DontNeed)?;
+                begun = size;
             }
         }
     });
