@@ -1,6 +1,5 @@
 //! Consuming a partner's messages, in order, and giving the receipt. proto-spec, sections 5.4 and 8.1.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use deskwire_machine::delegation;
@@ -14,14 +13,13 @@ use deskwire_proto::limits::{PULL_PAGE_BYTES, RECEIPT_MESSAGES};
 use deskwire_proto::message::Body;
 use deskwire_proto::receipt::{NotApplied, Outcome, Receipt};
 use deskwire_proto::time::Timestamp;
-use deskwire_store::Direction;
 use deskwire_store::local::{FileNo, LinkNo};
 use deskwire_store::record::{Received, Record};
 use deskwire_store::row::{LinkRow, LinkState, Pause, ReceivedRow, StreamRow};
 use deskwire_store::table::{FETCHING, LEFT_RECEIVED, RECEIVED, RETIRED, Rows};
 
 use super::consume::{self, Consumed, Context, consume, seen};
-use super::{aside, change, closing, find, key, privacy, recover, relay};
+use super::{aside, change, closing, find, key, privacy, recover, relay, session};
 use crate::port::Effect;
 use crate::sabotage::{self, Sabotage};
 use crate::{Command, Fault, Refusal, Step, quota};
@@ -146,17 +144,6 @@ fn closed(state: &LinkState) -> Option<Code> {
     }
 }
 
-/// Whether files of the partner are still to come. A partner that brings them has to learn of every start of this desk how
-/// many messages it holds: it may be of a backup that has an announcement and not the bytes. proto-spec, section 10.4.
-fn lacks_files(step: &Step<'_>, no: LinkNo) -> Result<bool, Refusal> {
-    let mut found = false;
-    step.rows().scan(FETCHING, &no, None, Direction::Forward, &mut |_, ()| {
-        found = true;
-        Ok(ControlFlow::Break(()))
-    })?;
-    Ok(found)
-}
-
 /// Whether the batch belongs to the partner's session. A welcomed session takes over with its first batch; an instance
 /// that another one has replaced is a clone; one that has lost messages has to recover them first.
 fn session(
@@ -165,7 +152,10 @@ fn session(
     head: &BatchHead,
     stream: &StreamRow,
 ) -> Result<Result<(), Code>, Refusal> {
-    if !step.memory.answered.contains(&no) && lacks_files(step, no)? {
+    // A partner that brings its files has to learn of every start of this desk how many messages it holds: it may be of a
+    // backup that has an announcement and not the bytes. proto-spec, section 10.4.
+    let lacks_files = || session::has_behind(step, FETCHING, no, (no, FileNo(0)));
+    if !step.memory.answered.contains(&no) && lacks_files()? {
         return Ok(Err(Code::SessionUnknown));
     }
     if stream.session.as_ref().is_some_and(|current| current.session == head.session) {

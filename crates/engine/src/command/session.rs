@@ -205,7 +205,7 @@ fn files_doubted(step: &mut Step<'_>, no: LinkNo, behind: u64) -> Result<(), Ref
 }
 
 /// Whether a table has a row of a link from a place on.
-fn has_behind<K: Key, R: Serialize + DeserializeOwned>(
+pub(super) fn has_behind<K: Key, R: Serialize + DeserializeOwned>(
     step: &Step<'_>,
     table: Table<K, R>,
     no: LinkNo,

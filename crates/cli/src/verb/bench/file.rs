@@ -46,8 +46,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The file is attached to a ticket that the other desk has, and the run ends when the other desk has fetched, checked and
 /// synced it. Before that and after it, the file is copied plainly: one thread reads it in pieces of 256 KiB and sends
 /// them through one TLS 1.3 connection on loopback, another one receives them and writes them to a new file on the same
-/// disk, which is begun with early and synced once at the end, as a desk does. Nothing is hashed, no HTTP is spoken. The fetch is compared with the mean of
-/// both copies, so that a machine that becomes slower or faster meanwhile meets both.
+/// disk, which the disk begins with early, as with a file that is fetched, and which is synced once at the end. Nothing is
+/// hashed, no HTTP is spoken. The fetch is compared with the mean of both copies, so that a machine that becomes slower or
+/// faster meanwhile meets both.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -1,5 +1,8 @@
 //! Keys that were stolen: what a thief says has no effect, and nobody loses what is true.
 
+use deskwire_engine::command::digest::SayDigest;
+use deskwire_engine::query::{agreement, own_digest};
+
 use super::*;
 
 #[test]
@@ -320,6 +323,32 @@ fn disowned((mut shop, mut acme): (Desk, Desk), but: u64) -> (Desk, Desk) {
     shop.comment(1, "It was not us.", Audience::Thread).unwrap();
     quiet(&mut shop, &mut acme);
     (shop, acme)
+}
+
+/// What decision 0016 leaves open: the place of the newest key alone is told, so a desk from before two changes takes for
+/// true what was disowned at the first. Nobody may believe for long that both see the same.
+#[test]
+fn a_reader_from_before_two_changes_of_key_learns_that_the_two_desks_see_a_case_differently() {
+    let (shop, acme) = working();
+    let copy = acme.copy();
+    let (shop, mut acme) = disowned((shop, acme), 0);
+    let mut shop = rotate(shop, 1);
+    quiet(&mut shop, &mut acme);
+    let mut acme = acme.restore(&copy);
+    for _ in 0..4 {
+        open(&mut acme, &mut shop);
+        resend(&mut shop, &mut acme);
+    }
+    quiet(&mut shop, &mut acme);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Recalled));
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+
+    let reader = |desk: &Desk| Reader::new(&desk.core, Arc::new(SystemClock));
+    let facts = own_digest(&reader(&shop), DelegationNo(1)).unwrap();
+    shop.run(SayDigest { delegation: DelegationNo(1), facts }).unwrap();
+    quiet(&mut shop, &mut acme);
+    let found = agreement(&reader(&acme), DelegationNo(1)).unwrap().unwrap();
+    assert!(found.differs.iter().any(|what| what.as_str() == "state"), "{:?}", found.differs);
 }
 
 /// The author left out what it had disowned, and what came behind that was a gap for ever.
