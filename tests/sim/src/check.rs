@@ -1,7 +1,7 @@
 //! What must hold: after each step, after each start of a desk, and once everything has come to rest.
 
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
 
 use deskwire_machine::delegation::Role;
 use deskwire_proto::id::Hash;
@@ -171,14 +171,17 @@ impl World {
         let Ok(journals) = desks.iter().map(|desk| Journal::of(desk)).collect::<Result<Vec<_>, _>>() else {
             return false;
         };
-        let lacks = |reader: usize| {
-            let author = desks[1 - reader];
-            let heard = journals[reader].places.range(on(numbers[reader])).count();
-            self.model.was_restored(link, desks[reader].who)
-                && author.rotations > 1
-                && heard < usize::from(author.rotations)
+        let restored = |side: usize| self.model.was_restored(link, desks[side].who);
+        let lacks = |author: usize, rotations: u8| {
+            let keys = desks[author].keys(rotations).head();
+            let (own, heard) = (&journals[author].own_places, &journals[1 - author].places);
+            restored(author) && !own.contains(&(numbers[author], keys))
+                || restored(1 - author) && !heard.contains(&(numbers[1 - author], keys))
         };
-        self.model.has_disowned(link) && (lacks(0) || lacks(1))
+        self.model.thefts.iter().any(|(who, rotations)| {
+            let author = desks.iter().position(|desk| desk.who == *who);
+            author.is_some_and(|author| *rotations < desks[author].rotations && lacks(author, *rotations))
+        })
     }
 
     /// The journal of a desk holds what callers were answered, once, and nothing of what was refused.
@@ -370,11 +373,6 @@ impl World {
 struct Link2<'a> {
     desks: [&'a Desk; 2],
     numbers: [LinkNo; 2],
-}
-
-/// All that a set of places has of a link.
-fn on(no: LinkNo) -> RangeInclusive<(LinkNo, Hash)> {
-    (no, Hash::new([0; 32]))..=(no, Hash::new([0xff; 32]))
 }
 
 fn delegations(desk: &Desk, link: LinkNo) -> Result<Vec<(DelegationNo, DelegationRow)>, String> {

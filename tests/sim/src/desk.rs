@@ -159,6 +159,13 @@ impl Desk {
         key_of(self.who, rotations)
     }
 
+    /// Its key log after so many changes.
+    pub(crate) fn keys(&self, rotations: u8) -> KeyLog {
+        (1..=rotations).fold(KeyLog::incept(&self.key(0), &self.key(1).public()), |keys, place| {
+            keys.rotate(&self.key(place), &self.key(place + 1).public()).expect("the next key")
+        })
+    }
+
     /// It has the next key, or another face, from its next start on.
     pub(crate) fn renew(&mut self, rotations: u8, reachable: bool) {
         (self.rotations, self.reachable) = (rotations, reachable);
@@ -204,11 +211,7 @@ impl Desk {
         if let Some(identity) = &self.identity {
             return Arc::clone(identity);
         }
-        let mut keys = KeyLog::incept(&self.key(0), &self.key(1).public());
-        for place in 1..=self.rotations {
-            keys = keys.rotate(&self.key(place), &self.key(place + 1).public()).expect("the next key");
-        }
-        let key = self.secret();
+        let (keys, key) = (self.keys(self.rotations), self.secret());
         let name = self.name();
         let face = Face {
             prefix: name.to_uppercase(),

@@ -27,7 +27,8 @@ pub(crate) struct Journal {
     pub(crate) sent: BTreeMap<(LinkNo, u64), (u64, Hash)>,
     /// Messages of partners.
     pub(crate) received: BTreeMap<(LinkNo, u64), Hash>,
-    /// The changes of a partner's key of which this desk heard the place.
+    /// Changes of this desk's key and of the partner's, by the key log, of which the place was decided or heard.
+    pub(crate) own_places: BTreeSet<(LinkNo, Hash)>,
     pub(crate) places: BTreeSet<(LinkNo, Hash)>,
     /// Links with a session since the last start.
     sessions: BTreeSet<LinkNo>,
@@ -117,6 +118,9 @@ impl Journal {
                     *self.items.entry((token, made.no)).or_default() += 1;
                     self.made.insert((made.no, made.order.0), (token, made.item));
                 }
+            }
+            Record::OwnKeyPlaced { no, change, .. } if change.place.is_some() => {
+                self.own_places.insert((*no, change.keys));
             }
             Record::KeyPlaced { no, change, .. } => {
                 self.places.insert((*no, change.keys));

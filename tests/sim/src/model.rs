@@ -82,6 +82,8 @@ pub struct Model {
     failures: BTreeMap<(usize, usize), usize>,
     odd: BTreeMap<usize, Odd>,
     disowned: BTreeSet<usize>,
+    /// Changes of key by which a desk disowned what it had said last: the desk, and how many changes that made.
+    pub thefts: BTreeSet<(usize, u8)>,
     /// Desks that have lost something which only partners give back.
     pub came_back: BTreeSet<usize>,
 }
@@ -113,17 +115,12 @@ impl Model {
     }
 
     /// A desk at these links disowned what it said last: what never arrived is said anew under the same numbers.
-    pub fn disowned(&mut self, who: usize, links: &[usize]) {
+    pub fn disowned(&mut self, who: usize, rotations: u8, links: &[usize]) {
+        self.thefts.insert((who, rotations));
         self.wire.retain(|(link, author, _), _| *author != who || !links.contains(link));
         for link in links {
             self.disowned.insert(*link);
         }
-    }
-
-    /// Whether something said on this link was disowned.
-    #[must_use]
-    pub fn has_disowned(&self, link: usize) -> bool {
-        self.disowned.contains(&link)
     }
 
     /// A desk changed its key: what the reader of a stream never took is said anew under the same number.

@@ -96,7 +96,7 @@ impl World {
                 }
                 if theft {
                     let links = self.links_of(desk);
-                    self.model.disowned(desk, &links);
+                    self.model.disowned(desk, rotations, &links);
                     // A desk from before cannot know what was disowned.
                     self.backups.retain(|backup| backup.who != desk);
                 }

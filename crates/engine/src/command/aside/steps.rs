@@ -47,7 +47,7 @@ pub(in crate::command) fn wait_again(
     stream: &StreamRow,
 ) -> Result<bool, Refusal> {
     // What the partner has told of our stream, in receipts or by what its own messages had seen.
-    let (stays, most) = (stream.acked.max(stream.in_seen), stream.out_length);
+    let (stays, most) = (change::surely_ours(stream), stream.out_length);
     if most <= stays {
         return Ok(false);
     }

@@ -168,6 +168,36 @@ fn a_first_message_that_never_arrived_under_the_old_key_is_said_again_under_the_
     same_after_rebuild(acme);
 }
 
+/// Its partner had seen other messages under these numbers: taken for the old ones, they would never be fetched, and the
+/// link stood still for good.
+#[test]
+fn a_desk_from_before_its_change_of_key_asks_before_it_believes_what_its_partner_has_seen() {
+    let (mut shop, mut acme) = working();
+    let place = shop.stream().out_length;
+    let opened = open(&mut shop, &mut acme);
+    shop.comment(1, "Pay here.", Audience::Thread).unwrap();
+    shop.comment(1, "Pay there.", Audience::Thread).unwrap();
+    next(&mut shop, opened, None).unwrap();
+    let copy = shop.copy();
+    let plan = PlanKey { key: key(1, 0).public().commitment(), places: vec![(LINK, place)], restored: false };
+    shop.run(plan).unwrap();
+    let mut shop = rotate(shop, 1);
+    shop.comment(1, "It smells burnt.", Audience::Thread).unwrap();
+    carry(&mut shop, &mut acme);
+    acme.comment(1, "On our way.", Audience::Thread).unwrap();
+
+    let mut shop = shop.restore(&copy);
+    let opened = open(&mut acme, &mut shop);
+    let sent = next(&mut acme, opened, None).unwrap();
+    assert!(sent.deliveries.len() == 1 && acme.stream().in_length == shop.stream().out_length);
+    assert_eq!(deliver(&acme, &mut shop, &sent), Ok(Delivered::Refused(Code::Busy)));
+    quiet(&mut shop, &mut acme);
+    assert_eq!(shop.stream().out_head, acme.stream().in_head);
+    assert_eq!((state(&shop, 1), state(&acme, 1)), (State::Accepted, State::Accepted));
+    same_after_rebuild(shop);
+    same_after_rebuild(acme);
+}
+
 /// Else a desk whose backup is older than its change of key stands still for good.
 #[test]
 fn a_desk_from_before_its_change_of_key_gets_back_what_it_then_numbered_anew() {
