@@ -171,8 +171,8 @@ pub(super) fn counted(stream: &StreamRow) -> u64 {
     }
 }
 
-/// Up to which number our stream is surely the one that the partner has counted. A desk from before its change of key may have
-/// used numbers again since, until the place of that change is known.
+/// Up to which number our stream is surely the one that the partner has counted. A desk from before its change of key may
+/// have used numbers again since, until the place of that change is known.
 pub(super) fn surely_ours(stream: &StreamRow) -> u64 {
     match stream.out_change {
         Some(KeyChange { place: None, confirmed: true, .. }) => stream.acked.max(stream.in_seen),

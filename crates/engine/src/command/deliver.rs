@@ -327,8 +327,8 @@ fn stops(
         }
         Err(code) => return Ok(Some(Delivered::Refused(code))),
     }
-    // There may be messages of this desk that it does not have, or has otherwise: then what has seen more is no lie, and what has no text any
-    // more may have been answered when it had one.
+    // There may be messages of this desk that it does not have, or has otherwise: then what has seen more is no lie, and
+    // what has no text any more may have been answered when it had one.
     let gone = message.head.text.is_some() && message.delivery.1.is_none();
     let ahead = message.head.seen > change::surely_ours(stream);
     if (gone || ahead) && !recover::holds_no_more(step, no, (seq, last)) {
