@@ -65,7 +65,7 @@ pub struct Memory {
     pub(crate) held: HashMap<LinkNo, u64>,
     /// Of how many of our messages on each partner that was restored has lost files, as far as they were brought again.
     pub(crate) doubted: HashMap<LinkNo, u64>,
-    /// Links on which this process has answered a hello.
+    /// Links on which this process has answered a new hello. The welcome to an old one, said again, tells of a time before.
     pub(crate) answered: HashSet<LinkNo>,
     /// Links whose partner has our descriptor of this start.
     pub(crate) greeted: HashSet<LinkNo>,

@@ -71,7 +71,7 @@ impl Command for Deliver {
         {
             return Ok(Delivered::Gap { cursor: stream.in_length });
         }
-        if let Err(code) = session(step, no, &self.head, &stream)? {
+        if let Err(code) = in_session(step, no, &self.head, &stream)? {
             return Ok(Delivered::Refused(code));
         }
         if stream.is_leaving() {
@@ -146,7 +146,7 @@ fn closed(state: &LinkState) -> Option<Code> {
 
 /// Whether the batch belongs to the partner's session. A welcomed session takes over with its first batch; an instance
 /// that another one has replaced is a clone; one that has lost messages has to recover them first.
-fn session(
+fn in_session(
     step: &mut Step<'_>,
     no: LinkNo,
     head: &BatchHead,

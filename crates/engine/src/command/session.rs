@@ -283,7 +283,6 @@ impl Command for AnswerHello {
             return Ok(Err(code));
         }
         step.memory.heard(self.link, step.now);
-        step.memory.answered.insert(self.link);
         if find::stream(step, self.link)?.leaving.is_some() && aside::go_on(step, self.link)? {
             return Ok(Err(Code::Busy));
         }
@@ -375,14 +374,17 @@ impl AnswerHello {
             at: step.now,
         };
         step.record(&record, None)?;
+        let no = self.link;
+        step.once_kept(move |memory| {
+            memory.answered.insert(no);
+        });
         let mut met = stream.session.iter().chain(&stream.pending);
         if !met.any(|session| session.instance == hello.instance) {
             // It was started anew, perhaps from a backup with all of our messages and not with all files.
-            let no = self.link;
             step.once_kept(move |memory| {
                 memory.doubted.remove(&no);
             });
-            files_doubted(step, self.link, stream.acked)?;
+            files_doubted(step, no, stream.acked)?;
         }
         Ok(answer)
     }

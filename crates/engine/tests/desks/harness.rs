@@ -30,6 +30,7 @@ use deskwire_proto::keylog::KeyLog;
 use deskwire_proto::linking::LinkRequest;
 use deskwire_proto::message::common::{Person, Priority};
 use deskwire_proto::recover::RecoverRequest;
+use deskwire_proto::session::Hello;
 use deskwire_proto::terms::Terms;
 use deskwire_proto::text::{FileName, Label, Line, Prose, Url};
 use deskwire_proto::time::Timestamp;
@@ -310,11 +311,21 @@ pub(crate) fn reveal(inviter: &mut Desk, accepter: &mut Desk) {
 
 /// Opens a session for what `from` says to `to`.
 pub(crate) fn session(from: &mut Desk, to: &mut Desk) -> SessionId {
+    let said = say_hello(from);
+    answer_hello(from, to, said).unwrap()
+}
+
+/// The hello of a desk, as its partner reads it.
+pub(crate) fn say_hello(from: &mut Desk) -> Signed<Hello> {
     let hello = from.run(SayHello { link: LINK }).unwrap();
-    let hello = Signed::open(&hello, from.identity.keys().current()).unwrap();
-    let welcome = to.run(AnswerHello { link: LINK, hello }).unwrap().unwrap();
+    Signed::open(&hello, from.identity.keys().current()).unwrap()
+}
+
+/// `to` answers a hello of `from`, which takes the welcome.
+pub(crate) fn answer_hello(from: &mut Desk, to: &mut Desk, said: Signed<Hello>) -> Result<SessionId, Code> {
+    let welcome = to.run(AnswerHello { link: LINK, hello: said }).unwrap()?;
     let welcome = Signed::open(&welcome, to.identity.keys().current()).unwrap();
-    from.run(TakeWelcome { link: LINK, welcome }).unwrap().unwrap().session
+    from.run(TakeWelcome { link: LINK, welcome }).unwrap().map(|opened| opened.session)
 }
 
 /// The next batch, if there is one.

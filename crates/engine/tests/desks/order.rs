@@ -14,7 +14,8 @@ use deskwire_store::row::{Audience, LinkState, Pause};
 use deskwire_store::table::{LINKS, RECEIVED, Rows};
 
 use crate::harness::{
-    Desk, LINK, batch, because, deliver, linked, pump, session, settle, take_receipt, verify,
+    Desk, LINK, answer_hello, batch, because, deliver, linked, pump, say_hello, session, settle,
+    take_receipt, verify,
 };
 
 fn talking() -> (Desk, Desk) {
@@ -35,8 +36,7 @@ fn state(desk: &Desk) -> LinkState {
 
 /// The welcome to a hello, on its way.
 fn hello(from: &mut Desk, to: &mut Desk) -> Vec<u8> {
-    let hello = from.run(SayHello { link: LINK }).unwrap();
-    let hello = Signed::open(&hello, from.identity.keys().current()).unwrap();
+    let hello = say_hello(from);
     to.run(AnswerHello { link: LINK, hello }).unwrap().unwrap()
 }
 
@@ -112,13 +112,10 @@ fn a_session_that_is_not_known_must_be_opened_again() {
 #[test]
 fn a_hello_sent_twice_gets_the_same_welcome_and_replays_take_no_session_over() {
     let (mut shop, mut acme) = talking();
-    let hello = shop.run(SayHello { link: LINK }).unwrap();
-    let signed = || Signed::open(&hello, shop.identity.keys().current()).unwrap();
-    let (one, two) = (signed(), signed());
-    let first = acme.run(AnswerHello { link: LINK, hello: one }).unwrap().unwrap();
-    assert_eq!(acme.run(AnswerHello { link: LINK, hello: two }).unwrap().unwrap(), first);
-    let welcome = Signed::open(&first, acme.identity.keys().current()).unwrap();
-    let current = shop.run(TakeWelcome { link: LINK, welcome }).unwrap().unwrap().session;
+    let said = say_hello(&mut shop);
+    let mut answer = || acme.run(AnswerHello { link: LINK, hello: said.clone() }).unwrap().unwrap();
+    assert_eq!(answer(), answer());
+    let current = answer_hello(&mut shop, &mut acme, said.clone()).unwrap();
     say(&mut shop, 1);
     let sent = batch(&mut shop, current, None).unwrap();
     assert!(matches!(deliver(&shop, &mut acme, &sent), Delivered::Receipt(_)));
@@ -127,8 +124,7 @@ fn a_hello_sent_twice_gets_the_same_welcome_and_replays_take_no_session_over() {
     say(&mut shop, 3);
     let sent = batch(&mut shop, current, None).unwrap();
     assert!(matches!(deliver(&shop, &mut acme, &sent), Delivered::Receipt(_)));
-    let old = Signed::open(&hello, shop.identity.keys().current()).unwrap();
-    assert_eq!(acme.run(AnswerHello { link: LINK, hello: old }).unwrap(), Err(Code::SessionUnknown));
+    assert_eq!(acme.run(AnswerHello { link: LINK, hello: said }).unwrap(), Err(Code::SessionUnknown));
     say(&mut shop, 2);
     let length = shop.stream().out_length;
     let sent = batch(&mut shop, current, Some(length)).unwrap();
@@ -285,9 +281,7 @@ fn a_desk_restored_from_an_old_backup_is_told_so_and_numbers_nothing_anew() {
     let backup = (shop.stream().out_length, shop.stream().out_head);
     say(&mut shop, 1);
     pump(&mut shop, &mut acme);
-    let hello = shop.run(SayHello { link: LINK }).unwrap();
-    let hello: Signed<deskwire_proto::session::Hello> =
-        Signed::open(&hello, shop.identity.keys().current()).unwrap();
+    let hello = say_hello(&mut shop);
     let mut body = hello.body().clone();
     (body.length, body.head) = backup;
     let old = Signed::seal(body, shop.identity.secret());

@@ -4,7 +4,6 @@ use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::Delivered;
 use deskwire_engine::command::link::Resume;
 use deskwire_engine::command::recover::{AskPage, Page, TakePage, Taken};
-use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_machine::delegation::State;
 use deskwire_machine::disclosure::Changes;
 use deskwire_proto::code::Code;
@@ -17,7 +16,8 @@ use deskwire_store::row::{Audience, LinkState, Pause, Recovery};
 use deskwire_store::table::{LINK_EVENTS, LINKS, Rows, TICKETS};
 
 use crate::harness::{
-    Desk, LINK, batch, because, deliver, insist, linked, prose, pump, session, settle, take_receipt,
+    Desk, LINK, answer_hello, batch, because, deliver, insist, linked, prose, pump, say_hello, session,
+    settle, take_receipt,
 };
 use crate::rebuild::all;
 
@@ -35,11 +35,8 @@ pub(crate) fn codes(desk: &Desk) -> Vec<String> {
 }
 
 pub(crate) fn hello(from: &mut Desk, to: &mut Desk) -> Result<(), Code> {
-    let hello = from.run(SayHello { link: LINK }).unwrap();
-    let hello = Signed::open(&hello, from.identity.keys().current()).unwrap();
-    let welcome = to.run(AnswerHello { link: LINK, hello }).unwrap()?;
-    let welcome = Signed::open(&welcome, to.identity.keys().current()).unwrap();
-    from.run(TakeWelcome { link: LINK, welcome }).unwrap().map(drop)
+    let said = say_hello(from);
+    answer_hello(from, to, said).map(drop)
 }
 
 pub(crate) fn request(from: &mut Desk) -> Option<Signed<RecoverRequest>> {

@@ -8,7 +8,7 @@ use deskwire_engine::command::file::Brought;
 use deskwire_engine::command::key::PlanKey;
 use deskwire_engine::command::recover::{TakePage, Taken};
 use deskwire_engine::command::repair::{Branch, Repair};
-use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
+use deskwire_engine::command::session::{AnswerHello, TakeWelcome};
 use deskwire_engine::identity::{Face, Identity};
 use deskwire_machine::delegation::State;
 use deskwire_proto::batch::{Batch, BatchHead};
@@ -27,8 +27,8 @@ use deskwire_store::row::{Audience, LinkState, Pause, ThreadKind};
 use deskwire_store::table::{ANNOUNCED, RETURNED_ITEMS, Rows, THREADS};
 
 use crate::harness::{
-    Desk, LINK, attached, batch, because, deliver, import, linked, person, prose, session, settle,
-    take_receipt,
+    Desk, LINK, answer_hello, attached, batch, because, deliver, import, linked, person, prose, say_hello,
+    session, settle, take_receipt,
 };
 use crate::recovery::{
     codes, fetch, hello, offered, open, recover, recovery, request, same_after_rebuild, send_again, shown,
@@ -37,8 +37,7 @@ use crate::recovery::{
 
 /// The desk says hello, and is answered with what `lie` makes of the partner's welcome.
 fn lied_to(desk: &mut Desk, partner: &mut Desk, lie: impl FnOnce(&mut Welcome)) -> Result<(), Code> {
-    let hello = desk.run(SayHello { link: LINK }).unwrap();
-    let hello = Signed::open(&hello, desk.identity.keys().current()).unwrap();
+    let hello = say_hello(desk);
     let welcome = partner.run(AnswerHello { link: LINK, hello }).unwrap()?;
     let welcome = Signed::<Welcome>::open(&welcome, partner.identity.keys().current()).unwrap();
     let mut welcome = welcome.body().clone();
@@ -352,12 +351,14 @@ fn a_file_that_was_on_its_way_when_the_partner_was_backed_up_is_brought_once_mor
     }
 }
 
-/// In the session from before it would take what is said next, and nobody would know any more how much it had held.
+/// In the session from before it would take what is said next, and nobody would know any more how much it had held. The
+/// welcome to a hello from before its backup, which the network repeats, tells of the time before as well.
 #[test]
 fn a_partner_whose_backup_lacks_a_file_that_is_brought_learns_of_it_whoever_speaks_first() {
     let (mut shop, mut acme) = offered();
     attach(&mut shop);
-    let open = session(&mut shop, &mut acme);
+    let said = say_hello(&mut shop);
+    let open = answer_hello(&mut shop, &mut acme, said.clone()).unwrap();
     say(&mut shop, &mut acme, open);
     let copy = acme.copy();
     let before = announced(&shop);
@@ -365,6 +366,8 @@ fn a_partner_whose_backup_lacks_a_file_that_is_brought_learns_of_it_whoever_spea
     let mut acme = acme.restore(&copy);
     shop.comment(1, "The second.", Audience::Thread).unwrap();
     let sent = batch(&mut shop, open, None).unwrap();
+    assert_eq!(deliver(&shop, &mut acme, &sent), Delivered::Refused(Code::SessionUnknown));
+    acme.run(AnswerHello { link: LINK, hello: said }).unwrap().unwrap();
     assert_eq!(deliver(&shop, &mut acme, &sent), Delivered::Refused(Code::SessionUnknown));
     settle(&mut shop, &mut acme);
     assert_eq!(announced(&shop), before);

@@ -4,28 +4,18 @@ use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::Delivered;
 use deskwire_engine::command::link::{PauseTold, Resume};
 use deskwire_engine::command::repair::{Branch, Repair};
-use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_engine::command::tick::Tick;
 use deskwire_engine::query::verify;
 use deskwire_machine::delegation::State;
 use deskwire_proto::code::Code;
-use deskwire_proto::document::Signed;
 use deskwire_store::row::{Audience, LinkState, Pause};
 use deskwire_store::table::{LEFT_RECEIVED, LEFT_SENT, LINKS, RECEIVED, Rows};
 
 use crate::harness::{Desk, LINK, batch, because, deliver, linked, pump, session, settle};
-use crate::recovery::{fetch, recover, same_after_rebuild, send_again, shown};
+use crate::recovery::{fetch, hello, recover, same_after_rebuild, send_again, shown};
 
 fn state(desk: &Desk) -> LinkState {
     desk.rows().get(LINKS, &LINK).unwrap().unwrap().state
-}
-
-fn hello(from: &mut Desk, to: &mut Desk) -> Result<(), Code> {
-    let hello = from.run(SayHello { link: LINK }).unwrap();
-    let hello = Signed::open(&hello, from.identity.keys().current()).unwrap();
-    let welcome = to.run(AnswerHello { link: LINK, hello }).unwrap()?;
-    let welcome = Signed::open(&welcome, to.identity.keys().current()).unwrap();
-    from.run(TakeWelcome { link: LINK, welcome }).unwrap().map(drop)
 }
 
 /// Two desks of which the first, the author, has written one page twice: the second holds "kept" and an acceptance's

@@ -35,7 +35,7 @@ use deskwire_store::table::{
     DELEGATION_EVENTS, DELEGATIONS, LINK_EVENTS, LINKS, OWN_KEYS, RECEIVED, Rows, SENT, THREADS, WAITING,
 };
 
-use crate::harness::{Desk, LINK, because, linked, person, prose, settle};
+use crate::harness::{Desk, LINK, because, linked, person, prose, say_hello, settle};
 use crate::rebuild::all;
 
 mod ended;

@@ -50,8 +50,7 @@ fn a_desk_restored_from_before_a_theft_disowns_again_what_it_had_disowned() {
 fn a_place_that_a_desk_did_not_tell_itself_is_not_taken_from_its_partner() {
     for retired in [true, false] {
         let (mut shop, mut acme, place) = restored_after_a_theft();
-        let hello = shop.run(SayHello { link: LINK }).unwrap();
-        let hello: Signed<Hello> = Signed::open(&hello, shop.identity.keys().current()).unwrap();
+        let hello = say_hello(&mut shop);
         let mut forged = hello.body().clone();
         forged.change = Some(Cut(0, forged.link.into()));
         let welcome = acme.run(AnswerHello { link: LINK, hello }).unwrap().unwrap();
