@@ -1,11 +1,14 @@
 //! `deskwire bench drain`: how fast a backlog goes out once the partner is there again.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use deskwire_daemon::{Filling, Folder};
 use serde::Serialize;
 
-use super::{machine::Machine, pair::Pair, process};
+use super::{bare::Bare, machine::Machine, pair::Pair, process};
 use crate::{
     context::Context,
     desks::{self, Scratch, noise},
@@ -15,11 +18,18 @@ use crate::{
     verb::init::not_started,
 };
 
+/// Texts that take the bare path at most: enough for a rate.
+const BARE: u64 = 20_000;
+
 /// Measure how fast comments go out that waited while the partner was down.
 ///
 /// Two daemons are linked and ended. Comments for the partner are put into the first one's store by its own engine,
 /// without the API. Then both are started, the receiver first, and the run ends when the other desk has committed all
 /// and the signed receipts are durable.
+///
+/// Before that and after it, texts of the same size take the bare path between two ends in this process: hashed, signed,
+/// synced, posted in batches over HTTP/2 and TLS, checked strictly, synced again, receipted. No desk can be faster than its
+/// processors are at that, so the share of this ceiling that the desks reach can be compared between machines.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -47,6 +57,10 @@ struct Report {
     size: u64,
     #[serde(flatten)]
     drained: Drained,
+    /// The bare path before and after.
+    bare: [Bare; 2],
+    /// The share of its ceiling that the desks reached.
+    share_of_ceiling: f64,
 }
 
 /// How a backlog went out.
@@ -72,19 +86,32 @@ impl Args {
         let root = scratch.path();
         let machine =
             Machine::look(root).map_err(|error| failure::local(&root.display().to_string(), &error))?;
+        let before = self.bare(root, context.out)?;
         let drained = desks::block_on(self.measure(root, context.out))?;
-        let report = Report { machine, messages: self.messages, size: self.size, drained };
+        let bare = [before, self.bare(root, context.out)?];
+        let share_of_ceiling = Bare::mean(bare).share(drained.messages_per_second);
+        let (messages, size) = (self.messages, self.size);
+        let report = Report { machine, messages, size, drained, bare, share_of_ceiling };
         context.out.document(&report, |style| report.render(style))
     }
 
-    async fn measure(&self, root: &std::path::Path, out: Output) -> Result<Drained, Failure> {
+    fn bare(&self, root: &Path, out: Output) -> Result<Bare, Failure> {
+        out.note("Texts take the bare path.");
+        Bare::measure(root, self.messages.min(BARE), self.size())
+    }
+
+    fn size(&self) -> usize {
+        usize::try_from(self.size).unwrap_or(usize::MAX)
+    }
+
+    async fn measure(&self, root: &Path, out: Output) -> Result<Drained, Failure> {
         out.note("Two desks are made, started and linked.");
         let pair = desks::unless_interrupted(Pair::start(root)).await?;
         let names = pair.names().clone();
         pair.stop().await?;
         out.note(&format!("{} comments of {} bytes are put in their queue.", self.messages, self.size));
         let mut filling = Filling::open(&Folder::new(&names.folders[0])).await.map_err(not_started)?;
-        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        let size = self.size();
         // Each desk was new, so ticket and delegation are its first.
         filling
             .comments((1, 1), (0..self.messages).map(|number| noise::text(number, size)))
@@ -129,6 +156,9 @@ impl Report {
                     drained.seconds
                 ),
             )
+            .put("bare path before", self.bare[0].render())
+            .put("bare path after", self.bare[1].render())
+            .put("of that ceiling", style.bold(&format!("{:.0} %", self.share_of_ceiling * 100.0)))
             .put("start before", format!("{:.2} s", drained.start_seconds))
             .put(
                 "CPU per message",

@@ -1,6 +1,7 @@
 //! `deskwire bench`: how fast this machine is at it.
 
 mod account;
+mod bare;
 mod burst;
 mod disk;
 mod drain;
