@@ -52,6 +52,11 @@ impl Machine {
         })
     }
 
+    /// Processors that this process may use.
+    pub(super) fn cores(&self) -> usize {
+        self.cores
+    }
+
     /// In one line.
     pub(super) fn render(&self) -> String {
         let mut parts = vec![format!("{} cores", self.cores)];
