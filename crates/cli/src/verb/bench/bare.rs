@@ -32,7 +32,7 @@ use tokio::{
 
 use super::process;
 use crate::{
-    desks::noise,
+    desks::{self, noise},
     failure::{self, Failure},
 };
 
@@ -43,6 +43,10 @@ const POSTS: usize = 4;
 const AT_WORK: usize = 2 * POSTS;
 /// What is signed of a message: its number, big endian, and the SHA-256 of its text.
 const HEAD: usize = 8 + 32;
+/// The files of both ends: texts that wait, what was signed and the receipts for it, what came.
+const QUEUE: &str = "queue";
+const SENT: &str = "sent";
+const RECEIVED: &str = "received";
 
 /// How fast the bare path is.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -55,14 +59,16 @@ pub(super) struct Bare {
 }
 
 impl Bare {
-    /// The way of so many texts of this size; both ends keep their files in a folder, and leave them there.
+    /// The way of so many texts of this size. Both ends keep their files in the folder, until this is over.
     pub(super) fn measure(folder: &Path, messages: u64, size: usize) -> Result<Self, Failure> {
         let failed = |error| failure::local("the bare path", &error);
-        let queue = folder.join("bare-queue");
-        fill(&queue, messages, size).map_err(failed)?;
+        let own = tempfile::tempdir_in(folder).map_err(failed)?;
+        fill(own.path(), messages, size).map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
         let us = std::process::id();
         let before = process::cpu_micros(us)?;
-        let seconds = run(folder, &queue, messages, size).map_err(failed)?;
+        let run = async { run(own.path(), messages, size).await.map_err(failed) };
+        let seconds = runtime.block_on(desks::unless_interrupted(run))?;
         let cpu = process::cpu_micros(us)? - before;
         Ok(Self::of(messages, seconds, cpu))
     }
@@ -101,40 +107,36 @@ impl Bare {
     }
 }
 
-/// Seconds from the first text taken from the queue to the last durable receipt.
-fn run(folder: &Path, queue: &Path, messages: u64, size: usize) -> io::Result<f64> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let tail = Tail::create(&folder.join("bare-receiver"))?;
-        let receiver = Receiver { key: sending().public(), size, tail };
-        let (address, pin, _stop) = receiver.listen().await?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(pinned_client([pin]))
-            .https_only(true)
-            .no_proxy()
-            .build()
-            .map_err(io::Error::other)?;
-        let sender = Sender {
-            queue: File::open(queue)?,
-            size,
-            tail: Tail::create(&folder.join("bare-sender"))?,
-            client,
-            url: format!("https://localhost:{}/", address.port()),
-            posts: Semaphore::new(POSTS),
-        };
-        let begun = Instant::now();
-        Arc::new(sender).drain(messages).await?;
-        Ok(begun.elapsed().as_secs_f64())
-    })
-}
-
 /// The texts that wait, one behind the other.
-fn fill(queue: &Path, messages: u64, size: usize) -> io::Result<()> {
-    let mut file = io::BufWriter::new(File::create(queue)?);
+fn fill(folder: &Path, messages: u64, size: usize) -> io::Result<()> {
+    let mut file = io::BufWriter::new(File::create(folder.join(QUEUE))?);
     for number in 0..messages {
         file.write_all(noise::text(number, size).as_bytes())?;
     }
     file.into_inner().map_err(|error| error.into_error())?.sync_all()
+}
+
+/// Seconds from the first text taken from the queue to the last durable receipt.
+async fn run(folder: &Path, messages: u64, size: usize) -> io::Result<f64> {
+    let receiver = Receiver { key: sending().public(), size, tail: Tail::create(&folder.join(RECEIVED))? };
+    let (address, pin, _stop) = receiver.listen().await?;
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(pinned_client([pin]))
+        .https_only(true)
+        .no_proxy()
+        .build()
+        .map_err(io::Error::other)?;
+    let sender = Sender {
+        queue: File::open(folder.join(QUEUE))?,
+        size,
+        tail: Tail::create(&folder.join(SENT))?,
+        client,
+        url: format!("https://{address}/"),
+        posts: Semaphore::new(POSTS),
+    };
+    let begun = Instant::now();
+    Arc::new(sender).drain(messages).await?;
+    Ok(begun.elapsed().as_secs_f64())
 }
 
 /// Keys of a measurement, which protect nothing.
@@ -321,14 +323,22 @@ mod tests {
     //! A path that checks nothing would be faster than any desk may be.
     use super::*;
 
-    #[test]
-    fn every_text_arrives_signed_and_in_whole_batches_and_the_rest() {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_text_arrives_signed_in_whole_batches_and_the_rest() {
         let folder = tempfile::tempdir().unwrap();
-        Bare::measure(folder.path(), 300, 1000).unwrap();
+        fill(folder.path(), 300, 1000).unwrap();
+        run(folder.path(), 300, 1000).await.unwrap();
         let size = |name| std::fs::metadata(folder.path().join(name)).unwrap().len();
         let batches = 3;
-        assert_eq!(size("bare-receiver"), 300 * (1000 + 64) + batches * 8);
-        assert_eq!(size("bare-sender"), 300 * (40 + 64) + batches * (16 + 64));
+        assert_eq!(size(RECEIVED), 300 * (1000 + 64) + batches * 8);
+        assert_eq!(size(SENT), 300 * (40 + 64) + batches * (16 + 64));
+    }
+
+    #[test]
+    fn a_measurement_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        Bare::measure(folder.path(), 10, 100).unwrap();
+        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
     }
 
     #[test]

@@ -18,8 +18,9 @@ use crate::{
     verb::init::not_started,
 };
 
-/// Texts that take the bare path at most: enough for a rate.
+/// Texts that take the bare path, and bytes of them at most: enough for a rate.
 const BARE: u64 = 20_000;
+const BARE_BYTES: u64 = 64 << 20;
 
 /// Measure how fast comments go out that waited while the partner was down.
 ///
@@ -97,7 +98,7 @@ impl Args {
 
     fn bare(&self, root: &Path, out: Output) -> Result<Bare, Failure> {
         out.note("Texts take the bare path.");
-        Bare::measure(root, self.messages.min(BARE), self.size())
+        Bare::measure(root, (BARE_BYTES / self.size).min(BARE), self.size())
     }
 
     fn size(&self) -> usize {
