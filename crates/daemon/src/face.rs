@@ -106,7 +106,7 @@ fn last_said(path: &Path) -> Result<Option<Descriptor>, StartError> {
     }
 }
 
-fn refused(folder: &Folder, code: Code) -> StartError {
+pub(crate) fn refused(folder: &Folder, code: Code) -> StartError {
     let keys = folder.keys();
     if code == Code::KeyUnknown || code == Code::BadSignature {
         let words =

@@ -235,4 +235,4 @@ fn absolute(path: &Path) -> Result<PathBuf, StartError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

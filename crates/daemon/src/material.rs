@@ -5,6 +5,7 @@ use std::path::Path;
 
 use deskwire_api::Token;
 use deskwire_http::tls::{PemFiles, ServerIdentity};
+use deskwire_proto::code::Code;
 use deskwire_proto::id::Spki;
 use deskwire_proto::key::SecretKey;
 use deskwire_proto::keylog::KeyLog;
@@ -13,7 +14,7 @@ use deskwire_proto::message::common::Person;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::folder::{Folder, Readers, check_secret};
-use crate::{rekey, signing_key, tls_change, token};
+use crate::{face, rekey, signing_key, tls_change, token};
 
 /// Everything secret that the daemon works with, and what vouches for it.
 pub(crate) struct Material {
@@ -34,12 +35,35 @@ impl Material {
         tls_change::finish(folder)?;
         let tls = tls(folder, config)?;
         let next_tls = tls_change::next(folder)?;
-        if folder.token().exists() {
-            check_secret(&folder.token(), Readers::None)?;
-        }
+        own_token(folder)?;
         let tokens = token::load(&folder.tokens())?;
         Ok(Self { keys, secret, tls, next_tls, tokens: tokens.into_iter().map(token).collect() })
     }
+
+    /// Why a start could not load it. Changes nothing: what a start finishes by itself is no fault.
+    pub(crate) fn faults(folder: &Folder, config: &Config) -> Vec<StartError> {
+        // The certificate that lies ready is taken into use by the next start.
+        let moves = !folder.tls().exists() && folder.next_tls().exists();
+        let identity = if moves { tls_change::next(folder).map(drop) } else { tls(folder, config).map(drop) };
+        let tokens = own_token(folder).and_then(|()| token::load(&folder.tokens()).map(drop));
+        [signs(folder), identity, tokens].into_iter().filter_map(Result::err).collect()
+    }
+}
+
+/// Whether the desk has the newest key of its log, or brings it into use at the next start.
+fn signs(folder: &Folder) -> Result<(), StartError> {
+    let log = key_log(&folder.key_log())?;
+    let is_named = |secret: &SecretKey| secret.public() == *log.current();
+    let beside = folder.next_signing_key();
+    if beside.exists() && signing_key::load(&beside).is_ok_and(|secret| is_named(&secret)) {
+        return Ok(());
+    }
+    let secret = signing_key::load(&folder.signing_key())?;
+    if is_named(&secret) { Ok(()) } else { Err(face::refused(folder, Code::KeyUnknown)) }
+}
+
+fn own_token(folder: &Folder) -> Result<(), StartError> {
+    if folder.token().exists() { check_secret(&folder.token(), Readers::None) } else { Ok(()) }
 }
 
 pub(crate) fn key_log(path: &Path) -> Result<KeyLog, StartError> {

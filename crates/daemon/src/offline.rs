@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::StartError;
 use crate::folder::Folder;
+use crate::material::Material;
+use crate::serve::load;
 
 /// What a check found.
 #[derive(Debug, Clone, Default)]
@@ -24,8 +26,10 @@ pub struct Checked {
     pub snapshots: Vec<(u64, Option<String>)>,
     /// Why the next start rebuilds the view, if it does.
     pub view: Option<String>,
-    /// What is wrong, the worst first.
+    /// What is wrong with the store, the worst first.
     pub findings: Vec<Found>,
+    /// What else would keep the desk from starting: settings, keys, tokens.
+    pub unready: Vec<Found>,
 }
 
 /// One thing that is not as it should be.
@@ -70,7 +74,7 @@ pub struct Salvage {
     pub aside: String,
 }
 
-/// Looks at everything in a desk's store, and changes nothing.
+/// Looks at everything in a desk's store, and at what else a start needs; changes nothing.
 ///
 /// # Errors
 /// [`StartError`] when nothing can be looked at: a desk runs, there is no store, or it is of a newer program.
@@ -93,7 +97,18 @@ pub fn check(folder: &Folder) -> Result<Checked, StartError> {
         Err(error) => done.findings.push(failed("view-unreadable", &error)),
     }
     done.findings.sort_by_key(|found| !found.severe);
+    done.unready = unready(folder);
     Ok(done)
+}
+
+fn unready(folder: &Folder) -> Vec<Found> {
+    let faults =
+        load(folder, Vec::new()).map_or_else(|error| vec![error], |config| Material::faults(folder, &config));
+    let found = |error: StartError| {
+        let words = format!("{} {}", error.words, error.next).trim_end().to_owned();
+        Found { code: error.code, severe: true, words }
+    };
+    faults.into_iter().map(found).collect()
 }
 
 fn check_journal(offline: &Offline, done: &mut Checked) {

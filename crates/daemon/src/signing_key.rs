@@ -34,6 +34,13 @@ pub(crate) fn encode(key: &SecretKey, desk: DeskId) -> Zeroizing<String> {
 
 /// Reads the file, which only its owner may be able to read.
 pub(crate) fn load(path: &Path) -> Result<SecretKey, StartError> {
+    if path.try_exists().is_ok_and(|there| !there) {
+        return Err(StartError::new(
+            "signing-key-missing",
+            format!("There is no signing key at {}.", path.display()),
+            "If it was lost alone, put it back. A backup without keys holds none: take the desk over with its recovery words, with `deskwire key rotate`.",
+        ));
+    }
     check_secret(path, Readers::None)?;
     let text =
         std::fs::read(path).map(Zeroizing::new).map_err(|error| StartError::file("read", path, &error))?;

@@ -1,6 +1,6 @@
 //! `deskwire check`: looks at everything in a desk's store, also when the desk does not start.
 
-use deskwire_daemon::{Checked, Folder, check};
+use deskwire_daemon::{Checked, Folder, Found, check};
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     render::{Fields, Style},
 };
 
-/// Check the store of a desk that does not run: journal, files, snapshots, rights. Changes nothing.
+/// Check a desk that does not run: journal, files, snapshots, rights, settings, keys. Changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {}
@@ -26,12 +26,30 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Done {
         let checked = check(&Folder::new(context.data())).map_err(super::init::not_started)?;
         let severe = checked.findings.iter().filter(|found| found.severe).count();
-        let detail = format!("Of what was found, {severe} would keep the desk from starting or is lost.");
-        let next = "Keep a copy of the folder and do not delete anything; each finding says what to do.";
-        let damaged = || failure::refused("store-damaged", "The store is damaged", detail, next);
-        let bad = (severe > 0).then(damaged);
+        let bad = if severe > 0 {
+            let detail = format!("Of what was found, {severe} would keep the desk from starting or is lost.");
+            let next = "Keep a copy of the folder and do not delete anything; each finding says what to do.";
+            Some(failure::refused("store-damaged", "The store is damaged", detail, next))
+        } else if !checked.unready.is_empty() {
+            let detail = format!(
+                "The store is good; {} other findings keep the desk from starting.",
+                checked.unready.len()
+            );
+            Some(failure::refused(
+                "desk-unready",
+                "The desk would not start",
+                detail,
+                "Each finding says what to do.",
+            ))
+        } else {
+            None
+        };
         context.out.report(&document(&checked), bad, |style| show(&checked, style))
     }
+}
+
+fn all(checked: &Checked) -> impl Iterator<Item = &Found> {
+    checked.findings.iter().chain(&checked.unready)
 }
 
 fn document(checked: &Checked) -> Value {
@@ -45,13 +63,11 @@ fn document(checked: &Checked) -> Value {
         .iter()
         .map(|(group, unusable)| json!({ "group": group, "unusable": unusable }))
         .collect();
-    let findings: Vec<_> = checked
-        .findings
-        .iter()
+    let findings: Vec<_> = all(checked)
         .map(|one| json!({ "code": one.code, "severe": one.severe, "words": one.words }))
         .collect();
     json!({
-        "ok": checked.findings.is_empty(),
+        "ok": findings.is_empty(),
         "segments": segments,
         "files": checked.files,
         "snapshots": snapshots,
@@ -71,10 +87,10 @@ fn show(checked: &Checked, style: Style) -> String {
         .put("snapshots", format!("{usable} of {} can be used", checked.snapshots.len()))
         .put("view", view);
     let mut text = fields.render(style);
-    if checked.findings.is_empty() {
+    if all(checked).next().is_none() {
         text.push_str("\nNothing is wrong.\n");
     }
-    for found in &checked.findings {
+    for found in all(checked) {
         let code = if found.severe { style.red(found.code) } else { style.yellow(found.code) };
         text.push_str(&format!("\n{code}\n  {}\n", found.words));
     }

@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deskwire_proto::text::Label;
 use deskwire_store::Entry;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{List, Listen};
+use crate::init::tests::new_desk;
 use crate::restore::{NewRestore, check_backup, restore};
 use crate::{NewDesk, init};
 
@@ -21,16 +20,8 @@ impl Desk {
     fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
         let desk = Self { place };
-        init(&NewDesk {
-            folder: desk.folder(),
-            name: Label::new("Acme").unwrap(),
-            prefix: None,
-            listen: Some(Listen(Some("127.0.0.1:8441".parse().unwrap()))),
-            endpoints: List(Vec::new()),
-            person: Label::new("Ann").unwrap(),
-            recovery_file: Some(desk.path("words")),
-        })
-        .unwrap();
+        let recovery_file = Some(desk.path("words"));
+        init(&NewDesk { recovery_file, ..new_desk(&desk.folder()) }).unwrap();
         desk.write(20);
         desk
     }

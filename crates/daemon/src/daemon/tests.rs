@@ -6,8 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::config::List;
-use crate::init::{NewDesk, init};
+use crate::init::{NewDesk, init, tests::new_desk};
 use crate::serve::load;
 
 struct Desk {
@@ -18,15 +17,8 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let around = tempfile::tempdir().unwrap();
-        let new = NewDesk {
-            folder: around.path().join("acme"),
-            name: Label::new("Acme Service").unwrap(),
-            prefix: None,
-            listen: Some(Listen(Some("127.0.0.1:0".parse().unwrap()))),
-            endpoints: List::default(),
-            person: Label::new("Anna").unwrap(),
-            recovery_file: None,
-        };
+        let listen = Some(Listen(Some("127.0.0.1:0".parse().unwrap())));
+        let new = NewDesk { listen, ..new_desk(&around.path().join("acme")) };
         init(&new).unwrap();
         Self { _around: around, folder: Folder::new(new.folder) }
     }

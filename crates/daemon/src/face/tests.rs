@@ -2,12 +2,9 @@
 
 use std::net::SocketAddr;
 
-use deskwire_proto::text::Label;
-
 use super::*;
-use crate::config::List;
 use crate::config::Sources;
-use crate::init::{NewDesk, init};
+use crate::init::{init, tests::new_desk as new_desk_in};
 
 struct Desk {
     _around: tempfile::TempDir,
@@ -18,15 +15,7 @@ struct Desk {
 
 fn new_desk() -> Desk {
     let around = tempfile::tempdir().unwrap();
-    let new = NewDesk {
-        folder: around.path().join("acme"),
-        name: Label::new("Acme").unwrap(),
-        prefix: None,
-        listen: Some(Listen(Some("127.0.0.1:8441".parse().unwrap()))),
-        endpoints: List::default(),
-        person: Label::new("Anna").unwrap(),
-        recovery_file: None,
-    };
+    let new = new_desk_in(&around.path().join("acme"));
     let config = init(&new).unwrap().config;
     let folder = Folder::new(new.folder);
     let material = Material::load(&folder, &config).unwrap();

@@ -6,7 +6,8 @@ use super::*;
 use crate::folder::{Readers, check_secret};
 use crate::{signing_key, token};
 
-fn new_desk(folder: &Path) -> NewDesk {
+/// What is asked for in tests.
+pub(crate) fn new_desk(folder: &Path) -> NewDesk {
     NewDesk {
         folder: folder.to_owned(),
         name: Label::new("Acme Service").unwrap(),

@@ -3,13 +3,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use deskwire_proto::text::Label;
-
 use super::*;
-use crate::config::{List, Listen};
 use crate::folder::write_new;
+use crate::init::tests::new_desk;
 use crate::material::Material;
-use crate::{NewDesk, init, load};
+use crate::{init, load};
 
 struct Desk {
     _around: tempfile::TempDir,
@@ -21,15 +19,7 @@ struct Desk {
 fn desk() -> Desk {
     let around = tempfile::tempdir().unwrap();
     let folder = Folder::new(around.path().join("acme"));
-    let new = NewDesk {
-        folder: folder.root().to_owned(),
-        name: Label::new("Acme").unwrap(),
-        prefix: None,
-        listen: Some(Listen(Some("127.0.0.1:8441".parse().unwrap()))),
-        endpoints: List::default(),
-        person: Label::new("Anna").unwrap(),
-        recovery_file: None,
-    };
+    let new = new_desk(folder.root());
     let Recovery::Words(words) = init(&new).unwrap().recovery else { panic!("words") };
     let outside = around.path().join("stick");
     Desk { _around: around, folder, words, outside }

@@ -1,25 +1,16 @@
 //! A partner must know a TLS key before it meets it, and a change that is interrupted leaves a desk that starts.
 
-use deskwire_proto::text::Label;
 use deskwire_proto::time::Timestamp;
 
 use super::*;
-use crate::config::{List, Listen};
+use crate::init::tests::new_desk;
 use crate::material::Material;
-use crate::{NewDesk, face, init, load};
+use crate::{face, init, load};
 
 fn desk() -> (tempfile::TempDir, Folder, Config) {
     let around = tempfile::tempdir().unwrap();
     let folder = Folder::new(around.path().join("acme"));
-    let new = NewDesk {
-        folder: folder.root().to_owned(),
-        name: Label::new("Acme").unwrap(),
-        prefix: None,
-        listen: Some(Listen(Some("127.0.0.1:8441".parse().unwrap()))),
-        endpoints: List::default(),
-        person: Label::new("Anna").unwrap(),
-        recovery_file: None,
-    };
+    let new = new_desk(folder.root());
     init(&new).unwrap();
     let config = load(&folder, Vec::new()).unwrap();
     (around, folder, config)

@@ -50,7 +50,19 @@ async fn a_daemon_that_cannot_start_says_why() {
     let kept = fs::read(&key).unwrap();
     fs::write(&key, "nonsense").unwrap();
     acme.refuses(&["serve"], "signing-key-unreadable").await;
+    // As a desk is that was restored from a backup without keys.
+    fs::remove_file(&key).unwrap();
+    let problem = acme.refuses(&["serve"], "signing-key-missing").await;
+    assert!(problem.next.as_deref().is_some_and(|next| next.contains("deskwire key rotate")), "{problem:?}");
+    let checked = acme.run(&["check"]).await;
+    assert_eq!(checked.code, 1);
+    assert!(
+        checked.out.contains("signing-key-missing") && checked.err.contains("desk-unready"),
+        "{checked:?}"
+    );
     fs::write(&key, kept).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(acme.json(&["check"]).await["ok"], true);
 
     let again = ["init", "--name", "Acme"];
     acme.refuses(&again, "desk-exists").await;
