@@ -24,11 +24,19 @@ use deskwire_proto::{
     key::{PublicKey, SIGNATURE_BYTES, SecretKey},
     limits::BATCH_BYTES,
 };
+use http_body_util::{BodyExt as _, Collected, Full};
+use hyper::{
+    Request, Uri,
+    client::conn::http2::{self, SendRequest},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::Serialize;
 use tokio::{
+    net::TcpStream,
     sync::{Semaphore, mpsc, oneshot},
     task::{JoinSet, spawn_blocking},
 };
+use tokio_rustls::TlsConnector;
 
 use super::process;
 use crate::{
@@ -120,23 +128,29 @@ fn fill(folder: &Path, messages: u64, size: usize) -> io::Result<()> {
 async fn run(folder: &Path, messages: u64, size: usize) -> io::Result<f64> {
     let receiver = Receiver { key: sending().public(), size, tail: Tail::create(&folder.join(RECEIVED))? };
     let (address, pin, _stop) = receiver.listen().await?;
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(pinned_client([pin]))
-        .https_only(true)
-        .no_proxy()
-        .build()
-        .map_err(io::Error::other)?;
     let sender = Sender {
         queue: File::open(folder.join(QUEUE))?,
         size,
         tail: Tail::create(&folder.join(SENT))?,
-        client,
-        url: format!("https://{address}/"),
+        partner: connect(address, pin).await?,
+        host: format!("https://{address}/").parse().map_err(io::Error::other)?,
         posts: Semaphore::new(POSTS),
     };
     let begun = Instant::now();
     Arc::new(sender).drain(messages).await?;
     Ok(begun.elapsed().as_secs_f64())
+}
+
+/// One HTTP/2 connection to the holder of this TLS key.
+async fn connect(address: SocketAddr, pin: [u8; 32]) -> io::Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let connector = TlsConnector::from(Arc::new(pinned_client([pin])));
+    let stream = connector.connect(address.ip().into(), stream).await?;
+    let (partner, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    tokio::spawn(connection);
+    Ok(partner)
 }
 
 /// Keys of a measurement, which protect nothing.
@@ -160,8 +174,8 @@ struct Sender {
     queue: File,
     size: usize,
     tail: Tail,
-    client: reqwest::Client,
-    url: String,
+    partner: SendRequest<Full<Bytes>>,
+    host: Uri,
     posts: Semaphore,
 }
 
@@ -191,9 +205,7 @@ impl Sender {
         self.tail.keep(signed.into()).await?;
         let receipt = {
             let _turn = self.posts.acquire().await.map_err(io::Error::other)?;
-            let answer = self.client.post(&self.url).body(body).send().await.map_err(io::Error::other)?;
-            let answer = answer.error_for_status().map_err(io::Error::other)?;
-            answer.bytes().await.map_err(io::Error::other)?
+            self.post(body.into()).await?
         };
         let (covered, signature) = receipt.split_last_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
         receiving().public().verify(covered, signature).map_err(io::Error::other)?;
@@ -201,6 +213,15 @@ impl Sender {
             return Err(io::Error::other("a receipt for other messages"));
         }
         self.tail.keep(receipt).await
+    }
+
+    async fn post(&self, batch: Bytes) -> io::Result<Bytes> {
+        let request = Request::post(&self.host).body(Full::new(batch)).map_err(io::Error::other)?;
+        let answer = self.partner.clone().send_request(request).await.map_err(io::Error::other)?;
+        match answer.status() {
+            StatusCode::OK => answer.collect().await.map(Collected::to_bytes).map_err(io::Error::other),
+            status => Err(io::Error::other(status.to_string())),
+        }
     }
 
     /// The heads and signatures of a batch, and the batch: the number of its first message, then texts and signatures.
