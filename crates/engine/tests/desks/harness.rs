@@ -16,6 +16,7 @@ use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
 use deskwire_engine::command::ticket::NewTicket;
 use deskwire_engine::identity::{Face, Identity};
 use deskwire_engine::port::Entropy;
+use deskwire_engine::query::{self, ThreadEntry};
 use deskwire_engine::{Command, Core, Partner, Reader, Refusal};
 use deskwire_machine::disclosure::Choice;
 use deskwire_proto::batch::Batch;
@@ -126,6 +127,16 @@ impl Desk {
         store.kill(0);
         let opened = store.open(SCHEMA).expect("opens");
         Core::open(opened, Arc::new(identity), Box::new(Counted(seed + 1_000_000)), now, &mut |_| {})
+    }
+
+    /// The comments on a ticket, as they are shown, oldest first.
+    pub(crate) fn bodies(&self, ticket: u64) -> Vec<String> {
+        let thread = query::ticket_detail(&self.reader(), TicketNumber(ticket)).unwrap().thread;
+        let body = |entry| match entry {
+            ThreadEntry::Comment(comment) => comment.body.map(|body| body.to_string()),
+            _ => None,
+        };
+        thread.into_iter().filter_map(body).collect()
     }
 
     pub(crate) fn reader(&self) -> Reader {

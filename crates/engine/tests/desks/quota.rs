@@ -9,10 +9,12 @@ use deskwire_engine::port::{Effect, Notifier, SystemClock};
 use deskwire_engine::quota::Quotas;
 use deskwire_engine::{Command, Engine, Keyed, Refusal, Step};
 use deskwire_proto::code::Code;
+use deskwire_proto::document::Signed;
 use deskwire_proto::id::Hash;
-use deskwire_store::local::LinkNo;
-use deskwire_store::row::{ALL_LINKS, Audience, OpenRow};
-use deskwire_store::table::{OPEN_DELEGATIONS, Rows, TICKETS};
+use deskwire_proto::receipt::Receipt;
+use deskwire_store::local::{DelegationNo, LinkNo};
+use deskwire_store::row::{ALL_LINKS, Audience, DelegationEventRow, Effect as RowEffect, OpenRow};
+use deskwire_store::table::{DELEGATION_EVENTS, OPEN_DELEGATIONS, Rows, TICKETS};
 
 use crate::harness::{Desk, LINK, batch, because, deliver, linked, session, settle, take_receipt};
 
@@ -51,6 +53,44 @@ fn more_delegations_than_granted_are_refused_one_by_one() {
     // The counts are rows: a rebuild counts the same.
     let acme = acme.restart_with_other_rows();
     assert_eq!(open(&acme, LINK).theirs, 3);
+}
+
+/// Else its author waits for work on what nobody has, or the person reads the refusal twice.
+#[test]
+fn fault_111_a_refusal_whose_answer_was_lost_reaches_its_author_once() {
+    let (mut shop, mut acme) = linked();
+    limited(&mut acme, |quotas| quotas.link.open_delegations = 1);
+    for title in ["Fits", "One too many"] {
+        let ticket = shop.ticket(title);
+        shop.delegate(ticket).unwrap();
+    }
+    let opened = session(&mut shop, &mut acme);
+    let sent = batch(&mut shop, opened, None).unwrap();
+    let Delivered::Receipt(lost) = deliver(&shop, &mut acme, &sent) else { panic!("a receipt") };
+    let refusals = |shop: &Desk| {
+        let rows = shop.rows().list(DELEGATION_EVENTS, &DelegationNo(2), usize::MAX).unwrap();
+        let code = |row: DelegationEventRow| match row.effect {
+            RowEffect::Refused(refused) => Some(refused.code.as_str().to_owned()),
+            _ => None,
+        };
+        rows.into_iter().filter_map(|(_, row)| code(row)).collect::<Vec<_>>()
+    };
+    assert_eq!((refusals(&shop).len(), open(&shop, LINK).ours), (0, 2), "its answer was lost");
+
+    let Delivered::Receipt(again) = deliver(&shop, &mut acme, &sent) else { panic!("a receipt") };
+    let outcomes = |raw: &[u8]| {
+        let key = acme.identity.keys().current();
+        Signed::<Receipt>::open(raw, key).unwrap().body().outcomes.clone()
+    };
+    assert_eq!(outcomes(&again), outcomes(&lost));
+    for _ in 0..2 {
+        take_receipt(&mut shop, &acme, &again).unwrap();
+    }
+    assert_eq!(refusals(&shop), ["quota"]);
+    assert_eq!((open(&shop, LINK).ours, open(&acme, LINK).theirs), (1, 1));
+    shop.comment(1, "And on", Audience::Thread).unwrap();
+    settle(&mut shop, &mut acme);
+    assert_eq!((acme.bodies(1), refusals(&shop).len()), (vec!["And on".to_owned()], 1));
 }
 
 /// The own people are refused in words, before anything is sent.
@@ -127,10 +167,7 @@ fn a_receipt_after_the_hello_binds_nothing_that_was_numbered_before_it() {
     let Delivered::Receipt(receipt) = deliver(&acme, &mut shop, &sent) else { panic!("a receipt") };
     take_receipt(&mut acme, &shop, &receipt).unwrap();
     let Delivered::Receipt(receipt) = deliver(&shop, &mut acme, &late) else { panic!("a receipt") };
-    let receipt = deskwire_proto::document::Signed::<deskwire_proto::receipt::Receipt>::open(
-        &receipt,
-        acme.identity.keys().current(),
-    );
+    let receipt = Signed::<Receipt>::open(&receipt, acme.identity.keys().current());
     assert_eq!(receipt.unwrap().body().outcomes, []);
 }
 

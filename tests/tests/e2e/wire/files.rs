@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use deskwire_api_types::{FileState, ThreadEntry};
+use deskwire_api_types::{FileState, TermsOffer, ThreadEntry};
 use deskwire_proto::{
     document::{Signed, V1},
     id::{DelegationId, Hash},
@@ -15,7 +15,7 @@ use deskwire_tests::{
     cli::assert_sentence,
     desk::Desk,
     https,
-    links::{link_with, until},
+    links::{accept, link, link_with, offer, until},
     puppet::{Puppet, now},
     stub::{Heard, Reply, Stub},
     world::{World, address},
@@ -92,6 +92,17 @@ async fn a_file_with_a_wrong_hash_is_told_on_the_ticket_and_no_other_is_given_aw
     let unknown = ask(&puppet, Hash::of(b"never heard of")).await;
     assert_eq!((known.0, known.1.as_str()), (404, "blob-unknown"));
     assert_eq!(known, unknown, "the answer tells that the file is there");
+
+    // One that another partner has, who was given it.
+    let kassa = Desk::new(&world, "Kassa").await;
+    link(&acme, &kassa, TermsOffer::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "For Kassa alone").await;
+    accept(&kassa, &delegation.id).await;
+    let theirs = world.path("theirs");
+    fs::write(&theirs, "bytes for Kassa").unwrap();
+    acme.json(&["ticket", "attach", &ticket, theirs.to_str().unwrap(), "--to", "kassa"]).await;
+    file_is(&kassa, "theirs", FileState::Here).await;
+    assert_eq!(ask(&puppet, Hash::of(b"bytes for Kassa")).await, unknown);
     assert!(link_with(&acme, "Puppet").await.last_error.is_none_or(|trouble| trouble.code == "busy"));
 }
 

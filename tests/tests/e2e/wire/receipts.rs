@@ -27,6 +27,8 @@ enum Manner {
     OtherLink,
     OtherHash,
     NotAReceipt,
+    /// The true receipt for what came before.
+    Old,
     Truly,
 }
 
@@ -46,9 +48,10 @@ async fn only_a_true_receipt_counts_as_delivery() {
         nonce: random.array(),
         held: (0, puppet.link.into()),
         manner: Arc::clone(&manner),
+        given: Vec::new(),
     };
     let _stub = Stub::https(at, &tls, move |heard| reader.answer(heard)).await;
-    let (_, delegation) = offer(&acme, "Puppet", "Is this delivered?").await;
+    let (ticket, delegation) = offer(&acme, "Puppet", "Is this delivered?").await;
     for (next, code) in [
         (Manner::BeyondTheEnd, "malformed"),
         (Manner::BadSignature, "answer-unverified"),
@@ -78,6 +81,24 @@ async fn only_a_true_receipt_counts_as_delivery() {
     .await;
     assert_eq!(acme.client().delegation(&delegation.id).await.unwrap().undelivered, None);
 
+    // A receipt for what came before says nothing of what came since.
+    let before = link_with(&acme, "Puppet").await.out.acknowledged;
+    *manner.lock().unwrap() = Manner::Old;
+    acme.json(&["ticket", "comment", &ticket, "And this?", "--to", "Puppet"]).await;
+    until("A receipt of before", async || {
+        let link = link_with(&acme, "Puppet").await;
+        assert_eq!(link.out.acknowledged, before, "it counted as delivery");
+        Ok(link.last_error.filter(|trouble| trouble.code == "receipt-behind"))
+    })
+    .await;
+    *manner.lock().unwrap() = Manner::Truly;
+    puppet.open_session().await;
+    until("The delivery of what came since", async || {
+        let link = link_with(&acme, "Puppet").await;
+        Ok((link.out.acknowledged > before && link.out.acknowledged == link.out.length).then_some(()))
+    })
+    .await;
+
     // Whoever has given a receipt cannot say later that it had seen nothing.
     let id = DelegationId::from_hex(&delegation.id).unwrap();
     let denial = puppet.say(&super::comment("We never got that"), Some(id));
@@ -94,6 +115,8 @@ struct Reader {
     /// How many messages it says it holds, and the hash of the last.
     held: (u64, Hash),
     manner: Arc<Mutex<Manner>>,
+    /// The last true receipt.
+    given: Vec<u8>,
 }
 
 impl Reader {
@@ -136,7 +159,11 @@ impl Reader {
         match manner {
             Manner::BadSignature => *bytes.last_mut().unwrap() ^= 1,
             Manner::NotAReceipt => bytes = last.signed().to_vec(),
-            Manner::Truly => self.held = (upto, last.hash()),
+            Manner::Old => bytes = self.given.clone(),
+            Manner::Truly => {
+                self.held = (upto, last.hash());
+                self.given.clone_from(&bytes);
+            }
             _ => {}
         }
         Reply::signed(bytes)
