@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use deskwire_api_types::Problem;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -23,6 +24,8 @@ enum Answer {
     Json(u16, Value),
     /// Answers with bytes.
     Bytes(&'static [u8]),
+    /// Answers with bytes and closes before the last one.
+    Short(&'static [u8]),
 }
 
 /// A desk's folder with an API behind it that plays a script, one connection per answer.
@@ -91,18 +94,21 @@ fn play(mut stream: TcpStream, answer: &Answer) -> String {
         assert_ne!(count, 0, "the command closed within the body");
         bytes.extend_from_slice(&piece[..count]);
     }
-    let (status, media, body) = match answer {
+    let (status, media, mut body) = match answer {
         Answer::Cut => return String::from_utf8(bytes).unwrap(),
         Answer::Json(status, body) if *status < 400 => {
             (*status, "application/json", body.to_string().into_bytes())
         }
         Answer::Json(status, body) => (*status, "application/problem+json", body.to_string().into_bytes()),
-        Answer::Bytes(body) => (200, "application/octet-stream", body.to_vec()),
+        Answer::Bytes(body) | Answer::Short(body) => (200, "application/octet-stream", body.to_vec()),
     };
     let head = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: {media}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
+    if let Answer::Short(_) = answer {
+        body.pop();
+    }
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&body).unwrap();
     String::from_utf8(bytes).unwrap()
@@ -277,6 +283,20 @@ fn a_file_appears_under_its_name_only_when_its_hash_is_right() {
     assert_eq!(fs::read(desk.folder.path().join("evil.txt")).unwrap(), b"hello");
     let output = desk.run(&["file", "get", "bb", "--json"]);
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["code"], "file-exists");
+}
+
+/// A daemon that breaks off can have found out what is wrong with the file: its words help, a broken line does not.
+#[test]
+fn a_download_that_breaks_off_is_asked_for_its_reason() {
+    let damaged = Problem::new(500, "file-damaged", "The file is damaged", "It is not what was stored.");
+    let refused = Answer::Json(500, serde_json::to_value(damaged).unwrap());
+    let whole = Answer::Bytes(b"hello");
+    for (second, code) in [(refused, "file-damaged"), (whole, "daemon-unreachable")] {
+        let desk = Desk::playing(vec![Answer::Json(200, file(HELLO)), Answer::Short(b"hello"), second]);
+        let output = desk.run(&["file", "get", "bb", "--json"]);
+        assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["code"], code);
+        assert!(!desk.folder.path().join("evil.txt").exists());
+    }
 }
 
 #[test]

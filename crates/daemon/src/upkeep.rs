@@ -29,7 +29,7 @@ use erasing::Erasing;
 
 /// How often it is asked whether something is due.
 const LOOK: Duration = Duration::from_secs(20);
-/// Pause between two looks for partners that ask what this desk sees.
+/// Pause between two looks for partners that ask what this desk sees, and for files that gave wrong bytes.
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// How long after the start, and after the end of the last time, everything is read over.
@@ -155,6 +155,7 @@ impl Keeper {
                 return true;
             }
             comparing.look(&self.engine, &self.runtime, &mut self.pace(COMPARE_RATE));
+            self.look_at_doubts();
             self.erase(erasing);
         }
         false
@@ -242,6 +243,18 @@ impl Keeper {
                 self.tell(done.findings);
             }
             Err(error) => tracing::warn!(%error, "what is stored could not be read over"),
+        }
+    }
+
+    /// Reads over the files of which somebody has met wrong bytes: a person waits for them.
+    fn look_at_doubts(&self) {
+        for id in self.engine.reader().new_doubts() {
+            match self.custody.look_at(&id, &mut self.pace(0)) {
+                Ok(found) => self.tell(found.into_iter().collect()),
+                Err(error) => {
+                    tracing::warn!(%error, blob = %id, "a file that gave wrong bytes could not be read over")
+                }
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is committed, for everybody but the writer.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deskwire_proto::descriptor::Descriptor;
 use deskwire_proto::envelope::Stream;
@@ -17,7 +17,7 @@ use deskwire_store::table::{
     ANNOUNCED, BLOB_FILES, Committed, DELEGATION_IDS, EXPECTED, FETCHING, FILES, GRANTS, LINK_IDS, LINKS,
     Rows, STREAMS,
 };
-use deskwire_store::{Blobs, Entry, EntryRef, Error, JournalReader, Keeper, Result};
+use deskwire_store::{BlobId, Blobs, Entry, EntryRef, Error, JournalReader, Keeper, Result};
 
 use crate::command::clock::Skew;
 use crate::command::file::is_wanted;
@@ -39,6 +39,7 @@ pub struct Reader {
     contacts: Contacts,
     asked: Contacts,
     arriving: Arriving,
+    doubts: Doubts,
     /// Descriptors and terms are verified and decoded once for each record that holds them; the newest of each link are
     /// kept, however often a partner sends a new one.
     partners: Arc<Mutex<HashMap<LinkNo, Known>>>,
@@ -62,6 +63,9 @@ pub(crate) type Contacts = Arc<Mutex<HashMap<LinkNo, Timestamp>>>;
 
 /// How many bytes are here of the files that are arriving; kept in memory alone.
 type Arriving = Arc<Mutex<HashMap<FileNo, u64>>>;
+
+/// Files of which somebody has met wrong bytes, and whether the care of the store was told; kept in memory alone.
+type Doubts = Arc<Mutex<BTreeMap<BlobId, bool>>>;
 
 /// How the clocks of partners differ; kept in memory alone.
 pub(crate) type Skews = Arc<Mutex<HashMap<LinkNo, Skew>>>;
@@ -134,6 +138,7 @@ impl Reader {
             contacts: core.contacts(),
             asked: core.asked(),
             arriving: Arriving::default(),
+            doubts: Doubts::default(),
             partners: Arc::default(),
             delegations: Arc::default(),
         }
@@ -341,6 +346,35 @@ impl Reader {
     #[must_use]
     pub fn arrived(&self, file: FileNo) -> u64 {
         self.arriving.lock().unwrap_or_else(PoisonError::into_inner).get(&file).copied().unwrap_or_default()
+    }
+
+    /// Notes that a file has given wrong bytes, or none.
+    pub fn doubt(&self, blob: BlobId) {
+        self.doubts().entry(blob).or_insert(false);
+    }
+
+    /// Whether a file has given wrong bytes since it was last seen to be whole.
+    #[must_use]
+    pub fn is_doubted(&self, blob: &BlobId) -> bool {
+        self.doubts().contains_key(blob)
+    }
+
+    /// Notes that a file was read and is whole.
+    pub fn trust(&self, blob: &BlobId) {
+        self.doubts().remove(blob);
+    }
+
+    /// The files that have given wrong bytes since this was last asked.
+    #[must_use]
+    pub fn new_doubts(&self) -> Vec<BlobId> {
+        let mut doubts = self.doubts();
+        let new =
+            doubts.iter_mut().filter_map(|(blob, told)| (!std::mem::replace(told, true)).then_some(*blob));
+        new.collect()
+    }
+
+    fn doubts(&self) -> MutexGuard<'_, BTreeMap<BlobId, bool>> {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The files with these bytes, oldest first.

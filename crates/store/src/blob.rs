@@ -5,11 +5,17 @@ mod lists;
 
 use std::fmt;
 use std::io::{IoSlice, Read};
+use std::ops::ControlFlow;
 use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use crate::Result;
 
 pub use files::DiskBlobs;
+
+/// How much is hashed at once, bytes.
+const PIECE: usize = 256 << 10;
 
 /// The name of a blob: the SHA-256 of its content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,4 +162,22 @@ pub trait BlobFile: Send + Sync {
 
     /// Reads at an offset; fewer bytes than asked for only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
+
+    /// What its bytes hash to: its name, unless it is damaged. `pace` is called with each few bytes that were read; `None`
+    /// when it ended that.
+    fn hash(&self, pace: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<Option<BlobId>> {
+        let (mut hash, mut offset, mut buffer) = (Sha256::new(), 0, vec![0; PIECE]);
+        loop {
+            match self.read_at(&mut buffer, offset)? {
+                0 => return Ok(Some(BlobId(hash.finalize().into()))),
+                count => {
+                    hash.update(&buffer[..count]);
+                    offset += count as u64;
+                    if pace(count as u64).is_break() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
 }

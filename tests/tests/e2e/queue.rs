@@ -111,7 +111,7 @@ async fn comments(desk: &Desk) -> Vec<String> {
 }
 
 /// One answer of the API, read over a plain connection.
-async fn get(desk: &Desk, path: &str) -> String {
+pub(crate) async fn get(desk: &Desk, path: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut line = tokio::net::TcpStream::connect(desk.api()).await.unwrap();
     let request = format!(

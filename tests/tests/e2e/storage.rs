@@ -6,13 +6,15 @@ use std::{
     process::Command,
 };
 
-use deskwire_api_types::{Audience, CommentRequest};
+use deskwire_api_types::{Audience, CommentRequest, FileState};
 use deskwire_tests::{
     answers,
     desk::Desk,
     links::{PATIENCE, accept, link, link_with, offer, quiet, until},
     world::World,
 };
+
+use crate::{files::file_is, queue::get};
 
 /// Fault 32: whoever has used an older program keeps every ticket with the next one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,6 +153,58 @@ async fn check_and_rebuild_work_when_the_desk_does_not_open() {
     assert!(damaged(&acme).await.contains("journal-missing"));
     fs::remove_dir_all(acme.store()).unwrap();
     acme.refuses(&["check"], "store-not-a-store").await;
+}
+
+/// Fault 31: a file that the disk has damaged reaches nobody as if it were whole. What a partner sent comes back by itself,
+/// one's own is told, and is there again once somebody has brought it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_31_a_damaged_file_is_refused_and_comes_back_from_the_partner() {
+    let world = World::new("a_damaged_file");
+    let acme = Desk::new(&world, "Acme").await;
+    let kassa = Desk::new(&world, "Kassa").await;
+    link(&kassa, &acme, Default::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "With a log").await;
+    accept(&kassa, &delegation.id).await;
+    let content = world.random().bytes(3 << 20);
+    let path = world.path("log.bin");
+    fs::write(&path, &content).unwrap();
+    acme.json(&["ticket", "attach", &ticket, path.to_str().unwrap(), "--to", "kassa"]).await;
+    let copy = world.path("copy.bin");
+    for desk in [&kassa, &acme] {
+        let file = file_is(desk, "log.bin", FileState::Here).await;
+        let stored = find_blob(&desk.folder.join("store"), &file.sha256);
+        let mut wrong = content.clone();
+        wrong[1 << 20] ^= 8;
+        fs::write(&stored, wrong).unwrap();
+        let fetch = ["file", "get", &file.id, "-o", copy.to_str().unwrap()];
+        let problem = desk.refuses(&fetch, "file-damaged").await;
+        assert!(problem.detail.contains("log.bin") && !copy.exists(), "{problem:?}");
+        until("the finding", async || {
+            let page = get(desk, "/metrics").await;
+            Ok(page.contains("deskwire_desk_events{code=\"file-damaged\"} 1").then_some(()))
+        })
+        .await;
+        if desk.name == "Acme" {
+            desk.refuses(&fetch, "file-damaged").await;
+            fs::write(&stored, &content).unwrap();
+        } else {
+            until("the file once more", async || {
+                Ok(fs::read(&stored).is_ok_and(|bytes| bytes == content).then_some(()))
+            })
+            .await;
+            file_is(desk, "log.bin", FileState::Here).await;
+        }
+        desk.json(&fetch).await;
+        assert!(fs::read(&copy).unwrap() == content, "{}", desk.name);
+        fs::remove_file(&copy).unwrap();
+    }
+}
+
+/// Where the bytes of a file lie in a store.
+fn find_blob(store: &Path, sha256: &str) -> PathBuf {
+    let path = store.join("blobs").join(&sha256[..2]).join(&sha256[2..4]).join(sha256);
+    assert!(path.exists(), "{path:?}");
+    path
 }
 
 /// What a check says that finds damage: with exit code 1, to a program and to a person.

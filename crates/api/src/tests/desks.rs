@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::linking::{Accepted, AnswerRequest, ComposeRequest, TakeLinkState, TakeReveal};
 use deskwire_engine::command::receipt::TakeReceipt;
@@ -235,13 +235,28 @@ impl Call<'_> {
         Self::sent(self.desk, self.method, &self.path, self.headers, body).await
     }
 
-    async fn sent(desk: &Desk, method: Method, path: &str, headers: HeaderMap, body: Body) -> Answer {
+    /// The body of the answer as it comes, for what breaks off.
+    pub(super) async fn body(self) -> Body {
+        let body = Body::from(self.body);
+        Self::answered(self.desk, self.method, &self.path, self.headers, body).await.into_body()
+    }
+
+    async fn answered(
+        desk: &Desk,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Response<Body> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().unwrap();
         *request.headers_mut() = headers;
-        let response = desk.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
+        desk.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn sent(desk: &Desk, method: Method, path: &str, headers: HeaderMap, body: Body) -> Answer {
+        let (head, body) = Self::answered(desk, method, path, headers, body).await.into_parts();
         let raw = body.collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&raw).unwrap_or(Value::Null);
         Answer { status: head.status, headers: head.headers, body, raw: raw.to_vec() }

@@ -4,7 +4,9 @@ use axum::body::Body;
 use axum::http::Method;
 use bytes::Bytes;
 use deskwire_proto::id::Hash;
+use deskwire_store::BlobId;
 use futures_util::stream;
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use super::desks::{Answer, Call, Desk, FILE_LIMIT, linked, talk};
@@ -53,6 +55,55 @@ async fn a_file_comes_back_byte_by_byte() {
     let thread = desk.get("/v1/tickets/1").await;
     let files = thread["thread"].as_array().unwrap().iter().filter(|entry| entry["kind"] == "file").count();
     assert_eq!(files, 3);
+}
+
+/// Fault 31: whoever reads a file takes it for what was attached. Bytes that the disk has damaged must never pass for it, nor
+/// be called damaged once they are right again.
+#[tokio::test]
+async fn fault_31_damaged_bytes_are_never_given_out_as_the_file() {
+    let desk = with_ticket().await;
+    for size in [5, (1 << 20) + 3] {
+        let bytes = sample(size);
+        let info = upload(&desk, "name=log.txt", &bytes).send().await.body;
+        let path = format!("/v1/files/{}/content", info["id"].as_str().unwrap());
+        let content = || desk.call(Method::GET, &path).send();
+        let disk = desk.store.disk();
+        let hash = info["sha256"].as_str().unwrap();
+        let stored = disk.names().into_iter().find(|name| name.ends_with(hash)).unwrap();
+        let new_doubts = || desk.engine.reader().new_doubts().len();
+
+        let mut wrong = bytes.clone();
+        wrong[size / 2] ^= 1;
+        disk.set_content(&stored, wrong);
+        if size > 5 {
+            let mut body = desk.call(Method::GET, &path).body().await;
+            let mut came = 0;
+            let broken = loop {
+                match body.frame().await {
+                    Some(Ok(frame)) => came += frame.into_data().unwrap().len(),
+                    end => break end.is_some(),
+                }
+            };
+            assert!(broken && came < size, "{came} of {size} damaged bytes came as if they were whole");
+        }
+        for _ in 0..2 {
+            assert_eq!(content().await.refusal(), (500, "file-damaged".into()));
+        }
+        assert_eq!((new_doubts(), new_doubts()), (1, 0), "the care of the store is told once");
+
+        disk.set_content(&stored, bytes.clone());
+        for _ in 0..2 {
+            assert_eq!(content().await.raw, bytes);
+        }
+        disk.set_content(&stored, bytes[1..].to_vec());
+        assert_eq!(content().await.refusal(), (500, "file-damaged".into()));
+        assert_eq!(new_doubts(), 1);
+        disk.set_content(&stored, bytes.clone());
+        assert_eq!(content().await.raw, bytes);
+        desk.engine.reader().blobs().remove(&BlobId(*Hash::of(&bytes).as_bytes())).unwrap();
+        assert_eq!(content().await.refusal(), (500, "file-lost".into()));
+        assert_eq!(new_doubts(), 1);
+    }
 }
 
 #[tokio::test]

@@ -8,9 +8,8 @@ use deskwire_proto::id::Hash;
 use deskwire_store::journal::Correction;
 use deskwire_store::local::FileNo;
 use deskwire_store::row::{Author, FileState};
-use deskwire_store::table::{Committed, FILES, Rows, SCHEMA};
+use deskwire_store::table::{BLOB_FILES, Committed, FILES, Rows, SCHEMA};
 use deskwire_store::{BlobId, Damage, Direction, Error, FoldView, Result, Unfit, Unusable, View};
-use sha2::{Digest, Sha256};
 
 use super::{Custody, Pace};
 use crate::fold::{fold, newest};
@@ -26,9 +25,6 @@ const DOUBTFUL: usize = 10_000;
 
 /// How often a row that differs is looked at again before it is wrong: the desk goes on working meanwhile.
 const LOOKS: usize = 20;
-
-/// How much is hashed at once, bytes.
-const PIECE: usize = 256 << 10;
 
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +143,27 @@ impl Custody {
         Ok(done)
     }
 
+    /// Reads one file over, of which somebody has met wrong bytes, and says what is wrong with it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], and whatever the view says.
+    pub fn look_at(&self, id: &BlobId, pace: Pace<'_>) -> Result<Option<Finding>> {
+        match self.hash(id, pace) {
+            Ok(Some(found)) if found == *id => return Ok(None),
+            // The pace ended it.
+            Ok(None) if self.blobs.exists(id)? => return Ok(None),
+            Ok(_) => {}
+            Err(error) => return unread(format!("the file with SHA-256 {id}"), &error).map(Some),
+        }
+        let (rows, mut files) = (Committed(Arc::clone(&self.view)), Vec::new());
+        for ((_, no), ()) in rows.list(BLOB_FILES, &Hash::new(id.0), usize::MAX)? {
+            if let Some(row) = rows.get(FILES, &no)?.filter(|row| row.state == FileState::Here) {
+                files.push((no, matches!(row.author, Author::Partner(_))));
+            }
+        }
+        Ok((!files.is_empty()).then_some(Finding::Blob(*id, files)))
+    }
+
     /// The flipped bits that were corrected while something else read the journal.
     #[must_use]
     pub fn corrected(&self) -> Vec<Finding> {
@@ -222,20 +239,7 @@ impl Custody {
 
     /// What a file hashes to; `None` when it is gone, or the pace ended it.
     fn hash(&self, id: &BlobId, pace: Pace<'_>) -> Result<Option<BlobId>> {
-        let Some(file) = self.blobs.open(id)? else { return Ok(None) };
-        let (mut hash, mut offset, mut buffer) = (Sha256::new(), 0, vec![0; PIECE]);
-        loop {
-            match file.read_at(&mut buffer, offset)? {
-                0 => return Ok(Some(BlobId(hash.finalize().into()))),
-                count => {
-                    hash.update(&buffer[..count]);
-                    offset += count as u64;
-                    if pace(count as u64).is_break() {
-                        return Ok(None);
-                    }
-                }
-            }
-        }
+        self.blobs.open(id)?.map_or(Ok(None), |file| file.hash(pace))
     }
 
     fn scrub_snapshots(&self, findings: &mut Vec<Finding>, pace: Pace<'_>) -> Result<()> {

@@ -224,6 +224,13 @@ fn what_is_damaged_is_found_told_and_mended_where_it_can_be() {
         matches!(&done.findings[1], Finding::Blob(id, files) if *id == blob && files[..] == [(file, false)])
     );
     assert_eq!(done.findings[2], Finding::View(1));
+    let look_at = |id: &BlobId| shop.core.custody().look_at(id, &mut go_on).unwrap();
+    assert_eq!(look_at(&blob).as_ref(), Some(&done.findings[1]), "one file by itself is found as well");
+    damage(&stored, 0, 1);
+    assert_eq!(look_at(&blob), None);
+    shop.core.blobs().remove(&blob).unwrap();
+    assert!(matches!(look_at(&blob), Some(Finding::Blob(id, _)) if id == blob), "a missing one too");
+    assert_eq!(look_at(&BlobId([7; 32])), None, "a file of nobody");
     shop.run(TellFindings(done.findings)).unwrap();
     shop.run(FetchAgain(file)).unwrap();
     let told = shop.rows().list(LINK_EVENTS, &WHOLE_DESK, 10).unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use deskwire_api_types::FileInfo;
-use deskwire_client::{Client, Download};
+use deskwire_client::{Client, Download, Error};
 
 use crate::{
     context::Context,
@@ -51,8 +51,8 @@ impl Args {
         Part::room(&path, self.force)?;
         let mut download = client.file_content(&self.id).await?;
         let part = Part::create(&path)?;
-        while let Some(piece) = download.piece().await? {
-            part.write(&piece)?;
+        while let Some(piece) = next(&mut download, client, &self.id).await? {
+            part.write(piece.as_ref())?;
         }
         check(&file, &download)?;
         part.finish(&path)?;
@@ -64,10 +64,25 @@ impl Args {
 async fn print(client: &Client, id: &str, out: Output) -> Done {
     let file = client.file(id).await?;
     let mut download = client.file_content(id).await?;
-    while let Some(piece) = download.piece().await? {
-        out.raw(&piece)?;
+    while let Some(piece) = next(&mut download, client, id).await? {
+        out.raw(piece.as_ref())?;
     }
     check(&file, &download)
+}
+
+/// The next piece. A daemon that broke off because the file is damaged says so when it is asked again.
+async fn next(
+    download: &mut Download,
+    client: &Client,
+    id: &str,
+) -> Result<Option<impl AsRef<[u8]>>, Failure> {
+    match download.piece().await {
+        Ok(piece) => Ok(piece),
+        Err(broken) => Err(match client.file_content(id).await {
+            Err(refused @ Error::Refused(_)) => refused,
+            _ => broken,
+        }),
+    }
 }
 
 fn check(file: &FileInfo, download: &Download) -> Done {
