@@ -11,9 +11,9 @@ use deskwire_proto::number::ChunkCount;
 use deskwire_proto::transfer::{ChunkList, Part, chunk_count};
 use sha2::{Digest, Sha256};
 
+use crate::twofold::Twofold;
+
 const CHUNK: u64 = CHUNK_BYTES as u64;
-/// What SHA-256 takes in at once.
-const BLOCK: usize = 64;
 
 /// What is held of a file and what is missing, by its verified chunk list.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct Plan {
 /// again to check the whole.
 #[derive(Clone, Debug, Default)]
 pub struct Prefix {
-    whole: Sha256,
+    hash: Twofold,
     chunks: u64,
 }
 
@@ -47,7 +47,7 @@ impl Prefix {
     /// The hash of what is in it.
     #[must_use]
     pub fn finish(self) -> Hash {
-        Hash::new(self.whole.finalize().into())
+        self.hash.finish()
     }
 }
 
@@ -161,22 +161,20 @@ impl Plan {
         if expected != got {
             return Err(Mismatch::Length { index, expected, got });
         }
-        let mut chunk = Sha256::new();
-        let mut whole = (prefix.chunks == index).then(|| prefix.whole.clone());
-        let mut filled = 0;
-        for piece in pieces {
-            match &mut whole {
-                Some(whole) => update_both(&mut chunk, whole, filled, piece),
-                None => chunk.update(piece),
-            }
-            filled += piece.len();
-        }
-        let found = Hash::new(chunk.finalize().into());
+        let (found, longer) = if prefix.chunks == index {
+            let mut hash = prefix.hash.clone();
+            pieces.for_each(|piece| hash.update(piece));
+            (hash.end_chunk(), Some(hash))
+        } else {
+            let mut hash = Sha256::new();
+            pieces.for_each(|piece| hash.update(piece));
+            (Hash::new(hash.finalize().into()), None)
+        };
         if place(index).and_then(|place| self.list.hashes().get(place)) != Some(&found) {
             return Err(Mismatch::Content { index });
         }
-        if let Some(whole) = whole {
-            *prefix = Prefix { whole, chunks: index + 1 };
+        if let Some(hash) = longer {
+            *prefix = Prefix { hash, chunks: index + 1 };
         }
         Ok(())
     }
@@ -267,16 +265,6 @@ fn place(index: u64) -> Option<usize> {
     usize::try_from(index).ok()
 }
 
-/// Two hashes of the same bytes, block by block: what one waits for inside the processor, the other uses. Both have taken
-/// `filled` bytes before, or whole blocks more.
-fn update_both(one: &mut Sha256, other: &mut Sha256, filled: usize, bytes: &[u8]) {
-    let (head, blocks) = bytes.split_at(bytes.len().min(filled.next_multiple_of(BLOCK) - filled));
-    for block in std::iter::once(head).chain(blocks.chunks(BLOCK)) {
-        one.update(block);
-        other.update(block);
-    }
-}
-
 /// What a `file.add` names of a file, and the list behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hashed {
@@ -293,8 +281,7 @@ pub struct Hashed {
 /// Hashes a file and its chunks while it is read, in pieces of any size.
 #[derive(Clone, Debug, Default)]
 pub struct ChunkHasher {
-    whole: Sha256,
-    chunk: Sha256,
+    hash: Twofold,
     /// Bytes of the chunk that is not full yet.
     filled: usize,
     size: u64,
@@ -319,7 +306,7 @@ impl ChunkHasher {
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
             let (piece, rest) = bytes.split_at(bytes.len().min(CHUNK_BYTES - self.filled));
-            update_both(&mut self.chunk, &mut self.whole, self.filled, piece);
+            self.hash.update(piece);
             self.filled += piece.len();
             if self.filled == CHUNK_BYTES {
                 self.end_chunk();
@@ -334,12 +321,12 @@ impl ChunkHasher {
         if self.filled > 0 {
             self.end_chunk();
         }
-        let blob = Hash::new(self.whole.finalize().into());
+        let blob = self.hash.finish();
         Hashed { blob, size: self.size, chunks: Hash::of(&self.list), list: self.list }
     }
 
     fn end_chunk(&mut self) {
-        self.list.extend_from_slice(&self.chunk.finalize_reset());
+        self.list.extend_from_slice(self.hash.end_chunk().as_bytes());
         self.filled = 0;
     }
 }

@@ -16,3 +16,4 @@ pub mod rules;
 pub mod saying;
 pub mod terms;
 pub mod thread;
+mod twofold;
