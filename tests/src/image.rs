@@ -171,8 +171,20 @@ impl Disk {
             What::AtLeast(path, length) => self.edit(number, path, Edit::AtLeast(*length)),
             What::Sync(path) => self.sync(path, call.after),
             What::Folder(path) => self.change(number, Change::Set(path.clone(), Node::Folder)),
-            What::Rename(from, to) => self.change(number, Change::Rename(from.clone(), to.clone())),
+            What::Rename(from, to) => self.rename(number, from, to),
             What::Remove(path) => self.change(number, Change::Remove(path.clone())),
+        }
+    }
+
+    /// A file that goes into another folder is there once that folder is synced, whatever becomes of its old name.
+    fn rename(&mut self, number: usize, from: &Path, to: &Path) {
+        match self.names.get(from) {
+            Some(node @ Node::File(_)) if from.parent() != to.parent() => {
+                let set = Change::Set(to.to_owned(), *node);
+                self.change(number, set);
+                self.change(number, Change::Remove(from.to_owned()));
+            }
+            _ => self.change(number, Change::Rename(from.to_owned(), to.to_owned())),
         }
     }
 

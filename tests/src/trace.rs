@@ -10,8 +10,8 @@ use std::{
 use crate::binary::deskwire;
 
 /// The calls that change what a power cut leaves.
-const CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate,\
-                     fallocate,mkdir,mkdirat,rmdir,lseek";
+const CALLS: &str = "openat,write,pwrite64,pwritev,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate,\
+                     fallocate,mkdir,mkdirat,rmdir,lseek,writev,pwritev2,copy_file_range,sendfile,truncate,link,linkat";
 
 /// One completed call.
 #[derive(Debug, Clone)]
@@ -152,6 +152,11 @@ impl<'a> Reading<'a> {
                 assert_eq!(arguments.number(2), Some(bytes.len() as u64), "the trace cuts what is written");
                 Some(What::Write(path, arguments.number(3)?, bytes))
             }
+            "pwritev" => {
+                let (bytes, offset) = arguments.vectors()?;
+                assert_eq!(result.trim().parse().ok(), Some(bytes.len()), "the trace cuts what is written");
+                Some(What::Write(path, offset, bytes))
+            }
             "fsync" | "fdatasync" => Some(What::Sync(path)),
             "ftruncate" => Some(What::Length(path, arguments.number(1)?)),
             "fallocate" => match arguments.get(1)? {
@@ -167,7 +172,7 @@ impl<'a> Reading<'a> {
             "unlink" | "unlinkat" | "rmdir" => Some(What::Remove(path)),
             "rename" => Some(What::Rename(path, self.inside(arguments.text(1)?)?)),
             "renameat" | "renameat2" => Some(What::Rename(path, self.inside(arguments.text(3)?)?)),
-            _ => None,
+            _ => panic!("the daemon changes its disk by {name}, which is not followed here"),
         }
     }
 
@@ -195,6 +200,15 @@ impl<'a> Arguments<'a> {
         let text = self.get(place)?;
         assert!(!text.ends_with("..."), "the trace cuts what is written");
         unescape(text.trim_matches('"'))
+    }
+
+    /// The bytes of `11<...>, [{iov_base="...", iov_len=2}, ...], 1, OFFSET`, and where they go.
+    fn vectors(self) -> Option<(Vec<u8>, u64)> {
+        let mut bytes = Vec::new();
+        for vector in self.0.split("iov_base=\"").skip(1) {
+            bytes.extend(unescape(vector.split_once('"')?.0)?);
+        }
+        Some((bytes, self.0.rsplit(", ").next()?.parse().ok()?))
     }
 
     fn text(self, place: usize) -> Option<Vec<u8>> {

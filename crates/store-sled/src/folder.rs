@@ -113,22 +113,32 @@ pub(crate) enum Format {
 /// Reads the format of the folder.
 pub(crate) fn check_format(folder: &Path) -> Result<Format> {
     let path = folder.join(FORMAT_FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
+    let text = match fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Format::Fresh),
         Err(error) => return Err(Error::io(format!("read {}", path.display()), error)),
     };
-    let version = text.trim().strip_prefix(FORMAT_WORD).and_then(|rest| rest.trim().parse::<u64>().ok());
-    let shown = folder.display().to_string();
+    let version =
+        text.trim().strip_prefix(FORMAT_WORD).and_then(|rest| rest.strip_prefix(' ')?.parse::<u64>().ok());
     match version {
         Some(FORMAT) => Ok(Format::Present),
         Some(1..FORMAT) => Ok(Format::Older),
-        Some(found) if found > FORMAT => Err(Error::NewerFormat { folder: shown, found, known: FORMAT }),
-        _ => Err(Error::NotAStore {
-            folder: shown,
-            reason: "its file `format` is not one of this program".into(),
-        }),
+        Some(found) if found > FORMAT => {
+            Err(Error::NewerFormat { folder: folder.display().to_string(), found, known: FORMAT })
+        }
+        _ => Err(without_format(folder, "its file `format` is damaged or of another program")),
     }
+}
+
+/// Why a folder with a journal and without that file is refused.
+pub(crate) const NO_FORMAT: &str = "it has a journal but its file `format` is missing";
+
+/// A store that does not say of which format it is, and what an operator can do who knows that.
+pub(crate) fn without_format(folder: &Path, why: &str) -> Error {
+    let reason = format!(
+        "{why}. Put that file back from a backup; or, if no newer program has worked on this store, write this one line into it: {FORMAT_WORD} {FORMAT}"
+    );
+    Error::NotAStore { folder: folder.display().to_string(), reason }
 }
 
 /// Marks the folder as a store of the present format, once everything else is in place.

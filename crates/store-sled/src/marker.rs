@@ -33,8 +33,9 @@ impl Marker {
 
     /// Why the view in a folder must not be used, if the marker gives a reason.
     pub(crate) fn judge(&self, schema: u32, view: &Path) -> Result<Option<RebuildReason>> {
-        let text = match fs::read_to_string(&self.path) {
-            Ok(text) => text,
+        // A damaged marker costs a rebuild and not the start, whatever bytes it has become.
+        let text = match fs::read(&self.path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(RebuildReason::Missing)),
             Err(error) => return Err(Error::io(format!("read {}", self.path.display()), error)),
         };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use deskwire_store::{Disk, Error, RebuildReason, Result, Snapshots};
 
 use crate::disk::OsDisk;
-use crate::folder::{FolderLock, Format, check_format};
+use crate::folder::{FolderLock, Format, NO_FORMAT, check_format, without_format};
 use crate::marker::Marker;
 use crate::open::LOSS;
 use crate::view::FOLDER as VIEW;
@@ -35,7 +35,7 @@ impl Offline {
         }
         let lock = Arc::new(FolderLock::take(folder)?);
         if check_format(folder)? == Format::Fresh && folder.join("journal").exists() {
-            return Err(not_there("it has a journal but its file `format` is missing"));
+            return Err(without_format(folder, NO_FORMAT));
         }
         Ok(Self { folder: folder.to_owned(), disk: Arc::new(OsDisk::new(folder, lock)) })
     }
@@ -65,8 +65,8 @@ impl Offline {
     /// Whatever the system says.
     pub fn loss(&self) -> Result<Option<(PathBuf, String)>> {
         let path = self.folder.join(LOSS);
-        match fs::read_to_string(&path) {
-            Ok(words) => Ok(Some((path, words.trim().to_owned()))),
+        match fs::read(&path) {
+            Ok(words) => Ok(Some((path, String::from_utf8_lossy(&words).trim().to_owned()))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io(format!("read {}", path.display()), error)),
         }

@@ -14,7 +14,9 @@ use deskwire_store::{
 use crate::Options;
 use crate::aside::{has_set_aside, set_aside};
 use crate::disk::OsDisk;
-use crate::folder::{FolderLock, Format, check_format, write_durably, write_format};
+use crate::folder::{
+    FolderLock, Format, NO_FORMAT, check_format, without_format, write_durably, write_format,
+};
 use crate::keeper::SledKeeper;
 use crate::marker::Marker;
 use crate::renew;
@@ -101,8 +103,7 @@ fn open_journal(folder: &Path, disk: Arc<dyn Disk>, options: Options) -> Result<
     }
     if format == Format::Fresh {
         if journal.reader.tail().group > 0 {
-            let reason = "it has a journal but its file `format` is missing".into();
-            return Err(Error::NotAStore { folder: folder.display().to_string(), reason });
+            return Err(without_format(folder, NO_FORMAT));
         }
         write_format(folder)?;
     }

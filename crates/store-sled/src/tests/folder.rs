@@ -25,6 +25,32 @@ fn a_newer_format_is_refused_with_both_versions() {
     assert!(matches!(open(folder.path()), Err(Error::NotAStore { .. })));
 }
 
+/// Fault 31: one rotten bit in the smallest file must not be the end of a desk.
+#[test]
+fn a_flipped_bit_of_the_format_is_told_with_the_line_that_belongs_there() {
+    let folder = tempfile::tempdir().unwrap();
+    commit(&mut open(folder.path()).unwrap(), 1);
+    let path = folder.path().join("format");
+    let whole = fs::read(&path).unwrap();
+    let line = String::from_utf8(whole.clone()).unwrap();
+    for bit in 0..(whole.len() - 1) * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, bytes).unwrap();
+        match open(folder.path()).map(drop) {
+            Err(error @ Error::NotAStore { .. }) => {
+                assert!(error.to_string().contains(line.trim()), "{bit}: {error}");
+            }
+            Err(Error::NewerFormat { found, known, .. }) => assert!(found > known, "{bit}"),
+            other => panic!("{bit}: {other:?}"),
+        }
+    }
+    fs::remove_file(&path).unwrap();
+    assert!(open(folder.path()).err().unwrap().to_string().contains(line.trim()));
+    fs::write(&path, line).unwrap();
+    assert_eq!(entries(open(folder.path()).unwrap().reader.as_ref()).len(), 1);
+}
+
 /// A desk whose journal vanished must not begin a new life under the old name.
 #[test]
 fn a_store_without_its_journal_is_refused() {

@@ -153,10 +153,17 @@ fn a_missing_or_senseless_marker_costs_the_view() {
     assert_eq!(opened.view_state, ViewState::NeedsRebuild(RebuildReason::Missing));
     opened.keeper.close().unwrap();
     drop(opened);
-    for text in ["", "schema 1\nclean perhaps\nboot x", "schema -1\nclean no\nboot x"] {
+    let texts: [&[u8]; 4] = [
+        b"",
+        b"schema 1\nclean perhaps\nboot x",
+        b"schema -1\nclean no\nboot x",
+        b"sch\xe5ma 1\nclean no\nboot x",
+    ];
+    for text in texts {
         fs::write(folder.path().join("view.state"), text).unwrap();
         let opened = open(folder.path()).unwrap();
-        assert!(matches!(opened.view_state, ViewState::NeedsRebuild(RebuildReason::Unreadable(_))), "{text}");
+        let state = &opened.view_state;
+        assert!(matches!(state, ViewState::NeedsRebuild(RebuildReason::Unreadable(_))), "{text:?}");
         opened.keeper.close().unwrap();
     }
 }

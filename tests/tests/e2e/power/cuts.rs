@@ -75,9 +75,14 @@ async fn settled(log: &Path, folder: &Path) -> Vec<trace::Call> {
 pub(super) async fn opens(folder: &Path, story: &Story, cut: u64) -> Result<(), String> {
     let mut desk = Desk::found(folder.to_owned(), WATCHED);
     desk.try_start().await.map_err(|error| format!("it does not start: {error}"))?;
-    let kept = kept(&desk, story, cut).await;
+    let refused = kept(&desk, story, cut).await?;
+    let verified = desk.json(&["verify"]).await;
     desk.kill().await;
-    kept
+    match refused.first() {
+        Some(code) => Err(format!("a file is refused as {code}")),
+        None if verified["ok"] == true => Ok(()),
+        None => Err(format!("it does not verify: {verified}")),
+    }
 }
 
 /// A seed for each image keeps one from depending on those before it.
@@ -113,4 +118,18 @@ fn the_recorded_disk_forgets_what_no_sync_covered() {
     assert!(
         torn.iter().any(|content| content == b"synced") && torn.iter().any(|content| content.len() == 11)
     );
+
+    // A name in another folder is there with the sync of that folder, and not before.
+    let there = |disk: &Disk| {
+        let folder = tempfile::tempdir().unwrap();
+        disk.cut(folder.path(), Unsynced::Dropped, &mut Random::new(1));
+        fs::read(folder.path().join("to/f")).is_ok_and(|content| content == b"synced")
+    };
+    let moved = [What::Folder("to".into()), What::Sync("".into()), What::Rename(name(), "to/f".into())];
+    for what in moved {
+        disk.follow(&Call { begun: 0, after: 100, what });
+    }
+    assert!(!there(&disk));
+    disk.follow(&Call { begun: 0, after: 100, what: What::Sync("to".into()) });
+    assert!(there(&disk));
 }

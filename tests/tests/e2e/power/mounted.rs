@@ -66,6 +66,9 @@ async fn a_file_system_that_was_copied_without_a_sync_holds_every_answer_and_rec
                 panic!("copied image: {broken} ({})", world.replay());
             }
             looked += 1;
+        } else {
+            let first = story.promises.first().map(|(at, _)| *at);
+            assert!(first > Some(moment), "the store of a desk that had promised something is gone");
         }
         drop(mount);
     }

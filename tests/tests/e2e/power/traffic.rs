@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use deskwire_api_types::{Audience, CommentRequest, FileQuery, LinkState, ThreadEntry};
+use deskwire_api_types::{Audience, CommentRequest, FileInfo, FileQuery, FileState, LinkState, ThreadEntry};
 use deskwire_client::Error;
 use deskwire_tests::{
     desk::Desk,
@@ -25,6 +25,8 @@ const PARTNER: &str = "Acme";
 pub(super) enum Promise {
     /// A caller of the watched desk: this comment is kept.
     Comment(String),
+    /// A caller of the watched desk: the file with this id is kept.
+    File(String),
     /// The partner, by a receipt: so many of its messages are kept.
     Receipt(u64),
     /// The partner, by the messages themselves: the watched desk has said so many.
@@ -82,8 +84,10 @@ async fn talk(desk: &Desk, ticket: &str, comments: usize, promises: Option<&Prom
             let path = desk.folder.with_extension("part");
             fs::write(&path, random.bytes(200_000)).unwrap();
             let query = FileQuery { name: "part.bin".into(), media: None, audience: Some("thread".into()) };
-
-            desk.client().attach(ticket, &query, &path).await.unwrap();
+            let file = desk.client().attach(ticket, &query, &path).await.unwrap();
+            if let Some(promises) = promises {
+                promises.lock().unwrap().push((now(), Promise::File(file.id)));
+            }
         }
         tokio::time::sleep(std::time::Duration::from_millis(random.below(6))).await;
     }
@@ -109,17 +113,19 @@ async fn watch(partner: &Desk, promises: &Promises) {
     }
 }
 
-/// What a started image keeps of what was promised before a moment; the first broken promise, if any.
-pub(super) async fn kept(desk: &Desk, story: &Story, before: u64) -> Result<(), String> {
+/// Whether a started image keeps what was promised before a moment: the first broken promise, or with which codes the desk
+/// refuses to give out files that it has.
+pub(super) async fn kept(desk: &Desk, story: &Story, before: u64) -> Result<Vec<String>, String> {
     let promised: Vec<_> =
         story.promises.iter().take_while(|(at, _)| *at < before).map(|(_, promise)| promise).collect();
     let Some(link) = find(desk, PARTNER).await.map_err(|error| format!("{error:?}"))? else {
-        return if promised.is_empty() { Ok(()) } else { Err("the link is gone".into()) };
+        return if promised.is_empty() { Ok(Vec::new()) } else { Err("the link is gone".into()) };
     };
-    let comments = comments(desk, &story.ticket).await.map_err(|error| format!("{error:?}"))?;
+    let (comments, files) = thread(desk, &story.ticket).await.map_err(|error| format!("{error:?}"))?;
     for promise in promised {
         let kept = match promise {
             Promise::Comment(body) => comments.contains(body),
+            Promise::File(id) => files.iter().any(|file| file.id == *id && file.state == FileState::Here),
             Promise::Receipt(upto) => link.incoming.length >= *upto,
             Promise::Said(length) => link.out.length >= *length,
         };
@@ -130,28 +136,48 @@ pub(super) async fn kept(desk: &Desk, story: &Story, before: u64) -> Result<(), 
             ));
         }
     }
+    let mut refused = Vec::new();
+    for file in files.iter().filter(|file| file.state == FileState::Here) {
+        refused.extend(reads(desk, file).await?);
+    }
     let in_order = |name: &str| comments.iter().filter(|body| body.starts_with(name)).is_sorted();
     let mut once = comments.clone();
     once.sort_unstable();
     once.dedup();
     match once.len() == comments.len() && in_order(WATCHED) && in_order(PARTNER) {
-        true if link.state == LinkState::Active || comments.is_empty() => Ok(()),
+        true if link.state == LinkState::Active || comments.is_empty() => Ok(refused),
         true => Err(format!("the link is {:?}", link.state)),
         false => Err("comments are doubled or out of order".into()),
     }
 }
 
-async fn comments(desk: &Desk, ticket: &str) -> Result<Vec<String>, Error> {
+/// Reads a file; with which code the desk refuses that, if it does.
+async fn reads(desk: &Desk, file: &FileInfo) -> Result<Option<String>, String> {
+    let mut download = match desk.client().file_content(&file.id).await {
+        Ok(download) => download,
+        Err(Error::Refused(problem)) => return Ok(Some(problem.code)),
+        Err(error) => return Err(format!("{error:?}")),
+    };
+    while download.piece().await.map_err(|error| format!("{error:?}"))?.is_some() {}
+    if download.sha256() == file.sha256 { Ok(None) } else { Err(format!("{} has other bytes", file.name)) }
+}
+
+/// The comments and the files of a ticket; none where there is no such ticket.
+async fn thread(desk: &Desk, ticket: &str) -> Result<(Vec<String>, Vec<FileInfo>), Error> {
     let thread = match desk.client().ticket(ticket).await {
         Ok(found) => found.thread,
-        Err(Error::Refused(problem)) if problem.status == 404 => return Ok(Vec::new()),
+        Err(Error::Refused(problem)) if problem.status == 404 => Vec::new(),
         Err(error) => return Err(error),
     };
-    let comment = |entry| match entry {
-        ThreadEntry::Comment(comment) => comment.body,
-        _ => None,
-    };
-    Ok(thread.into_iter().filter_map(comment).collect())
+    let (mut comments, mut files) = (Vec::new(), Vec::new());
+    for entry in thread {
+        match entry {
+            ThreadEntry::Comment(comment) => comments.extend(comment.body),
+            ThreadEntry::File(file) => files.push(file),
+            ThreadEntry::Event(_) => {}
+        }
+    }
+    Ok((comments, files))
 }
 
 /// Copies a folder without the entries that are left out at its top.
