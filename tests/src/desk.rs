@@ -143,6 +143,12 @@ impl Desk {
         running.kill().await;
     }
 
+    /// Forgets a daemon that has ended by itself, so that another one can be started.
+    pub fn lost(&mut self) {
+        let mut running = self.running.take().expect("it ran");
+        assert!(running.ended().is_some(), "{} runs", self.name);
+    }
+
     /// Ends the daemon as an operator does.
     pub async fn stop(&mut self) {
         let status = self.running.take().expect("it runs").stop().await.unwrap();

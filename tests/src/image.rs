@@ -52,9 +52,10 @@ enum Change {
 }
 
 impl Change {
+    /// The folder whose sync makes it durable.
     fn folder(&self) -> Option<&Path> {
         match self {
-            Self::Set(path, _) | Self::Rename(path, _) | Self::Remove(path) => path.parent(),
+            Self::Set(path, _) | Self::Rename(_, path) | Self::Remove(path) => path.parent(),
         }
     }
 

@@ -61,16 +61,31 @@ pub fn is_possible() -> bool {
     tried.is_ok_and(|output| output.status.success())
 }
 
-/// Makes a program that is `deskwire` with every call for the disk written to `log`. It has the process id of the
-/// daemon, so that it can be killed as one.
+/// Makes a program that is `deskwire` with every call for the disk written to `log`.
 #[must_use]
 pub fn traced(folder: &Path, log: &Path) -> PathBuf {
-    let program = folder.join("deskwire-traced");
-    let (log, deskwire) = (log.display(), deskwire().display());
-    let script = format!(
-        "#!/bin/sh\nexec strace -D -f --seccomp-bpf -y -xx -s 4000000 -ttt -e quiet=attach,exit,path-resolution \
-         -e signal=none -e trace={CALLS} -o '{log}' '{deskwire}' \"$@\"\n"
+    let options = format!(
+        "--seccomp-bpf -y -xx -s 4000000 -ttt -e quiet=attach,exit,path-resolution -e trace={CALLS} -o '{}'",
+        log.display()
     );
+    program(folder, "deskwire-traced", &options)
+}
+
+/// Makes a program that is `deskwire` on a disk that breaks: the sync with this number, counted in each thread, and all
+/// later ones fail with `EIO`.
+#[must_use]
+pub fn failing(folder: &Path, sync: u32) -> PathBuf {
+    let syncs = "fsync,fdatasync";
+    let options =
+        format!("--seccomp-bpf -e trace={syncs} -e inject={syncs}:error=EIO:when={sync}+ -o /dev/null");
+    program(folder, "deskwire-failing", &options)
+}
+
+/// `deskwire` under `strace`. It has the process id of the daemon, so that it can be killed as one.
+fn program(folder: &Path, name: &str, options: &str) -> PathBuf {
+    let program = folder.join(name);
+    let script =
+        format!("#!/bin/sh\nexec strace -D -f {options} -e signal=none '{}' \"$@\"\n", deskwire().display());
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     program

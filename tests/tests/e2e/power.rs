@@ -1,8 +1,10 @@
-//! Power cuts, flipped bits and real file systems under a real daemon: what was answered is there, or the desk says that it
+//! Power cuts, flipped bits, syncs that fail and real file systems under a real daemon: what was answered is there, or the desk says that it
 //! is not; nothing in between.
 
 mod cuts;
+mod failing;
 mod flips;
+mod fresh;
 mod mounted;
 mod traffic;
 

@@ -61,7 +61,7 @@ async fn a_power_cut_at_any_call_to_the_disk_honours_every_answer_and_receipt() 
 }
 
 /// The trace, once its writer has ended.
-async fn settled(log: &Path, folder: &Path) -> Vec<trace::Call> {
+pub(super) async fn settled(log: &Path, folder: &Path) -> Vec<trace::Call> {
     let size = || fs::metadata(log).unwrap().len();
     let mut before = 0;
     while before != size() {

@@ -42,7 +42,14 @@ async fn a_flipped_bit_anywhere_in_the_store_is_mended_harmless_or_told() {
             Ok(()) => {
                 started += 1;
                 match kept(&desk, &story, u64::MAX).await {
-                    Ok(refused) => refused.into_iter().for_each(|code| tell(&mut told, &code)),
+                    Ok(refused) => {
+                        assert!(
+                            refused.iter().all(|code| code == "file-damaged"),
+                            "{place}: {refused:?} ({})",
+                            world.replay()
+                        );
+                        refused.iter().for_each(|code| tell(&mut told, code));
+                    }
                     Err(broken) => {
                         panic!("a bit was flipped in {place}, silently: {broken} ({})", world.replay())
                     }

@@ -25,8 +25,8 @@ const PARTNER: &str = "Acme";
 pub(super) enum Promise {
     /// A caller of the watched desk: this comment is kept.
     Comment(String),
-    /// A caller of the watched desk: the file with this id is kept.
-    File(String),
+    /// A caller of the watched desk: the file with this id and hash is kept.
+    File(String, String),
     /// The partner, by a receipt: so many of its messages are kept.
     Receipt(u64),
     /// The partner, by the messages themselves: the watched desk has said so many.
@@ -86,7 +86,7 @@ async fn talk(desk: &Desk, ticket: &str, comments: usize, promises: Option<&Prom
             let query = FileQuery { name: "part.bin".into(), media: None, audience: Some("thread".into()) };
             let file = desk.client().attach(ticket, &query, &path).await.unwrap();
             if let Some(promises) = promises {
-                promises.lock().unwrap().push((now(), Promise::File(file.id)));
+                promises.lock().unwrap().push((now(), Promise::File(file.id, file.sha256)));
             }
         }
         tokio::time::sleep(std::time::Duration::from_millis(random.below(6))).await;
@@ -125,7 +125,9 @@ pub(super) async fn kept(desk: &Desk, story: &Story, before: u64) -> Result<Vec<
     for promise in promised {
         let kept = match promise {
             Promise::Comment(body) => comments.contains(body),
-            Promise::File(id) => files.iter().any(|file| file.id == *id && file.state == FileState::Here),
+            Promise::File(id, sha256) => files
+                .iter()
+                .any(|file| file.id == *id && file.sha256 == *sha256 && file.state == FileState::Here),
             Promise::Receipt(upto) => link.incoming.length >= *upto,
             Promise::Said(length) => link.out.length >= *length,
         };
