@@ -135,7 +135,9 @@ impl World {
         for side in 0..2 {
             if way == 0 || way == side + 1 {
                 let side = usize::try_from(side).unwrap_or_default();
-                self.net.walls.insert((link.ends[side], link.ends[1 - side]), Wall { until, period });
+                self.net
+                    .walls
+                    .insert((link.ends[side], link.ends[1 - side]), Wall { until, period, refuses: false });
             }
         }
         self.note(|| format!("a wall between {:?} until {until}, {period:?}, way {way}", link.ends));

@@ -29,5 +29,5 @@ pub mod world;
 
 pub use mutant::Mutant;
 pub use report::Report;
-pub use rounds::{Failure, run, shrink};
+pub use rounds::{ARRIVED, Failure, flapping_hour, run, shrink};
 pub use world::Config;

@@ -85,6 +85,8 @@ pub(crate) struct Net {
 pub(crate) struct Wall {
     pub(crate) until: u64,
     pub(crate) period: Option<u64>,
+    /// Whether who asks is told so at once; else there is silence.
+    pub(crate) refuses: bool,
 }
 
 /// A request that has arrived.
@@ -120,6 +122,10 @@ impl World {
         self.after(patience, move |world| world.answered(id, Err(Trouble::silent("answer-timeout"))));
         let to = self.partner(desk, link);
         if self.is_lost(self.desks[desk].who, to) {
+            if self.net.walls.get(&(self.desks[desk].who, to)).is_some_and(|wall| wall.refuses) {
+                let pause = self.pause();
+                self.after(pause, move |world| world.answered(id, Err(Trouble::silent("no-route"))));
+            }
             return self.report.count("requests lost");
         }
         let arrived = Arrived { id, from: desk, link, path, body };

@@ -2,13 +2,18 @@
 
 use deskwire_engine::sabotage;
 
+use crate::net::Wall;
 use crate::report::Report;
 use crate::world::{Config, World};
 
+const HOUR: u64 = 3_600_000;
 /// How long everything has to have come to an end, once the network is whole again.
-const REST: u64 = 3 * 24 * 3_600_000;
+const REST: u64 = 3 * 24 * HOUR;
 /// Rest is looked for so often.
 const LOOK: u64 = 60_000;
+
+/// How many messages arrived while the lines flapped.
+pub const ARRIVED: &str = "messages over flapping lines";
 
 /// A history that went wrong.
 #[derive(Debug, Clone)]
@@ -44,19 +49,39 @@ fn history(config: &Config) -> Result<Report, Box<Failure>> {
         done += 1;
         world.step();
     }
-    if world.broken.is_none() {
-        world.come_to_rest();
-    }
-    world.report.histories = 1;
-    world.report.simulated = world.now;
-    world.report.messages = world.model.messages();
-    match world.broken {
-        None => Ok(world.report),
-        Some(what) => {
-            let trace = world.trace.unwrap_or_default();
-            Err(Box::new(Failure { seed: config.seed, steps: done, what, trace }))
+    world.finish(config, done)
+}
+
+/// Runs an hour in which every line is up for a second and down for the next one; `refuses` says what it does then.
+/// People speak in its first half.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn flapping_hour(config: &Config, refuses: bool) -> Result<Report, Box<Failure>> {
+    let mut world = World::new(config);
+    for link in world.links.clone() {
+        let [one, other] = link.ends;
+        for way in [(one, other), (other, one)] {
+            world.net.walls.insert(way, Wall { until: HOUR, period: Some(1_000), refuses });
         }
     }
+    let mut done = 0;
+    while world.now < HOUR / 2 && world.broken.is_none() {
+        done += 1;
+        world.some_act();
+        let pause = world.script.within(1_000, 30_000);
+        world.pass(pause);
+    }
+    while world.now < HOUR && world.broken.is_none() {
+        world.pass(LOOK);
+    }
+    for desk in 0..world.desks.len() {
+        for link in world.links_of(desk) {
+            let acked = world.desks[desk].stream(world.number(desk, link)).map_or(0, |stream| stream.acked);
+            *world.report.counts.entry(ARRIVED).or_default() += acked;
+        }
+    }
+    world.finish(config, done)
 }
 
 /// The shortest beginning of a failed history that, brought to rest, still fails, as far as halving finds it.
@@ -96,9 +121,31 @@ impl World {
             85..=96 => self.script.below(120_000),
             _ => self.script.below(7_200_000),
         };
+        self.pass(pause);
+    }
+
+    /// Time goes by.
+    fn pass(&mut self, pause: u64) {
         let until = self.now + pause;
         self.run_until(until);
         self.check_step();
+    }
+
+    /// Brings everything to rest, and says what there was.
+    fn finish(mut self, config: &Config, steps: usize) -> Result<Report, Box<Failure>> {
+        if self.broken.is_none() {
+            self.come_to_rest();
+        }
+        self.report.histories = 1;
+        self.report.simulated = self.now;
+        self.report.messages = self.model.messages();
+        match self.broken {
+            None => Ok(self.report),
+            Some(what) => {
+                let trace = self.trace.unwrap_or_default();
+                Err(Box::new(Failure { seed: config.seed, steps, what, trace }))
+            }
+        }
     }
 
     fn come_to_rest(&mut self) {
@@ -134,7 +181,7 @@ impl World {
             if !self.are_erasures_open() && self.is_at_rest() {
                 break;
             }
-            if (end - self.now) < REST - 6 * 3_600_000 {
+            if (end - self.now) < REST - 6 * HOUR {
                 self.operators_look();
             }
             (0..self.at_address.len()).for_each(|desk| self.people_look(desk));

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use deskwire_sim::{Config, Mutant, Report, run, shrink};
+use deskwire_sim::{ARRIVED, Config, Mutant, Report, flapping_hour, run, shrink};
 
 /// Runs histories one after the other; a failure names the command that repeats it.
 fn histories(seeds: std::ops::RangeInclusive<u64>) -> Report {
@@ -70,6 +70,29 @@ fn nothing_is_lost_doubled_or_disclosed_in_the_third_fifty() {
 #[test]
 fn nothing_is_lost_doubled_or_disclosed_in_the_last_fifty() {
     println!("{}", histories(151..=200));
+}
+
+/// A line that comes and goes every second would stop the work, or be run down by requests.
+#[test]
+fn fault_8_an_hour_of_flapping_loses_nothing_and_costs_few_requests() {
+    let mut total = Report::default();
+    for seed in 1..=12 {
+        for refuses in [false, true] {
+            match flapping_hour(&Config { seed, ..Config::default() }, refuses) {
+                Ok(report) => total.add(&report),
+                Err(failure) => panic!("seed {seed}, refuses {refuses}: {}", failure.what),
+            }
+        }
+    }
+    println!("{total}");
+    let arrived = total.counts.get(ARRIVED).copied().unwrap_or_default();
+    assert!(arrived * 2 > total.messages, "{arrived} messages of {} arrived in the hour", total.messages);
+    assert!(
+        total.requests < total.messages * 3,
+        "{} requests for {} messages",
+        total.requests,
+        total.messages
+    );
 }
 
 /// A history that could not be repeated could not be understood.
