@@ -4,12 +4,15 @@ use deskwire_engine::command::act::Action;
 use deskwire_engine::command::deliver::{Deliver, Delivered};
 use deskwire_engine::command::send::{Next, NextBatch};
 use deskwire_engine::command::session::{AnswerHello, SayHello, TakeWelcome};
+use deskwire_engine::query;
 use deskwire_proto::code::Code;
+use deskwire_proto::cose::{Purpose, Sign1};
 use deskwire_proto::document::Signed;
-use deskwire_proto::envelope::{Composed, Place, Stream, accept, seal};
+use deskwire_proto::envelope::{Composed, Place, Stream, accept, read_head, seal};
 use deskwire_proto::id::{Hash, ItemId, SessionId};
 use deskwire_proto::message::Body;
 use deskwire_proto::text::KindName;
+use deskwire_store::record::Record;
 use deskwire_store::row::{Audience, LinkState, Pause};
 use deskwire_store::table::{LINKS, RECEIVED, Rows};
 
@@ -131,28 +134,43 @@ fn a_hello_sent_twice_gets_the_same_welcome_and_replays_take_no_session_over() {
     assert!(matches!(deliver(&shop, &mut acme, &sent), Delivered::Receipt(_)));
 }
 
+/// Whoever has to show that the partner spoke with two tongues would have its word against its own alone.
 #[test]
 fn two_messages_with_one_number_pause_the_link_and_keep_the_evidence() {
     let (mut shop, mut acme) = talking();
     let open = session(&mut shop, &mut acme);
-    let head = {
-        say(&mut shop, 1);
-        let sent = batch(&mut shop, open, None).unwrap();
-        assert!(matches!(deliver(&shop, &mut acme, &sent), Delivered::Receipt(_)));
-        sent.head
-    };
+    say(&mut shop, 1);
+    let sent = batch(&mut shop, open, None).unwrap();
+    assert!(matches!(deliver(&shop, &mut acme, &sent), Delivered::Receipt(_)));
+    let (head, first) = (sent.head, sent.deliveries.last().unwrap().signed());
     let seq = acme.stream().in_length;
     let forged = forge(&shop, &acme, seq, acme.stream().in_head);
+    let second = forged.delivery.signed().to_vec();
     assert_eq!(
         acme.run(Deliver { link: LINK, head, messages: vec![forged] }).unwrap(),
         Delivered::Refused(Code::Fork)
     );
-    assert!(matches!(state(&acme), LinkState::Paused(Pause::Fork(_))));
     let next = forge(&shop, &acme, seq + 1, Hash::of(b"other"));
     assert_eq!(
         acme.run(Deliver { link: LINK, head, messages: vec![next] }).unwrap(),
         Delivered::Refused(Code::LinkPaused)
     );
+
+    let acme = acme.restart_with_other_rows();
+    let LinkState::Paused(Pause::Fork(at)) = state(&acme) else { panic!("{:?}", state(&acme)) };
+    let Record::Forked { held, other, .. } = acme.reader().record(at).unwrap() else { panic!("a fork") };
+    assert_eq!((held.as_slice(), other.as_slice()), (first, second.as_slice()), "both, byte for byte");
+    let key = shop.identity.keys().current();
+    for signed in [&held, &other] {
+        Sign1::parse(signed).unwrap().verify(Purpose::Message, key).unwrap();
+        assert_eq!(read_head(signed).unwrap().seq, seq);
+    }
+    // What an operator gets to see of both.
+    let branches = query::branches(&acme.reader(), &acme.partner()).unwrap();
+    let ours: Vec<_> = branches.ours.iter().map(|entry| (entry.head.seq, entry.signed.as_slice())).collect();
+    assert_eq!((branches.same, ours), (seq - 1, vec![(seq, first)]));
+    let head = read_head(&second).unwrap();
+    assert_eq!(branches.theirs, Some((seq, head.kind, head.time)));
 }
 
 /// A message that the partner signs although its daemon would not.

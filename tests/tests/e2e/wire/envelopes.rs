@@ -1,10 +1,10 @@
 //! Messages that no desk makes: each is answered with its code, nothing of it is taken, and the link goes on.
 
-use deskwire_api_types::LinkState;
+use deskwire_api_types::{Direction, LinkState, LogQuery};
 use deskwire_proto::{
     cbor,
     delivery::Delivery,
-    envelope::Composed,
+    envelope::{Composed, read_head},
     id::{DeskId, Hash, LinkId, SessionId},
     key::SecretKey,
 };
@@ -75,10 +75,12 @@ async fn two_messages_with_one_number_pause_the_link_and_are_told() {
     puppet.open_session().await;
     let (length, head) = (puppet.length, puppet.head);
     let first = puppet.say(&an_offer(), Some(case(1)));
+    let signed = first.signed().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     let own = (puppet.length, puppet.head);
     puppet.receipt(&puppet.push(vec![first]).await);
     (puppet.length, puppet.head) = (length, head);
     let second = puppet.say(&an_offer(), Some(case(2)));
+    let other = read_head(second.signed()).unwrap();
     let answer = puppet.push(vec![second]).await;
     assert_eq!(answer.code(), "fork", "{answer:?}");
     let link = link_with(&acme, "Puppet").await;
@@ -87,6 +89,13 @@ async fn two_messages_with_one_number_pause_the_link_and_are_told() {
     assert_eq!(trouble.code, "fork");
     deskwire_tests::cli::assert_sentence(&trouble.words);
     assert_eq!(link.incoming.length, 1, "the first message stands");
+    let branches = acme.client().branches(&link.name).await.unwrap();
+    let theirs = branches.theirs.expect("the second message is kept");
+    assert_eq!((theirs.seq, theirs.kind.as_str()), (1, "delegation.offer"));
+    assert_eq!(theirs.time.millis(), other.time.0 as i64);
+    let query = LogQuery { direction: Some(Direction::In), signed: Some(true), ..LogQuery::default() };
+    let log = acme.client().log(&link.name, &query).await.unwrap().entries;
+    assert_eq!(log[0].signed_hex, Some(signed), "the first is kept byte for byte");
 
     (puppet.length, puppet.head) = own;
     let third = puppet.say(&comment("And then?"), Some(case(1)));
