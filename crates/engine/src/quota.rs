@@ -72,22 +72,30 @@ impl Default for Quotas {
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 
-/// What is left of a rate.
+/// What is left of a rate, or was taken beyond it: what begins while something is left is taken whole.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     left: u64,
+    owed: u64,
     at: Timestamp,
 }
 
 impl Bucket {
-    /// Takes as much as there is, up to `amount`. `per` so many are granted within `window` milliseconds.
+    const fn full(left: u64, at: Timestamp) -> Self {
+        Self { left, owed: 0, at }
+    }
+
+    /// Takes `amount`. `per` so many are granted within `window` milliseconds; no more than these are owed.
     fn spend(&mut self, amount: u64, per: u64, window: u64, now: Timestamp) {
         self.fill(per, window, now);
+        self.owed = self.owed.saturating_add(amount.saturating_sub(self.left)).min(per);
         self.left = self.left.saturating_sub(amount);
     }
 
     fn fill(&mut self, per: u64, window: u64, now: Timestamp) {
-        let waited = u128::from(now.since(self.at).min(window));
+        // After two of them nothing is owed any more, and all is there.
+        let longest = window.saturating_mul(2);
+        let waited = u128::from(now.since(self.at).min(longest));
         let earned = u64::try_from(waited * u128::from(per) / u128::from(window)).unwrap_or(per);
         self.left = self.left.min(per);
         if now < self.at {
@@ -96,9 +104,11 @@ impl Bucket {
         } else if earned > 0 {
             // What is too short for one more is kept for the next time.
             let used = (u128::from(earned) * u128::from(window)).div_ceil(u128::from(per.max(1)));
-            self.left = self.left.saturating_add(earned).min(per);
+            let paid = earned.min(self.owed);
+            self.owed -= paid;
+            self.left = self.left.saturating_add(earned - paid).min(per);
             self.at = now.min(self.at.plus(u64::try_from(used).unwrap_or(window)));
-            if waited == u128::from(window) {
+            if waited == u128::from(longest) {
                 self.at = now;
             }
         }
@@ -116,7 +126,7 @@ struct Left {
 
 impl Left {
     fn full(quota: &Quota, at: Timestamp) -> Self {
-        let full = |left| Bucket { left, at };
+        let full = |left| Bucket::full(left, at);
         Self {
             messages: full(quota.messages_per_hour),
             bytes: full(quota.bytes_per_day),
@@ -393,11 +403,24 @@ mod tests {
 
     #[test]
     fn slow_rates_lose_no_fraction() {
-        let mut bucket = Bucket { left: 0, at: Timestamp(0) };
+        let mut bucket = Bucket::full(0, Timestamp(0));
         for now in (0..=HOUR + 1_000).step_by(1_000) {
             bucket.fill(7, HOUR, Timestamp(now));
         }
         assert_eq!(bucket.left, 7);
+    }
+
+    #[test]
+    fn what_was_taken_beyond_a_rate_is_earned_first() {
+        let mut bucket = Bucket::full(10, Timestamp(0));
+        bucket.spend(25, 10, HOUR, Timestamp(0));
+        bucket.fill(10, HOUR, Timestamp(HOUR / 2));
+        assert_eq!((bucket.left, bucket.owed), (0, 5), "no more than an hour's is owed");
+        bucket.fill(10, HOUR, Timestamp(HOUR));
+        assert_eq!((bucket.left, bucket.owed), (0, 0));
+        bucket.spend(10, 10, HOUR, Timestamp(HOUR));
+        bucket.fill(10, HOUR, Timestamp(3 * HOUR));
+        assert_eq!((bucket.left, bucket.owed), (10, 0));
     }
 
     #[test]
