@@ -1,5 +1,7 @@
 //! What one partner may cause is bounded, what a person of this desk may cause as well, and nothing is lost by it.
 
+mod partners;
+
 use std::sync::Arc;
 use std::sync::mpsc;
 

@@ -329,7 +329,8 @@ impl Chain {
     }
 }
 
-fn greet((author, here): (&mut Desk, LinkNo), (reader, there): (&mut Desk, LinkNo)) -> SessionId {
+/// Opens a session for what one desk says to another.
+pub(crate) fn greet((author, here): (&mut Desk, LinkNo), (reader, there): (&mut Desk, LinkNo)) -> SessionId {
     let hello = author.run(SayHello { link: here }).unwrap();
     let hello = Signed::open(&hello, author.identity.keys().current()).unwrap();
     let welcome = reader.run(AnswerHello { link: there, hello }).unwrap().unwrap();
