@@ -3,7 +3,10 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -32,6 +35,8 @@ const MANY: u32 = 1_000;
 const HONEST: Duration = Duration::from_secs(1);
 /// Above what the daemon had before.
 const MEMORY: u64 = 64 << 20;
+/// So much of a head fits into what lies between two programs on one machine, before the reader has had enough.
+const TAKEN: usize = 16 << 20;
 /// Exchanges of the honest partner during each attack.
 const EXCHANGES: usize = 100;
 
@@ -180,6 +185,90 @@ async fn huge_bodies_and_deep_nests_take_no_memory() {
     }
 }
 
+/// Heads of HTTP/2 that never end (CVE-2024-27316) must cost their sender its connection, and nobody anything else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_80_heads_that_never_end_cost_their_sender_its_connection() {
+    let mut honest = Honest::new("heads_that_never_end").await;
+    let at = honest.acme.address;
+    let ended = Arc::new(AtomicU32::new(0));
+    let mut attackers = JoinSet::new();
+    for number in 0..8 {
+        let ended = Arc::clone(&ended);
+        attackers.spawn(async move {
+            // Empty pieces of a head are counted; full ones are measured, too.
+            let field = [&[0, 1, b'a', 100][..], &[b'b'; 100]].concat();
+            let piece = if number % 2 == 0 { Vec::new() } else { field.repeat(150) };
+            loop {
+                if let Some(stream) = secure_as(at, number, "h2").await {
+                    let (written, why) = endless_head(stream, &piece).await;
+                    assert!(written < TAKEN, "{written} bytes of a head without an end were taken");
+                    // Where the connection is reset with bytes unread, the reason may be lost.
+                    assert!(why.is_none_or(|why| why == CALM), "ended for another reason: {why:?}");
+                    ended.fetch_add(u32::from(why.is_some()), Ordering::Relaxed);
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+    }
+    honest.is_served("heads that never end", 8).await;
+    attackers.abort_all();
+    while let Some(ended) = attackers.join_next().await {
+        assert!(ended.unwrap_err().is_cancelled(), "an attacker has met something else than the end");
+    }
+    let ended = ended.load(Ordering::Relaxed);
+    say(&format!("{ended} connections with endless heads were ended with a reason"));
+    assert!(ended > 8, "only {ended} connections were ended with a reason");
+}
+
+/// `ENHANCE_YOUR_CALM` (RFC 9113, section 7).
+const CALM: u32 = 11;
+
+/// Begins a request whose head goes on and on; how many bytes of it could be written until the connection ended, and
+/// the reason that was given.
+async fn endless_head(stream: client::TlsStream<TcpStream>, piece: &[u8]) -> (usize, Option<u32>) {
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let reading = tokio::spawn(async move {
+        let mut came = Vec::new();
+        let _ = reader.read_to_end(&mut came).await;
+        came
+    });
+    let (settings, headers, continuation) = (4, 1, 9);
+    // POST, https and the path `/`, of the static table; no frame says that the head is complete.
+    let begun = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(settings, 0, &[]),
+        frame(headers, 1, &[0x83, 0x87, 0x84]),
+    ];
+    let (mut next, more, mut written) = (begun.concat(), frame(continuation, 1, piece).repeat(8), 0);
+    while written < TAKEN && !reading.is_finished() {
+        match timeout(https::PATIENCE, writer.write_all(&next)).await {
+            Ok(Ok(())) => written += next.len(),
+            Ok(Err(_)) => break,
+            Err(_) => panic!("the connection is neither read nor ended"),
+        }
+        next.clone_from(&more);
+    }
+    let came = timeout(https::PATIENCE, reading).await.expect("the connection ends").unwrap();
+    (written, goodbye(&came))
+}
+
+/// The reason in the frame with which the other side takes its leave (GOAWAY).
+fn goodbye(mut frames: &[u8]) -> Option<u32> {
+    while let Some((&[high, middle, low, kind, ..], rest)) = frames.split_first_chunk::<9>() {
+        if kind == 7 {
+            return rest.get(4..8)?.try_into().ok().map(u32::from_be_bytes);
+        }
+        frames = rest.get(u32::from_be_bytes([0, high, middle, low]) as usize..)?;
+    }
+    None
+}
+
+/// A frame of HTTP/2 without flags.
+fn frame(kind: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    [&length[1..], &[kind, 0, 0, 0, 0, stream], payload].concat()
+}
+
 /// A desk, and a partner that behaves.
 struct Honest {
     world: World,
@@ -262,8 +351,12 @@ async fn connect(at: SocketAddr, number: u32) -> Option<TcpStream> {
 }
 
 async fn secure(at: SocketAddr, number: u32) -> Option<client::TlsStream<TcpStream>> {
+    secure_as(at, number, "http/1.1").await
+}
+
+async fn secure_as(at: SocketAddr, number: u32, protocol: &str) -> Option<client::TlsStream<TcpStream>> {
     let (mut config, _) = observing_client();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     let name = ServerName::IpAddress(at.ip().into());
     TlsConnector::from(Arc::new(config)).connect(name, connect(at, number).await?).await.ok()
 }

@@ -35,16 +35,16 @@ async fn a_file_with_a_wrong_hash_is_told_on_the_ticket_and_no_other_is_given_aw
     let mut puppet = super::linked(&acme, ("Puppet", at, tls.spki()), &mut random).await;
 
     let content = random.bytes(1_500_000);
-    let list = ChunkList::new(content.chunks(1 << 20).map(Hash::of).collect());
-    let (bytes, chunks) = (content.clone(), list.clone());
+    let list = list_of(&content);
+    let bytes = content.clone();
     let _stub = Stub::https(at, &tls, move |heard| match part_of(heard) {
         None => Reply::problem(503, "busy"),
-        Some(Part::ChunkList) => Reply::Answer(200, "application/octet-stream", chunks.encode()),
-        Some(Part::Chunks { first, count }) => {
-            let end = ((first + count.get()) << 20).min(bytes.len() as u64) as usize;
-            let mut part = bytes[(first << 20) as usize..end].to_vec();
-            part[0] ^= 1;
-            Reply::Answer(200, "application/octet-stream", part)
+        Some(part) => {
+            let mut answer = answer_to(part, &bytes);
+            if matches!(part, Part::Chunks { .. }) {
+                answer[0] ^= 1;
+            }
+            Reply::Answer(200, "application/octet-stream", answer)
         }
     })
     .await;
@@ -104,6 +104,82 @@ async fn a_file_with_a_wrong_hash_is_told_on_the_ticket_and_no_other_is_given_aw
     file_is(&kassa, "theirs", FileState::Here).await;
     assert_eq!(ask(&puppet, Hash::of(b"bytes for Kassa")).await, unknown);
     assert!(link_with(&acme, "Puppet").await.last_error.is_none_or(|trouble| trouble.code == "busy"));
+}
+
+/// A file announced with its true bytes and another size would be kept for ever in pieces, or be given out cut or filled up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_69_a_size_that_lies_is_told_and_leaves_nothing_on_the_disk() {
+    let world = World::new("a_size_that_lies");
+    let mut random = world.random();
+    let acme = Desk::new(&world, "Acme").await;
+    let (at, tls) = (address(), https::new_identity());
+    let mut puppet = super::linked(&acme, ("Puppet", at, tls.spki()), &mut random).await;
+    let content = random.bytes(1_500_000);
+    let (blob, size, chunks) = (Hash::of(&content), content.len() as u64, list_of(&content).hash());
+    let _stub = Stub::https(at, &tls, move |heard| match part_of(heard) {
+        None => Reply::problem(503, "busy"),
+        Some(part) => Reply::Answer(200, "application/octet-stream", answer_to(part, &content)),
+    })
+    .await;
+
+    let delegation = DelegationId::new(puppet.draw());
+    let mut messages = vec![puppet.say(&an_offer(), Some(delegation))];
+    let lies = [("a byte more", size + 1), ("a byte less", size - 1)];
+    let lies = [lies, [("a chunk more", size + (1 << 20)), ("a chunk less", size - (1 << 20))]].concat();
+    for (name, lie) in &lies {
+        messages.push(announce(&mut puppet, delegation, name, blob, *lie, chunks));
+    }
+    puppet.open_session().await;
+    let receipt = puppet.receipt(&puppet.push(messages).await);
+    assert_eq!(receipt.outcomes, [], "nobody can know before the bytes come");
+    for (name, _) in &lies {
+        let trouble = file_is(&acme, name, FileState::Failed).await.trouble.expect("why");
+        assert_eq!(trouble.code, "blob-mismatch", "{name}: {trouble:?}");
+        assert_sentence(&trouble.words);
+    }
+    let left = kept(&acme);
+    assert!(left.is_empty(), "{left:?} of files that are not as announced stay on the disk");
+
+    // The same bytes under their true size come all the same; and when they are here, a lie about them is one still.
+    let truth = announce(&mut puppet, delegation, "the truth", blob, size, chunks);
+    puppet.receipt(&puppet.push(vec![truth]).await);
+    file_is(&acme, "the truth", FileState::Here).await;
+    assert_eq!(kept(&acme), [size]);
+    let late = announce(&mut puppet, delegation, "a late lie", blob, size + 1, chunks);
+    puppet.receipt(&puppet.push(vec![late]).await);
+    let trouble = file_is(&acme, "a late lie", FileState::Failed).await.trouble.expect("why");
+    assert_eq!(trouble.code, "file-announced-wrongly", "{trouble:?}");
+    assert_eq!(kept(&acme), [size], "the true one stays");
+}
+
+/// The sizes of all files among the bytes that a desk keeps for tickets, whole or in pieces.
+fn kept(desk: &Desk) -> Vec<u64> {
+    let (mut folders, mut sizes) = (vec![desk.store().join("blobs")], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => sizes.push(entry.metadata().unwrap().len()),
+            }
+        }
+    }
+    sizes
+}
+
+fn list_of(content: &[u8]) -> ChunkList {
+    ChunkList::new(content.chunks(1 << 20).map(Hash::of).collect())
+}
+
+/// What an honest desk answers to whoever asks for a part of this file.
+fn answer_to(part: Part, content: &[u8]) -> Vec<u8> {
+    match part {
+        Part::ChunkList => list_of(content).encode(),
+        Part::Chunks { first, count } => {
+            let place = |chunk: u64| (chunk << 20).min(content.len() as u64) as usize;
+            content[place(first)..place(first + count.get())].to_vec()
+        }
+    }
 }
 
 /// Asks for a file as the puppet; status, code and whole body of the answer.
