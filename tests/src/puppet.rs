@@ -59,7 +59,8 @@ pub struct Puppet {
 
 /// What is drawn for a desk before it is linked.
 pub struct Unlinked {
-    secret: SecretKey,
+    /// Its signing key.
+    pub secret: SecretKey,
     keys: KeyLog,
     descriptor: Descriptor,
     random: Random,

@@ -65,9 +65,9 @@ fn held(desk: &Desk, hash: Hash) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Under which name the first file of a desk is collected.
-fn partial_key(file: &Hashed) -> BlobId {
-    let (no, size) = (1u64.to_be_bytes(), file.size.to_be_bytes());
+/// Under which name the file of a desk with this number is collected.
+fn partial_key(no: u64, file: &Hashed) -> BlobId {
+    let (no, size) = (no.to_be_bytes(), file.size.to_be_bytes());
     let parts =
         [b"deskwire partial file".as_slice(), &no, file.blob.as_bytes(), &size, file.chunks.as_bytes()];
     BlobId(*Hash::of_parts(&parts).as_bytes())
@@ -103,7 +103,7 @@ async fn a_transfer_resumes_with_the_pieces_that_are_right() {
     let (shop, acme) = linked().await;
     let content = content(6 * MIB + 100);
     let hashed = hashed(&content);
-    let partial = blobs(&acme).begin(&partial_key(&hashed), hashed.size).unwrap();
+    let partial = blobs(&acme).begin(&partial_key(1, &hashed), hashed.size).unwrap();
     partial.write_at(&content[..4 * MIB], 0).unwrap();
     partial.write_at(&[0xee; 10], MIB as u64 + 5).unwrap();
     let ticket = shop.ticket("Printer").await;
@@ -113,6 +113,40 @@ async fn a_transfer_resumes_with_the_pieces_that_are_right() {
     assert!(held(&acme, hashed.blob) == Some(content));
     let fetched = acme.federation.numbers().bytes_fetched;
     assert_eq!(fetched, hashed.size - 3 * MIB as u64, "three of seven chunks were right");
+}
+
+/// Chunks of the files that are ended at every chunk.
+const CHUNKS: usize = 12;
+
+/// A file of its own for each chunk at which a crash ended it: what is here of it by then is the chunks before, and the
+/// beginning of that one.
+async fn goes_on_at_every_chunk(from: &Desk, to: &Desk) {
+    for here in 0..=CHUNKS {
+        let content = content((CHUNKS - 1) * MIB + 100 + here);
+        let hashed = hashed(&content);
+        let right = content.len().min(here * MIB);
+        let partial = blobs(to).begin(&partial_key(here as u64 + 1, &hashed), hashed.size).unwrap();
+        partial.write_at(&content[..content.len().min(right + 50)], 0).unwrap();
+        let before = to.federation.numbers().bytes_fetched;
+        given(from, to, &content).await;
+        let fetched = to.federation.numbers().bytes_fetched - before;
+        assert_eq!(fetched, (content.len() - right) as u64, "of {CHUNKS} chunks {here} were here");
+        assert!(held(to, hashed.blob) == Some(content));
+    }
+}
+
+/// Whoever is cut off again and again would never get a large file, or pay for it each time.
+#[tokio::test]
+async fn fault_75_a_file_that_is_fetched_goes_on_at_every_chunk() {
+    let (shop, acme) = linked().await;
+    goes_on_at_every_chunk(&shop, &acme).await;
+}
+
+/// As when it is fetched.
+#[tokio::test]
+async fn fault_75_a_file_that_is_brought_goes_on_at_every_chunk() {
+    let (shop, acme) = linked_behind_a_router().await;
+    goes_on_at_every_chunk(&acme, &shop).await;
 }
 
 /// A file that the holder has lost must not be tried for ever: the ticket says what happened.
@@ -294,7 +328,7 @@ async fn bringing_goes_on_behind_the_pieces_that_are_right() {
     let (shop, acme) = linked_behind_a_router().await;
     let content = content(6 * MIB + 100);
     let hashed = hashed(&content);
-    let partial = blobs(&shop).begin(&partial_key(&hashed), hashed.size).unwrap();
+    let partial = blobs(&shop).begin(&partial_key(1, &hashed), hashed.size).unwrap();
     partial.write_at(&content[..4 * MIB], 0).unwrap();
     partial.write_at(&[0xee; 10], 3 * MIB as u64 + 5).unwrap();
     let ticket = acme.ticket("Till").await;

@@ -151,26 +151,50 @@ fn bad(puppet: &mut Puppet) -> Vec<(Delivery, &'static str)> {
         },
         "malformed-facts",
     );
-    odd(
-        &|puppet| {
-            // The name leads out of its folder. The types of this program cannot say it, so its bytes are changed.
-            let facts = file_add::Facts {
-                blob: Hash::of(b""),
-                size: FileSize::new(0).unwrap(),
-                chunks: Hash::of(b""),
-                comment: None,
-                audience: Audience::Thread,
-            };
-            let name = FileName::new("Let me in.txt").unwrap();
-            let text = file_add::Text { by: None, name, media: None, origin: None, relayed: None };
-            let mut content = puppet.content(&Body::FileAdd { facts, text }, Some(case(1)));
-            let text = content.text.as_mut().unwrap();
-            let place = text.windows(9).position(|window| window == b"Let me in").unwrap();
-            text[place..place + 9].copy_from_slice(b"../../etc");
-            let head = puppet.next(&content);
-            signed(&head, &content, &puppet.secret)
-        },
-        "malformed-text",
-    );
+    for name in names() {
+        odd(&|puppet| file_called(puppet, &name), "malformed-text");
+    }
     cases
+}
+
+/// Names that lead out of their folder, end early, are read otherwise than they are written, or fill a screen.
+fn names() -> Vec<Vec<u8>> {
+    let names = [
+        "..",
+        "../../etc",
+        "/dev/null",
+        "..\\..\\etc",
+        "",
+        "a\0.txt",
+        "a\r\nb",
+        "a\u{1b}[2J",
+        "a\u{202e}gpj.exe",
+    ];
+    let names = names.into_iter().map(|name| name.as_bytes().to_vec());
+    names.chain([vec![b'a'; 10_000], vec![b'a', 0xff]]).collect()
+}
+
+/// A file of this name. The types of this program cannot say it, so the bytes of another one are changed.
+fn file_called(puppet: &mut Puppet, called: &[u8]) -> Delivery {
+    let facts = file_add::Facts {
+        blob: Hash::of(b""),
+        size: FileSize::new(0).unwrap(),
+        chunks: Hash::of(b""),
+        comment: None,
+        audience: Audience::Thread,
+    };
+    let name = FileName::new("Let me in").unwrap();
+    let text = file_add::Text { by: None, name, media: None, origin: None, relayed: None };
+    let mut content = puppet.content(&Body::FileAdd { facts, text }, Some(case(1)));
+    let text = content.text.as_mut().unwrap();
+    let place = text.windows(10).position(|window| window == b"\x69Let me in").unwrap();
+    let length = called.len() as u16;
+    let head = match called.len() {
+        0..24 => vec![0x60 | length as u8],
+        24..256 => vec![0x78, length as u8],
+        _ => [&[0x79], &length.to_be_bytes()[..]].concat(),
+    };
+    text.splice(place..place + 10, [&head, called].concat());
+    let head = puppet.next(&content);
+    signed(&head, &content, &puppet.secret)
 }

@@ -5,6 +5,7 @@ mod envelopes;
 mod files;
 mod http;
 mod linking;
+mod logs;
 mod receipts;
 mod sessions;
 
