@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use deskwire_api_types::{Audience, CommentRequest, FileQuery};
+use deskwire_api_types::{Audience, CommentRequest, FileQuery, FileState};
 use deskwire_client::Error;
 use deskwire_tests::{
     answers,
@@ -17,11 +17,13 @@ use deskwire_tests::{
     world::{World, say},
 };
 
+use crate::files::file_is;
+
 /// A desk whose disk is full must say so, go on answering, and take work again by itself when there is room.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_new_work_and_loses_nothing() {
     let world = World::new("a_full_disk");
-    let Some(disk) = SmallDisk::mount(&world.path("disk")) else { return };
+    let Some(disk) = SmallDisk::mount(&world.path("disk"), 48) else { return };
     let mut acme = Desk::made_in(disk.0.join("acme"), "Acme").await;
     acme.set("files", "disk_floor", "\"2MiB\"");
     acme.start().await;
@@ -55,9 +57,11 @@ async fn a_full_disk_refuses_new_work_and_loses_nothing() {
     let refused = acme.client().attach(&ticket, &query, &file).await.unwrap_err();
     assert!(matches!(&refused, Error::Refused(problem) if problem.status == 503), "{refused:?}");
     let full = answers::of(&acme).await;
+    let mut outside = 0;
     let told = until("The refusal at the partner", async || {
         let body = format!("from outside {}", "y".repeat(40_000));
         kassa.client().comment(&theirs, &say_it(body)).await?;
+        outside += 1;
         Ok(link_with(&kassa, "Acme").await.last_error.filter(|trouble| trouble.code == "disk-full"))
     })
     .await;
@@ -82,7 +86,8 @@ async fn a_full_disk_refuses_new_work_and_loses_nothing() {
     acme.start().await;
     quiet(PATIENCE, &acme, &kassa).await;
     let mine = serde_json::to_string(&acme.client().ticket(&ticket).await.unwrap()).unwrap();
-    assert!(mine.contains("from outside") && mine.contains("room again"));
+    assert!(mine.contains("room again"));
+    assert_eq!(mine.matches("from outside").count(), outside, "each word of the partner came once");
     assert_eq!(acme.json(&["verify"]).await["ok"], true);
 }
 
@@ -91,7 +96,7 @@ async fn a_full_disk_refuses_new_work_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn below_the_floor_no_new_work_is_taken_and_what_is_there_goes_on() {
     let world = World::new("below_the_floor");
-    let Some(disk) = SmallDisk::mount(&world.path("disk")) else { return };
+    let Some(disk) = SmallDisk::mount(&world.path("disk"), 48) else { return };
     let mut acme = Desk::made_in(disk.0.join("acme"), "Acme").await;
     acme.set("files", "disk_floor", "\"8MiB\"");
     acme.start().await;
@@ -138,13 +143,74 @@ async fn below_the_floor_no_new_work_is_taken_and_what_is_there_goes_on() {
     assert!(mine.contains("from outside"));
 }
 
+/// Fault 29: a backup that does not fit must not leave a half one that somebody relies on, nor touch the last good one; a file of
+/// a partner that does not fit must come when there is room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_29_a_backup_and_a_file_that_do_not_fit_leave_nothing_half_and_come_later() {
+    let world = World::new("a_backup_on_a_full_disk");
+    let Some(disk) = SmallDisk::mount(&world.path("disk"), 96) else { return };
+    let mut acme = Desk::made_in(disk.0.join("acme"), "Acme").await;
+    acme.set("files", "disk_floor", "\"2MiB\"");
+    acme.start().await;
+    let kassa = Desk::new(&world, "Kassa").await;
+    link(&kassa, &acme, Default::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "Room").await;
+    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    let mut random = world.random();
+    let mut file = |name: &str, size: usize| {
+        let path = world.path(name);
+        fs::write(&path, random.bytes(size)).unwrap();
+        path.display().to_string()
+    };
+    acme.json(&["ticket", "attach", &ticket, &file("own.bin", 6 << 20)]).await;
+    let archive = |name: &str| disk.0.join(name).display().to_string();
+    acme.json(&["backup", &archive("good.tar")]).await;
+    let good = fs::read(archive("good.tar")).unwrap();
+    quiet(PATIENCE, &acme, &kassa).await;
+
+    let filler = disk.fill_but(5 << 20);
+    let names = || {
+        let mut names: Vec<_> =
+            fs::read_dir(&disk.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    acme.refuses(&["backup", &archive("second.tar")], "disk-full").await;
+    assert_eq!(names(), before, "half a backup was left");
+    assert!(fs::read(archive("good.tar")).unwrap() == good, "the good backup was touched");
+    let large = file("large.bin", 8 << 20);
+    kassa.json(&["ticket", "attach", &theirs, &large, "--to", "acme"]).await;
+    file_is(&acme, "large.bin", FileState::Fetching).await;
+    acme.client()
+        .comment(&ticket, &CommentRequest { body: "still at work".into(), audience: Audience::Thread })
+        .await
+        .unwrap();
+    quiet(PATIENCE, &acme, &kassa).await;
+    assert_eq!(file_is(&acme, "large.bin", FileState::Fetching).await.fetched, 0);
+
+    drop(filler);
+    // What comes next makes the desk look again; without it that takes a minute.
+    kassa.json(&["ticket", "attach", &theirs, &file("small.bin", 1_000), "--to", "acme"]).await;
+    let came = file_is(&acme, "large.bin", FileState::Here).await;
+    let copy = world.path("copy.bin");
+    acme.json(&["file", "get", &came.id, "-o", &copy.display().to_string()]).await;
+    assert!(fs::read(copy).unwrap() == fs::read(large).unwrap());
+    acme.json(&["backup", &archive("second.tar")]).await;
+    for name in ["good.tar", "second.tar"] {
+        acme.json(&["restore", &archive(name), "--dry-run"]).await;
+    }
+}
+
 /// A file system in memory, as small as the test wants it.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path) -> Option<Self> {
+    /// Of so many mebibytes.
+    fn mount(at: &Path, size: u32) -> Option<Self> {
         fs::create_dir(at).unwrap();
-        let tried = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "none"]).arg(at).output();
+        let size = format!("size={size}m");
+        let tried = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(at).output();
         match tried {
             Ok(output) if output.status.success() => Some(Self(at.to_owned())),
             Ok(output) => {
