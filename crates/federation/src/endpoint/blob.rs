@@ -22,8 +22,11 @@ use super::refuse::Refused;
 use super::{Answer, Endpoint, Shelf, body, open_for_files};
 use crate::verify;
 
-/// What is read from the disk at once.
-const PIECE: u64 = 256 * 1024;
+/// What is read from the disk at once: more at a time wakes fewer threads, and takes memory that a slow reader holds. So few
+/// answers have the large ones, whoever reads them.
+const SMALL_PIECE: u64 = 256 * 1024;
+const LARGE_PIECE: u64 = 1024 * 1024;
+pub(super) const LARGE_ANSWERS: usize = 8;
 /// How long a request waits for a chunk list that is being computed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,7 +56,8 @@ pub(super) async fn blob(State(endpoint): Shelf, request: Request) -> Answer {
         Part::Chunks { .. } => {
             let size = range.end - range.start;
             endpoint.shared.counters.bytes_served.more(size);
-            Ok(octets(size, stream(file, range, download)))
+            let large = Arc::clone(&endpoint.large_answers).try_acquire_owned().ok();
+            Ok(octets(size, stream(file, range, (download, large))))
         }
     }
 }
@@ -83,17 +87,28 @@ fn octets(size: u64, body: Body) -> Response {
     (headers, body).into_response()
 }
 
+/// What an answer holds until its end: its place among those of the partner, and among those with large pieces if it got one.
+type Places = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+
 /// Pieces of the file, one read ahead of what the partner takes.
-fn stream(file: Arc<dyn BlobFile>, range: Range<u64>, download: OwnedSemaphorePermit) -> Body {
-    let buffers = Arc::new(Buffers::default());
-    let start = (Reading::begin(&file, &buffers, range), file, buffers, download);
-    Body::from_stream(futures_util::stream::try_unfold(start, async |(reading, file, buffers, download)| {
+fn stream(file: Arc<dyn BlobFile>, range: Range<u64>, places: Places) -> Body {
+    let size = if places.1.is_some() { LARGE_PIECE } else { SMALL_PIECE };
+    let source = Arc::new(Source { file, buffers: Arc::default(), size });
+    let start = (Reading::begin(&source, range), source, places);
+    Body::from_stream(futures_util::stream::try_unfold(start, async |(reading, source, places)| {
         let Some(reading) = reading else { return Ok::<_, std::io::Error>(None) };
         let piece = reading.piece.await.map_err(std::io::Error::other)?;
         let piece = piece.map_err(|code| std::io::Error::other(code.as_str()))?;
-        let next = Reading::begin(&file, &buffers, reading.rest);
-        Ok(Some((Bytes::from_owner(piece), (next, file, buffers, download))))
+        let next = Reading::begin(&source, reading.rest);
+        Ok(Some((Bytes::from_owner(piece), (next, source, places))))
     }))
+}
+
+/// Where an answer reads, and how much at once.
+struct Source {
+    file: Arc<dyn BlobFile>,
+    buffers: Arc<Buffers>,
+    size: u64,
 }
 
 /// A piece that is being read, and what comes after it.
@@ -103,12 +118,12 @@ struct Reading {
 }
 
 impl Reading {
-    fn begin(file: &Arc<dyn BlobFile>, buffers: &Arc<Buffers>, range: Range<u64>) -> Option<Self> {
-        let length = PIECE.min(range.end - range.start);
+    fn begin(source: &Arc<Source>, range: Range<u64>) -> Option<Self> {
+        let length = source.size.min(range.end - range.start);
         let size = usize::try_from(length).ok().filter(|size| *size > 0)?;
-        let (file, mut piece) = (Arc::clone(file), buffers.lend(size));
+        let (source, mut piece) = (Arc::clone(source), source.buffers.lend(size));
         let piece = tokio::task::spawn_blocking(move || {
-            read_exact(file.as_ref(), &mut piece.bytes, range.start).map(|()| piece)
+            read_exact(source.file.as_ref(), &mut piece.bytes, range.start).map(|()| piece)
         });
         Some(Self { piece, rest: range.start + length..range.end })
     }
@@ -145,5 +160,42 @@ impl AsRef<[u8]> for Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         self.home.idle().push(std::mem::take(&mut self.bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! A partner gets exactly the bytes that it asked for, also when all places with large pieces are taken.
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    struct Counting(u64);
+
+    impl BlobFile for Counting {
+        fn size(&self) -> u64 {
+            self.0
+        }
+
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> deskwire_store::Result<usize> {
+            buffer.iter_mut().zip(offset..self.0).for_each(|(byte, place)| *byte = (place % 251) as u8);
+            Ok(buffer.len())
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_of_either_size_make_the_range() {
+        let file: Arc<dyn BlobFile> = Arc::new(Counting(3 << 20));
+        let places = Arc::new(Semaphore::new(2));
+        let place = || Arc::clone(&places).try_acquire_owned().unwrap();
+        for range in [0..3 << 20, 5..(2 << 20) + 9, 7..8] {
+            let expected: Vec<u8> = range.clone().map(|place| (place % 251) as u8).collect();
+            for large in [None, Some(place())] {
+                let body = stream(Arc::clone(&file), range.clone(), (place(), large));
+                let came = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+                assert!(came == expected, "{range:?}");
+            }
+            assert_eq!(places.available_permits(), 2, "an answer gives its places back at its end");
+        }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Endpoint {
     /// Signature checks at once, over all links.
     checking: Arc<Semaphore>,
     chunk_lists: chunks::ChunkLists,
+    /// Answers with bytes of files that read much at once, over all links.
+    large_answers: Arc<Semaphore>,
     /// Requests for our streams that are held, over all links.
     holding: Arc<Semaphore>,
 }
@@ -65,6 +67,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         readers: Limiter::new(Rate::per_minute(60), None),
         checking: Arc::new(Semaphore::new(workers)),
         chunk_lists: chunks::ChunkLists::default(),
+        large_answers: Arc::new(Semaphore::new(blob::LARGE_ANSWERS)),
         holding: Arc::new(Semaphore::new(shared.polls_held)),
     };
     let strangers: body::Strangers = Pool::new(body::STRANGERS);
