@@ -8,7 +8,6 @@ use deskwire_store::journal::{Problem, ProblemKind, SegmentReport, cut_off, surv
 use deskwire_store::table::SCHEMA;
 use deskwire_store::{BlobId, Blobs, Damage, DiskBlobs, Error, Unfit};
 use deskwire_store_sled::{Offline, Options};
-use sha2::{Digest, Sha256};
 
 use crate::error::StartError;
 use crate::folder::Folder;
@@ -220,18 +219,9 @@ fn check_files(offline: &Offline, done: &mut Checked) {
     }
 }
 
+/// What a file hashes to; nothing when it is gone.
 fn hash(blobs: &DiskBlobs, id: &BlobId) -> Result<Option<BlobId>, Error> {
-    let Some(file) = blobs.open(id)? else { return Ok(None) };
-    let (mut hash, mut offset, mut buffer) = (Sha256::new(), 0, vec![0; 256 << 10]);
-    loop {
-        match file.read_at(&mut buffer, offset)? {
-            0 => return Ok(Some(BlobId(hash.finalize().into()))),
-            count => {
-                hash.update(&buffer[..count]);
-                offset += count as u64;
-            }
-        }
-    }
+    blobs.open(id)?.map_or(Ok(None), |file| file.hash(&mut |_| ControlFlow::Continue(())))
 }
 
 fn check_snapshots(offline: &Offline, done: &mut Checked) {

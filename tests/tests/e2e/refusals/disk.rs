@@ -24,13 +24,7 @@ use crate::files::file_is;
 async fn a_full_disk_refuses_new_work_and_loses_nothing() {
     let world = World::new("a_full_disk");
     let Some(disk) = SmallDisk::mount(&world.path("disk"), 48) else { return };
-    let mut acme = Desk::made_in(disk.0.join("acme"), "Acme").await;
-    acme.set("files", "disk_floor", "\"2MiB\"");
-    acme.start().await;
-    let kassa = Desk::new(&world, "Kassa").await;
-    link(&kassa, &acme, Default::default()).await;
-    let (ticket, delegation) = offer(&acme, "Kassa", "Room").await;
-    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    let (mut acme, kassa, ticket, theirs) = at_work(&world, &disk, "2MiB").await;
     quiet(PATIENCE, &acme, &kassa).await;
 
     let filler = disk.fill();
@@ -97,13 +91,7 @@ async fn a_full_disk_refuses_new_work_and_loses_nothing() {
 async fn below_the_floor_no_new_work_is_taken_and_what_is_there_goes_on() {
     let world = World::new("below_the_floor");
     let Some(disk) = SmallDisk::mount(&world.path("disk"), 48) else { return };
-    let mut acme = Desk::made_in(disk.0.join("acme"), "Acme").await;
-    acme.set("files", "disk_floor", "\"8MiB\"");
-    acme.start().await;
-    let kassa = Desk::new(&world, "Kassa").await;
-    link(&kassa, &acme, Default::default()).await;
-    let (ticket, delegation) = offer(&acme, "Kassa", "Room").await;
-    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    let (acme, kassa, ticket, theirs) = at_work(&world, &disk, "8MiB").await;
     quiet(PATIENCE, &acme, &kassa).await;
 
     let filler = disk.fill_but(4 << 20);
@@ -149,13 +137,7 @@ async fn below_the_floor_no_new_work_is_taken_and_what_is_there_goes_on() {
 async fn fault_29_a_backup_and_a_file_that_do_not_fit_leave_nothing_half_and_come_later() {
     let world = World::new("a_backup_on_a_full_disk");
     let Some(disk) = SmallDisk::mount(&world.path("disk"), 96) else { return };
-    let mut acme = Desk::made_in(disk.0.join("acme"), "Acme").await;
-    acme.set("files", "disk_floor", "\"2MiB\"");
-    acme.start().await;
-    let kassa = Desk::new(&world, "Kassa").await;
-    link(&kassa, &acme, Default::default()).await;
-    let (ticket, delegation) = offer(&acme, "Kassa", "Room").await;
-    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    let (acme, kassa, ticket, theirs) = at_work(&world, &disk, "2MiB").await;
     let mut random = world.random();
     let mut file = |name: &str, size: usize| {
         let path = world.path(name);
@@ -200,6 +182,18 @@ async fn fault_29_a_backup_and_a_file_that_do_not_fit_leave_nothing_half_and_com
     for name in ["good.tar", "second.tar"] {
         acme.json(&["restore", &archive(name), "--dry-run"]).await;
     }
+}
+
+/// A desk on a small disk and a partner elsewhere, with a case between them; the desks, and the number of its ticket at each.
+async fn at_work(world: &World, disk: &SmallDisk, floor: &str) -> (Desk, Desk, String, String) {
+    let mut acme = Desk::made_in(disk.0.join("acme"), "Acme").await;
+    acme.set("files", "disk_floor", &format!("\"{floor}\""));
+    acme.start().await;
+    let kassa = Desk::new(world, "Kassa").await;
+    link(&kassa, &acme, Default::default()).await;
+    let (ticket, delegation) = offer(&acme, "Kassa", "Room").await;
+    let theirs = accept(&kassa, &delegation.id).await.own.ticket;
+    (acme, kassa, ticket, theirs)
 }
 
 /// A file system in memory, as small as the test wants it.

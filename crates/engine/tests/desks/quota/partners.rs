@@ -117,15 +117,12 @@ fn fault_76_bytes_of_a_day_are_bounded_for_each_partner_and_for_all() {
     for greedy in GREEDY {
         let (heard, stopped) = talk(&mut chain, greedy, 3_000, 20);
         assert_eq!(stopped, Some(Code::RateLimited));
-
         assert_eq!(heard, 6, "six of them are more than a day's bytes");
     }
     assert_eq!(talk(&mut chain, HONEST, 100, 2), (2, None), "its own day is its own");
     let (heard, stopped) = talk(&mut chain, HONEST, 3_000, 20);
     assert_eq!(stopped, Some(Code::RateLimited), "all together have said enough");
-
     assert!((1..4).contains(&heard), "{heard}");
-
     later(&mut chain, DAY);
     for partner in [GREEDY[0], GREEDY[1], HONEST] {
         assert!(matches!(push(&mut chain, partner), Delivered::Receipt(_)), "what waited is heard now");
