@@ -301,6 +301,13 @@ pub struct Branches {
     /// Length of the other branch, as far as the partner has said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub their_length: Option<u64>,
+    /// What this desk held when the fork showed, as it was signed (COSE_Sign1), hexadecimal: a message, a receipt, or what
+    /// was said at the start of a session. Absent when it held nothing there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_hex: Option<String>,
+    /// The signed bytes that do not fit it, hexadecimal. With `held_hex` they show anybody that there are two histories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_hex: Option<String>,
 }
 
 /// A message of the other branch.

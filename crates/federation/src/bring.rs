@@ -20,7 +20,7 @@ use deskwire_store::row::{FileRow, FileState, LinkState};
 use deskwire_store::{BlobFile, BlobId};
 use tokio::time::{Instant, sleep};
 
-use crate::endpoint::chunks::{compute, read_exact};
+use crate::endpoint::chunks::{self, hash, read_exact};
 use crate::fetch::{Stride, jitter};
 use crate::lane::Lane;
 use crate::peer::{Call, Cause, Trouble, Wanted};
@@ -172,6 +172,8 @@ impl Bringer {
             let now = match answered {
                 Ok(now) => now,
                 Err(Trouble { cause: Cause::Code(Code::BlobMismatch), .. }) if tries < TRIES => {
+                    // Either the line has changed it, or the disk.
+                    self.doubt(row);
                     tries += 1;
                     held = None;
                     continue;
@@ -205,23 +207,27 @@ impl Bringer {
         if let Some((_, list)) = self.list.as_ref().filter(|(blob, _)| *blob == row.blob) {
             return Ok(Arc::clone(list));
         }
-        let file = self.open(row)?;
-        let noted = self.shared.engine.reader().blobs().noted_chunks(&BlobId(*row.blob.as_bytes()));
-        let list = match noted {
-            Some(noted) => noted,
-            None => {
-                let list = tokio::task::spawn_blocking(move || compute(file.as_ref())).await;
-                list.map_err(|_| Code::Internal).and_then(|list| list).map_err(unreadable)?
-            }
-        };
-        self.list = Some((row.blob, Arc::clone(&list)));
+        let (file, reader) = (self.open(row)?, self.shared.engine.reader());
+        if let Some(noted) = reader.blobs().noted_chunks(&BlobId(*row.blob.as_bytes())) {
+            return Ok(noted);
+        }
+        let read = tokio::task::spawn_blocking(move || hash(file.as_ref())).await;
+        let read = read.map_err(|_| Code::Internal).and_then(|read| read);
+        let hashed = chunks::list(reader, &row.blob, read).map_err(unreadable)?;
+        let list = Arc::from(&*hashed.list);
+        if hashed.blob == row.blob {
+            self.list = Some((row.blob, Arc::clone(&list)));
+        }
         Ok(list)
     }
 
+    /// Leaves a file that may have changed on the disk to the care of the store.
+    fn doubt(&self, row: &FileRow) {
+        self.shared.engine.reader().doubt(BlobId(*row.blob.as_bytes()));
+    }
+
     fn open(&self, row: &FileRow) -> Result<Arc<dyn BlobFile>, Ended> {
-        let blobs = self.shared.engine.reader().blobs();
-        let found = blobs.open(&BlobId(*row.blob.as_bytes())).map_err(Refusal::from)?;
-        found.ok_or(Ended::Unwanted(Code::BlobUnknown))
+        chunks::open(self.shared.engine.reader(), &row.blob)?.ok_or(Ended::Unwanted(Code::BlobUnknown))
     }
 
     async fn read(&self, row: &FileRow, part: Part) -> Result<Vec<u8>, Ended> {

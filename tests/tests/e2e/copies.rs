@@ -349,8 +349,10 @@ async fn choose(reader: &Desk, author: &Desk, readers: &str, authors: &str) {
         let branches = desk.client().branches(&name).await.unwrap();
         assert_eq!((branches.own, branches.same < branches.length), (desk.name == author.name, true));
         assert_eq!(branches.ours.len() as u64, branches.length - branches.same, "{branches:?}");
+        assert!(branches.other_hex.is_some() && branches.other_hex != branches.held_hex, "{branches:?}");
         let read = desk.run(&["link", "repair", &name, choice, "--dry-run"]).await;
         assert_eq!((read.code, read.err.as_str()), (0, ""), "{read:?}");
+        assert!(read.out.contains("`other_hex`"), "{read:?}");
         assert_eq!(paused(desk, &partner.name).await.last_error.unwrap().code, "fork");
     }
     for (desk, partner, choice) in both {

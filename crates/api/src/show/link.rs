@@ -9,7 +9,7 @@ use deskwire_proto::terms::{self, Terms};
 use deskwire_proto::words::{Language, VerificationWords};
 use deskwire_store::row::{LinkEventRow, LinkState};
 
-use super::log::entry;
+use super::log::{entry, hexadecimal};
 use super::queue::health;
 use super::{string, time};
 
@@ -81,7 +81,13 @@ pub(crate) fn branches(link: &Link, branches: &Branches) -> api::Branches {
             time: time(*said),
         }),
         their_length: branches.their_length,
+        held_hex: evidence(&branches.held),
+        other_hex: evidence(&branches.other),
     }
+}
+
+fn evidence(signed: &[u8]) -> Option<String> {
+    (!signed.is_empty()).then(|| hexadecimal(signed))
 }
 
 /// A desk added by hand: a link without an id.

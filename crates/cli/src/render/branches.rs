@@ -26,6 +26,9 @@ pub(crate) fn show(branches: &Branches, style: Style) -> String {
         (None, None) => "not known here; the partner's operator sees it with the same command".to_owned(),
     };
     text.push_str(&format!("\n{}: {theirs}\n", style.bold("Theirs")));
+    if branches.other_hex.is_some() {
+        text.push_str("\nThe signed bytes that show it are `held_hex` and `other_hex` of `--json`; keep them before you choose.\n");
+    }
     text.push_str(&format!(
         "\nSpeak with the partner's operator, and choose the same branch on both sides:\n  deskwire link repair {0} \
          --ours\n  deskwire link repair {0} --theirs\nWhat is called ours here is called theirs there.\n",

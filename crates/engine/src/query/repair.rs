@@ -8,6 +8,7 @@ use deskwire_proto::text::KindName;
 use deskwire_proto::time::Timestamp;
 use deskwire_store::record::Record;
 use deskwire_store::row::{LinkState, Pause};
+use serde_bytes::ByteBuf;
 
 use super::log::{LogEntry, Way, log};
 use crate::command::repair::{Fork, fork_of, nothing_to_repair};
@@ -31,6 +32,10 @@ pub struct Branches {
     pub theirs: Option<(u64, KindName, Timestamp)>,
     /// How long the other branch is, as far as the partner has said.
     pub their_length: Option<u64>,
+    /// What this desk held when the fork showed, signed; empty when that was nothing.
+    pub held: ByteBuf,
+    /// What does not fit it, signed.
+    pub other: ByteBuf,
 }
 
 /// The branches between which an operator has to choose.
@@ -66,7 +71,7 @@ pub fn branches(reader: &Reader, partner: &Partner) -> Result<Branches, Refusal>
     };
     let ours = log(reader, partner.no, way, same + 1, SHOWN)?.entries;
     let theirs = message.map(|head| (head.seq, head.kind, head.time));
-    Ok(Branches { own, same, ours, length, theirs, their_length })
+    Ok(Branches { own, same, ours, length, theirs, their_length, held, other })
 }
 
 fn body<T: serde::de::DeserializeOwned>(raw: &[u8]) -> Option<T> {

@@ -171,6 +171,7 @@ fn two_messages_with_one_number_pause_the_link_and_keep_the_evidence() {
     assert_eq!((branches.same, ours), (seq - 1, vec![(seq, first)]));
     let head = read_head(&second).unwrap();
     assert_eq!(branches.theirs, Some((seq, head.kind, head.time)));
+    assert_eq!((branches.held, branches.other), (held, other), "what a judge would ask for");
 }
 
 /// A message that the partner signs although its daemon would not.

@@ -10,6 +10,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use deskwire_engine::{Partner, Refusal};
+use deskwire_machine::chunks::Hashed;
 use deskwire_proto::code::Code;
 use deskwire_proto::id::Hash;
 use deskwire_proto::transfer::{BlobRequest, Part};
@@ -17,7 +18,7 @@ use deskwire_store::{BlobFile, BlobId};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
-use super::chunks::read_exact;
+use super::chunks::{self, open, read_exact};
 use super::refuse::Refused;
 use super::{Answer, Endpoint, Shelf, body, open_for_files};
 use crate::verify;
@@ -43,15 +44,9 @@ pub(super) async fn blob(State(endpoint): Shelf, request: Request) -> Answer {
     let range = request.part.range(file.size())?;
     match request.part {
         Part::ChunkList => {
-            let list = match endpoint.shared.engine.reader().blobs().noted_chunks(&id(&request.blob)) {
-                Some(noted) => noted,
-                None => {
-                    let list = endpoint.chunk_lists.of(request.blob, &file);
-                    tokio::time::timeout(PATIENCE, list).await.map_err(|_elapsed| Code::Busy)??
-                }
-            };
+            let list = endpoint.list(request.blob, &file).await?;
             endpoint.shared.counters.bytes_served.more(list.len() as u64);
-            Ok(octets(list.len() as u64, Body::from(Bytes::from_owner(list))))
+            Ok(octets(list.len() as u64, Body::from(list)))
         }
         Part::Chunks { .. } => {
             let size = range.end - range.start;
@@ -70,7 +65,27 @@ impl Endpoint {
         if reader.granted(partner.no, blob)?.is_none() {
             return Ok(None);
         }
-        Ok(reader.blobs().open(&id(blob))?)
+        open(reader, blob)
+    }
+
+    /// The chunk list of a file, as it travels.
+    async fn list(&self, blob: Hash, file: &Arc<dyn BlobFile>) -> Result<Bytes, Code> {
+        let reader = self.shared.engine.reader();
+        if let Some(noted) = reader.blobs().noted_chunks(&id(&blob)) {
+            return Ok(Bytes::from_owner(noted));
+        }
+        let read = tokio::time::timeout(PATIENCE, self.chunk_lists.of(blob, file)).await;
+        let hashed = chunks::list(reader, &blob, read.map_err(|_elapsed| Code::Busy)?)?;
+        Ok(Bytes::from_owner(List(hashed)))
+    }
+}
+
+/// The chunk list in what a file was read to be.
+struct List(Arc<Hashed>);
+
+impl AsRef<[u8]> for List {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.list
     }
 }
 

@@ -253,6 +253,65 @@ async fn carry_out(desk: &Desk) {
     panic!("the segment does not end");
 }
 
+/// A request for the chunk list of a file.
+fn list_of(from: &Carrier, to: &Desk, blob: Hash, time: u64) -> Vec<u8> {
+    let identity = from.engine.identity();
+    let (link, time) = (to.link().unwrap().row.link, deskwire_proto::time::Timestamp(time));
+    let (to, from) = (to.id(), identity.desk());
+    let request = BlobRequest { v: V1, to, blob, from, link, part: Part::ChunkList, time };
+    Signed::seal(request, identity.secret()).into_parts().0
+}
+
+/// A partner that is told the hashes of damaged bytes gives the file up for good. It waits while somebody may mend it, and is
+/// told where nobody does.
+#[tokio::test]
+async fn a_file_that_the_disk_has_damaged_is_given_once_it_is_mended_and_told_if_it_is_not() {
+    let (shop, acme) = linked().await;
+    for mended in [true, false] {
+        let content = content(MIB + usize::from(mended));
+        let id = BlobId(*hashed(&content).blob.as_bytes());
+        let ticket = shop.ticket("Printer").await;
+        let file = attach(&shop.engine, ticket, &content).await;
+        let (name, mut wrong) = (left_of(&shop, &id).remove(0), content.clone());
+        wrong[5] ^= 1;
+        shop.set_content(&name, wrong);
+        shop.delegate(ticket, vec![file]).await;
+        until("the care of the store is to look at it", || shop.engine.reader().is_doubted(&id)).await;
+        if mended {
+            shop.set_content(&name, content);
+        }
+        let found = || acme.engine.reader().files_of_blob(&Hash::new(id.0)).unwrap().pop();
+        until("it is here or failed", || found().is_some_and(|(_, row)| row.state != FileState::Fetching))
+            .await;
+        match found().unwrap().1.state {
+            FileState::Here => assert!(mended && !shop.engine.reader().is_doubted(&id)),
+            FileState::Failed(why) => assert_eq!((mended, why.code.as_str()), (false, "blob-mismatch")),
+            FileState::Fetching => unreachable!(),
+        }
+    }
+}
+
+/// As above, where the bytes come from another partner: to say that there is no such file would end it.
+#[tokio::test]
+async fn a_file_that_is_fetched_again_is_not_gone_for_others() {
+    let (shop, acme) = linked().await;
+    let content = content(3_000);
+    let (no, id) = given(&acme, &shop, &content).await;
+    let ticket = shop.ticket("Printer").await;
+    let file = attach(&shop.engine, ticket, &content).await;
+    shop.delegate(ticket, vec![file]).await;
+    let blob = Hash::new(id.0);
+    until("it is announced", || shop.engine.reader().granted(LINK, &blob).unwrap().is_some()).await;
+    let acme = Carrier::new(acme.stop().await);
+    assert_eq!(post(&shop, "blob", list_of(&acme, &shop, blob, now().0)).await.status, 200);
+    shop.custody.set_blob_aside(&id).unwrap();
+    assert_eq!(post(&shop, "blob", list_of(&acme, &shop, blob, now().0)).await.code(), "blob-unknown");
+    shop.run(FetchAgain(no)).await.unwrap();
+    let waits = post(&shop, "blob", list_of(&acme, &shop, blob, now().0)).await;
+    assert_eq!((waits.status, waits.code().as_str()), (500, "internal"));
+    acme.running.stop().unwrap();
+}
+
 /// To know a hash is no right; an old request opens nothing.
 #[tokio::test]
 async fn only_announced_files_are_given_and_only_to_fresh_requests() {
@@ -263,13 +322,7 @@ async fn only_announced_files_are_given_and_only_to_fresh_requests() {
     let ticket = shop.ticket("Printer").await;
     let secret = content(3_000);
     attach(&shop.engine, ticket, &secret).await;
-    let ask = |blob: Hash, time: u64| {
-        let identity = acme.engine.identity();
-        let time = deskwire_proto::time::Timestamp(time);
-        let (to, from) = (shop.id(), identity.desk());
-        let request = BlobRequest { v: V1, to, blob, from, link, part: Part::ChunkList, time };
-        Signed::seal(request, identity.secret()).into_parts().0
-    };
+    let ask = |blob, time| list_of(&acme, &shop, blob, time);
     let time = now().0;
     let internal = post(&shop, "blob", ask(hashed(&secret).blob, time)).await;
     let missing = post(&shop, "blob", ask(Hash::of(b"nothing"), time)).await;

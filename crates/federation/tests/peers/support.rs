@@ -303,6 +303,11 @@ impl Desk {
         self.site.store.disk().names()
     }
 
+    /// What the disk makes of a file by itself.
+    pub(crate) fn set_content(&self, name: &str, content: Vec<u8>) {
+        self.site.store.disk().set_content(name, content);
+    }
+
     pub(crate) fn id(&self) -> DeskId {
         self.engine.identity().desk()
     }
