@@ -163,6 +163,11 @@ pub trait BlobFile: Send + Sync {
     /// Reads at an offset; fewer bytes than asked for only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize>;
 
+    /// Reads what is in memory of a part, from its beginning on; `None` where the disk would have to be waited for.
+    fn read_at_once(&self, _buffer: &mut [u8], _offset: u64) -> Result<Option<usize>> {
+        Ok(None)
+    }
+
     /// What its bytes hash to: its name, unless it is damaged. `pace` is called with each few bytes that were read; `None`
     /// when it ended that.
     fn hash(&self, pace: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<Option<BlobId>> {

@@ -33,6 +33,11 @@ pub trait DiskFile: Send + Sync {
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Reads what is in memory of a part, from its beginning on; `None` where the disk would have to be waited for.
+    fn read_at_once(&self, _buffer: &mut [u8], _offset: u64) -> io::Result<Option<usize>> {
+        Ok(None)
+    }
+
     /// Writes all bytes at an offset.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 

@@ -10,6 +10,7 @@ mod body;
 pub(crate) mod chunks;
 mod hello;
 mod linking;
+mod pieces;
 pub(crate) mod pull;
 mod put;
 pub(crate) mod recover;
@@ -49,8 +50,6 @@ pub(crate) struct Endpoint {
     /// Signature checks at once, over all links.
     checking: Arc<Semaphore>,
     chunk_lists: chunks::ChunkLists,
-    /// Answers with bytes of files that read much at once, over all links.
-    large_answers: Arc<Semaphore>,
     /// Requests for our streams that are held, over all links.
     holding: Arc<Semaphore>,
 }
@@ -67,7 +66,6 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         readers: Limiter::new(Rate::per_minute(60), None),
         checking: Arc::new(Semaphore::new(workers)),
         chunk_lists: chunks::ChunkLists::default(),
-        large_answers: Arc::new(Semaphore::new(blob::LARGE_ANSWERS)),
         holding: Arc::new(Semaphore::new(shared.polls_held)),
     };
     let strangers: body::Strangers = Pool::new(body::STRANGERS);

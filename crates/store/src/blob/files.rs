@@ -338,7 +338,11 @@ impl Piecewise {
     }
 
     fn read(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        self.file.read_at(buffer, offset).map_err(|error| Error::io(format!("read {}", self.name), error))
+        self.file.read_at(buffer, offset).map_err(|error| self.unread(error))
+    }
+
+    fn unread(&self, error: io::Error) -> Error {
+        Error::io(format!("read {}", self.name), error)
     }
 }
 
@@ -378,6 +382,10 @@ impl BlobFile for Piecewise {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         self.read(buffer, offset)
+    }
+
+    fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> Result<Option<usize>> {
+        self.file.read_at_once(buffer, offset).map_err(|error| self.unread(error))
     }
 }
 
