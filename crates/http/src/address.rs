@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use tokio::sync::Semaphore;
 
 use crate::error_chain;
 
@@ -65,6 +66,10 @@ impl AddressPolicy {
     }
 }
 
+/// Look-ups at once. Each takes a thread of those that verify and read files, for as long as a dead name server lets it
+/// wait: servers whose names lead nowhere must not take them all.
+static LOOKUPS: Semaphore = Semaphore::const_new(8);
+
 /// Looks `host` up (name or literal address) and returns the addresses that may be dialled: at least one.
 ///
 /// The caller connects to exactly these, so that a name cannot change between check and connection.
@@ -72,7 +77,9 @@ impl AddressPolicy {
 /// # Errors
 /// [`ResolveError`]: the name has no address, or none that may be dialled.
 pub async fn resolve(policy: &AddressPolicy, host: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
+    let turn = LOOKUPS.acquire().await;
     let lookup = tokio::net::lookup_host((host, port)).await;
+    drop(turn);
     let found = lookup.map_err(|source| ResolveError::Lookup { host: host.to_owned(), source })?;
     let kept =
         policy.filter(found).map_err(|refused| ResolveError::Refused { host: host.to_owned(), refused })?;

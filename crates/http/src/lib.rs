@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod body;
+pub mod download;
 mod error_chain;
 pub mod problem;
 pub mod request_id;

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::http::Request;
 use bytes::Bytes;
 use deskwire_http::address::AddressPolicy;
-use deskwire_http::tls::{ClientConfig, SpkiHash, pinned_client};
+use deskwire_http::download::Downloads;
+use deskwire_http::tls::{SpkiHash, pinned_client};
 use deskwire_proto::endpoint::{Endpoint, Host};
 use deskwire_proto::limits::DOCUMENT_BYTES;
 use deskwire_proto::text::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::{Body, Response};
 
 pub(crate) use answer::{Answer, Pieces, Wanted};
 pub(crate) use descriptor::{MEDIA_TYPE, WELL_KNOWN, read_descriptor};
@@ -28,6 +31,7 @@ const REQUEST: Duration = Duration::from_secs(60);
 /// that lost one direction is known within both, and not only when the request has taken too long.
 const PING: Duration = Duration::from_secs(5);
 const PONG: Duration = Duration::from_secs(10);
+const AGENT: &str = concat!("deskwire/", env!("CARGO_PKG_VERSION"));
 
 /// One request to a partner.
 #[derive(Clone)]
@@ -63,8 +67,8 @@ impl Call {
 /// A client of one partner. Its connection is reused by all its requests, over HTTP/2 side by side.
 pub(crate) struct Peer {
     client: reqwest::Client,
-    /// For the bytes of files: over HTTP/1.1 they come with the least work, and nothing else waits behind them.
-    files: reqwest::Client,
+    /// For the bytes of files: so they come with the least work, and nothing else waits behind them.
+    files: Downloads,
     endpoints: Vec<Endpoint>,
     policy: Arc<AddressPolicy>,
     /// The endpoint that answered last.
@@ -85,7 +89,7 @@ impl Peer {
             return Err(Trouble::no_endpoint());
         }
         let tls = pinned_client(pins);
-        let files = build(policy, for_files(tls.clone()), CONNECT)?;
+        let files = Downloads::new(policy, tls.clone(), CONNECT);
         let client = build(policy, tls, CONNECT)?;
         Ok(Self { client, files, endpoints, policy: Arc::clone(policy), preferred: AtomicUsize::new(0) })
     }
@@ -120,24 +124,26 @@ impl Peer {
 
     async fn send(&self, endpoint: &Endpoint, call: &Call) -> Result<Answer, Trouble> {
         check_literal(&self.policy, endpoint)?;
-        let client = match call.wanted {
-            Wanted::Document { .. } => &self.client,
-            Wanted::Bytes { .. } => &self.files,
+        let url = format!("{endpoint}/deskwire/1/{}", call.path);
+        let response = match call.wanted {
+            Wanted::Document { .. } => {
+                let request = self.client.post(url).header(CONTENT_TYPE, MEDIA_TYPE);
+                let sent = request.timeout(call.deadline).body(call.body.clone()).send().await;
+                sent.map_err(|error| Trouble::of_request(endpoint, &error))?
+            }
+            Wanted::Bytes { .. } => self.download(endpoint, url, call).await?,
         };
-        let request = client
-            .post(format!("{endpoint}/deskwire/1/{}", call.path))
-            .header(CONTENT_TYPE, MEDIA_TYPE)
-            .timeout(call.deadline)
-            .body(call.body.clone());
-        let response = request.send().await.map_err(|error| Trouble::of_request(endpoint, &error))?;
         Answer::of(endpoint, response, call.wanted).await
     }
-}
 
-/// Offers HTTP/1.1 alone.
-fn for_files(mut tls: ClientConfig) -> ClientConfig {
-    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    tls
+    async fn download(&self, endpoint: &Endpoint, url: String, call: &Call) -> Result<Response, Trouble> {
+        let request = Request::post(url).header(CONTENT_TYPE, MEDIA_TYPE).header(USER_AGENT, AGENT);
+        let request = request.body(call.body.clone()).map_err(|error| Trouble::own(&error))?;
+        match self.files.send(request, call.deadline).await {
+            Ok(answer) => Ok(answer.map(Body::wrap).into()),
+            Err(error) => Err(Trouble::of_download(endpoint, &error)),
+        }
+    }
 }
 
 /// The endpoints of a descriptor that are ones.
@@ -161,7 +167,6 @@ fn build(
     tls: impl std::any::Any,
     connect: Duration,
 ) -> Result<reqwest::Client, Trouble> {
-    let agent = HeaderValue::from_static(concat!("deskwire/", env!("CARGO_PKG_VERSION")));
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .dns_resolver(resolver::Guarded::new(policy))
@@ -169,7 +174,7 @@ fn build(
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .default_headers(HeaderMap::from_iter([(USER_AGENT, agent)]))
+        .default_headers(HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(AGENT))]))
         .connect_timeout(connect)
         .timeout(REQUEST)
         .pool_max_idle_per_host(1)

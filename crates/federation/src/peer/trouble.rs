@@ -5,6 +5,7 @@ use std::io;
 
 use deskwire_http::address::{AddressRefused, ResolveError, refused_address};
 use deskwire_http::body::BodyError;
+use deskwire_http::download::DownloadError;
 use deskwire_http::tls::{TlsFailure, tls_failure};
 use deskwire_machine::retry::Failure;
 use deskwire_proto::code::{Class, Code};
@@ -71,7 +72,7 @@ impl Trouble {
     }
 
     /// A failure on this side.
-    pub(super) fn own(error: &reqwest::Error) -> Self {
+    pub(super) fn own(error: &dyn Error) -> Self {
         let words = format!("This desk could not prepare a connection: {error}. See the log of the daemon.");
         Self::new(Failure::Unreachable, "internal", words)
     }
@@ -126,6 +127,15 @@ impl Trouble {
     }
 
     pub(super) fn of_request(endpoint: &Endpoint, error: &reqwest::Error) -> Self {
+        Self::broken(endpoint, error, error.is_connect(), error.is_timeout())
+    }
+
+    pub(super) fn of_download(endpoint: &Endpoint, error: &DownloadError) -> Self {
+        Self::broken(endpoint, error, error.is_connect(), error.is_timeout())
+    }
+
+    /// What broke a request, by the causes of `error`: while a connection was made, or because it took too long.
+    fn broken(endpoint: &Endpoint, error: &(dyn Error + 'static), connecting: bool, late: bool) -> Self {
         if let Some(refused) = refused_address(error) {
             return Self::address(endpoint, &refused);
         }
@@ -147,11 +157,11 @@ impl Trouble {
             Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
                 Self::unreachable(endpoint, "no-route", "there is no way to it from here")
             }
-            _ if error.is_connect() && error.is_timeout() => {
+            _ if connecting && late => {
                 Self::unreachable(endpoint, "connect-timeout", "no connection within 5 s")
             }
-            _ if error.is_connect() => Self::unreachable(endpoint, "connection-failed", "no connection"),
-            _ if error.is_timeout() => {
+            _ if connecting => Self::unreachable(endpoint, "connection-failed", "no connection"),
+            _ if late => {
                 Self { reached: true, ..Self::unreachable(endpoint, "answer-timeout", "no answer in time") }
             }
             _ => Self {
