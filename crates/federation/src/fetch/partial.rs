@@ -41,8 +41,6 @@ pub(super) struct Landed {
     pub(super) pieces: Vec<Bytes>,
 }
 
-/// Chunks that are checked and wait to be written.
-const CHECKED: usize = 2;
 /// After so many bytes the disk begins to take what was written; what it has taken, of so much that came before, leaves
 /// the memory.
 const STRETCH: u64 = 4 << 20;
@@ -152,33 +150,22 @@ impl Partial {
         wrong.map_or(Ok(partial), |mismatch| Err(damaged(&mismatch.to_string())))
     }
 
-    /// Takes chunks as they land, until no more do, as [`Partial::store`] does: one thread checks them, another one writes.
+    /// Takes chunks as they land, until no more do, as [`Partial::store`] does: one thread checks and writes them, what it has
+    /// just hashed is near when it is written.
     pub(super) async fn store_landing(mut self, mut landing: mpsc::Receiver<Landed>) -> Result<Self, Ended> {
-        let (checked, mut to_write) = mpsc::channel::<(Landed, Range<u64>)>(CHECKED);
-        let mut disk = Written { file: Arc::clone(&self.file), begun_sync: 0 };
-        let writing = on_disk(move || {
-            while let Some((chunk, range)) = to_write.blocking_recv() {
-                disk.write(chunk.pieces.iter().map(|piece| &**piece), range)?;
-            }
-            Ok(())
-        });
-        let checking = on_disk(move || {
+        let stored = on_disk(move || {
+            let mut disk = Written { file: Arc::clone(&self.file), begun_sync: 0 };
             while let Some(chunk) = landing.blocking_recv() {
-                match self.check(chunk.index, chunk.pieces.iter().map(|piece| &**piece)) {
+                let pieces = chunk.pieces.iter().map(|piece| &**piece);
+                match self.check(chunk.index, pieces.clone()) {
+                    Ok(Some(range)) => disk.write(pieces, range)?,
                     Ok(None) => {}
-                    Ok(Some(range)) => {
-                        if checked.blocking_send((chunk, range)).is_err() {
-                            break;
-                        }
-                    }
                     Err(mismatch) => return Ok((self, Some(mismatch))),
                 }
             }
             Ok((self, None))
         });
-        let (written, checked) = tokio::join!(writing, checking);
-        written?;
-        let (partial, wrong) = checked?;
+        let (partial, wrong) = stored.await?;
         wrong.map_or(Ok(partial), |mismatch| Err(damaged(&mismatch.to_string())))
     }
 
