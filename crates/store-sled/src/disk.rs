@@ -186,3 +186,25 @@ impl DiskFile for OsFile {
         self.0.sync_all()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! A partner gets the bytes of a file, whether memory has them or not.
+    use super::*;
+
+    #[test]
+    fn what_is_read_at_once_is_what_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Arc::new(FolderLock::take(folder.path()).unwrap());
+        let file = OsDisk::new(folder.path(), lock).create("photo").unwrap();
+        let content: Vec<u8> = (0..300_000_u32).map(|place| (place % 251) as u8).collect();
+        file.write_at(&content, 0).unwrap();
+        for start in [0, 1, 4_096, 299_999, 300_000] {
+            let mut buffer = vec![0; 100_000];
+            // Some file systems cannot say what is in memory.
+            let Some(count) = file.read_at_once(&mut buffer, start as u64).unwrap() else { continue };
+            assert_eq!(buffer[..count], content[start..][..count]);
+            assert_eq!(count == 0, start == content.len());
+        }
+    }
+}

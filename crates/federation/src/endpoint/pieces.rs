@@ -63,7 +63,9 @@ impl Source {
     /// Reads as far as nothing has to be waited for; how many bytes.
     fn read_at_once(&self, buffer: &mut [u8], at: u64) -> usize {
         let mut done = 0;
-        while let Ok(Some(count @ 1..)) = self.file.read_at_once(&mut buffer[done..], at + done as u64) {
+        while done < buffer.len()
+            && let Ok(Some(count @ 1..)) = self.file.read_at_once(&mut buffer[done..], at + done as u64)
+        {
             done += count;
         }
         done
