@@ -305,7 +305,8 @@ pub struct Branches {
     /// was said at the start of a session. Absent when it held nothing there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_hex: Option<String>,
-    /// The signed bytes that do not fit it, hexadecimal. With `held_hex` they show anybody that there are two histories.
+    /// The signed bytes that do not fit it, hexadecimal. With `held_hex` they show anybody that there are two histories. Absent
+    /// at a desk that knows of the fork only because its partner refuses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_hex: Option<String>,
 }
