@@ -193,7 +193,10 @@ impl Partial {
             let found = self.hash();
             let blobs = self.reader.blobs();
             match found.and_then(|found| blobs.finish_hashed(&self.key, &self.id, &found)) {
-                Ok(_) => Ok(true),
+                Ok(_) => {
+                    self.reader.trust(&self.id);
+                    Ok(true)
+                }
                 Err(Error::BlobMismatch { .. }) => blobs.discard(&self.key).map(|()| false),
                 Err(error) => Err(error),
             }
