@@ -1,14 +1,13 @@
-//! The chunks of one file: which are missing, what to ask for next, whether bytes fit, and the list of a file that
-//! is read here (proto-spec, sections 10.2 to 10.4).
+//! The chunks of one file: which are missing, whether bytes fit, and the list of a file that is read here (proto-spec,
+//! sections 10.2 to 10.4).
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use deskwire_proto::code::Code;
 use deskwire_proto::id::Hash;
-use deskwire_proto::limits::{CHUNK_BYTES, CHUNKS_PER_REQUEST};
-use deskwire_proto::number::ChunkCount;
-use deskwire_proto::transfer::{ChunkList, Part, chunk_count};
+use deskwire_proto::limits::CHUNK_BYTES;
+use deskwire_proto::transfer::{ChunkList, chunk_count};
 use sha2::{Digest, Sha256};
 
 use crate::twofold::Twofold;
@@ -49,17 +48,6 @@ impl Prefix {
     pub fn finish(self) -> Hash {
         self.hash.finish()
     }
-}
-
-/// A chunk within bytes that a peer sent, found to be right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chunk<'a> {
-    /// Its place among the chunks, from 0.
-    pub index: u64,
-    /// Where it begins in the file, bytes.
-    pub offset: u64,
-    /// Its bytes.
-    pub bytes: &'a [u8],
 }
 
 /// Why bytes are not what the chunk list says.
@@ -135,20 +123,11 @@ impl Plan {
         (index < self.chunks()).then(|| index * CHUNK..((index + 1) * CHUNK).min(self.size))
     }
 
-    /// Whether these bytes are that chunk. Nothing is noted: [`Plan::hold`] does, once they are on the disk.
+    /// Whether these bytes, in whatever pieces, are that chunk. Nothing is noted: [`Plan::hold`] does, once they are on the
+    /// disk. If it is the next one of `prefix`, and right, it is added there.
     ///
     /// # Errors
-    /// [`Mismatch`] says how they differ.
-    pub fn verify(&self, index: u64, bytes: &[u8]) -> Result<(), Mismatch> {
-        // A prefix that stands elsewhere takes no part.
-        let mut elsewhere = Prefix { chunks: u64::MAX, ..Prefix::default() };
-        self.verify_pieces(index, std::iter::once(bytes), &mut elsewhere)
-    }
-
-    /// As [`Plan::verify`], for a chunk in pieces. If it is the next one of `prefix`, and right, it is added there.
-    ///
-    /// # Errors
-    /// As [`Plan::verify`]; the prefix is as before then.
+    /// [`Mismatch`] says how they differ; the prefix is as before then.
     pub fn verify_pieces<'a>(
         &self,
         index: u64,
@@ -177,19 +156,6 @@ impl Plan {
             *prefix = Prefix { hash, chunks: index + 1 };
         }
         Ok(())
-    }
-
-    /// Cuts the answer to a request that began at chunk `first` into its chunks, each of them verified. That all
-    /// chunks asked for are there is for the caller to see.
-    pub fn cut<'a>(
-        &self,
-        first: u64,
-        bytes: &'a [u8],
-    ) -> impl Iterator<Item = Result<Chunk<'a>, Mismatch>> + use<'a, '_> {
-        bytes.chunks(CHUNK_BYTES).enumerate().map(move |(place, bytes)| {
-            let index = first.saturating_add(place as u64);
-            self.verify(index, bytes).map(|()| Chunk { index, offset: index * CHUNK, bytes })
-        })
     }
 
     /// Notes that a verified chunk is on the disk. A chunk outside the file is ignored.
@@ -230,7 +196,7 @@ impl Plan {
     }
 
     /// The missing chunks, rising.
-    pub fn missing(&self) -> impl Iterator<Item = u64> {
+    fn missing(&self) -> impl Iterator<Item = u64> {
         (self.have()..).zip(&self.held[self.have..]).filter(|(_, held)| !**held).map(|(index, _)| index)
     }
 
@@ -245,19 +211,6 @@ impl Plan {
             }
         }
         holes
-    }
-
-    /// The next part to ask for: the first missing chunk at or behind `from`, and those that follow it without a
-    /// gap, at most eight. `None` when nothing is missing there. With several requests in flight, `from` is the end
-    /// of the last one.
-    #[must_use]
-    pub fn next(&self, from: u64) -> Option<Part> {
-        let start = place(from)?.max(self.have);
-        let rest = self.held.get(start..)?;
-        let skip = rest.iter().position(|held| !held)?;
-        let most = place(CHUNKS_PER_REQUEST)?;
-        let run = rest[skip..].iter().take(most).take_while(|held| !**held).count();
-        Some(Part::Chunks { first: (start + skip) as u64, count: ChunkCount::new(run as u64).ok()? })
     }
 }
 
@@ -355,10 +308,6 @@ mod tests {
         plan
     }
 
-    fn part(first: u64, count: u64) -> Option<Part> {
-        Some(Part::Chunks { first, count: ChunkCount::new(count).unwrap() })
-    }
-
     #[test]
     fn the_example_of_the_specification_comes_out_whatever_the_pieces() {
         let mut file = vec![0; CHUNK_BYTES];
@@ -383,20 +332,7 @@ mod tests {
         let empty = ChunkHasher::new().finish();
         assert_eq!((empty.blob, empty.size, empty.list.len()), (Hash::of(b""), 0, 0));
         let plan = plan(b"");
-        assert!(plan.is_complete() && plan.next(0).is_none() && plan.have() == 0);
-    }
-
-    #[test]
-    fn only_what_is_missing_is_asked_for_and_never_more_than_eight() {
-        assert_eq!(holding(20, []).next(0), part(0, 8));
-        assert_eq!(holding(20, []).next(8), part(8, 8));
-        assert_eq!(holding(20, []).next(16), part(16, 4));
-        assert_eq!(holding(20, []).next(20), None);
-        assert_eq!(holding(20, []).next(u64::MAX), None);
-        let holes = holding(20, [0, 1, 4, 19]);
-        assert_eq!((holes.next(0), holes.next(4), holes.next(19)), (part(2, 2), part(5, 8), None));
-        assert_eq!(holes.have(), 2);
-        assert_eq!(holes.missing().collect::<Vec<_>>(), [vec![2, 3], (5..19).collect()].concat());
+        assert!(plan.is_complete() && plan.holes().is_empty() && plan.have() == 0);
     }
 
     #[test]
@@ -408,19 +344,19 @@ mod tests {
     }
 
     #[test]
-    fn no_wrong_byte_reaches_the_disk() {
+    fn a_chunk_of_other_bytes_or_another_length_is_named() {
         let mut file = vec![7; CHUNK_BYTES];
         file.extend_from_slice(b"rest");
         let plan = plan(&file);
-        let taken: Vec<_> =
-            plan.cut(0, &file).map(|chunk| chunk.map(|it| (it.offset, it.bytes.len()))).collect();
-        assert_eq!(taken, [Ok((0, CHUNK_BYTES)), Ok((CHUNK, 4))]);
-        file[0] ^= 1;
-        let taken: Vec<_> = plan.cut(0, &file).map(|chunk| chunk.map(|it| it.index)).collect();
-        assert_eq!(taken, [Err(Mismatch::Content { index: 0 }), Ok(1)]);
-        assert_eq!(plan.verify(1, b"res"), Err(Mismatch::Length { index: 1, expected: 4, got: 3 }));
-        assert_eq!(plan.verify(2, b""), Err(Mismatch::Outside { index: 2 }));
-        assert_eq!(plan.cut(u64::MAX, b"x").next().unwrap().unwrap_err().index(), u64::MAX);
+        let verify =
+            |index, bytes: &[u8]| plan.verify_pieces(index, bytes.chunks(1 << 16), &mut Prefix::default());
+        let (first, last) = file.split_at(CHUNK_BYTES);
+        assert_eq!((verify(0, first), verify(1, last)), (Ok(()), Ok(())));
+        assert_eq!(verify(0, &vec![8; CHUNK_BYTES]), Err(Mismatch::Content { index: 0 }));
+        assert_eq!(verify(1, b"tser"), Err(Mismatch::Content { index: 1 }));
+        assert_eq!(verify(1, b"res"), Err(Mismatch::Length { index: 1, expected: 4, got: 3 }));
+        assert_eq!(verify(2, b""), Err(Mismatch::Outside { index: 2 }));
+        assert_eq!(verify(u64::MAX, b"x").unwrap_err().index(), u64::MAX);
     }
 
     #[test]
