@@ -28,8 +28,8 @@ pub struct Plan {
     wrong: BTreeSet<u64>,
 }
 
-/// The hash of a file as far as its chunks were verified one behind the other, so that nobody has to read all of it
-/// again to check the whole.
+/// The hash of a file as far as its chunks came one behind the other, so that nobody has to read all of it again to check
+/// the whole.
 #[derive(Clone, Debug, Default)]
 pub struct Prefix {
     hash: Twofold,
@@ -134,12 +134,7 @@ impl Plan {
         pieces: impl Iterator<Item = &'a [u8]> + Clone,
         prefix: &mut Prefix,
     ) -> Result<(), Mismatch> {
-        let range = self.range(index).ok_or(Mismatch::Outside { index })?;
-        let expected = range.end - range.start;
-        let got = pieces.clone().map(|piece| piece.len() as u64).sum();
-        if expected != got {
-            return Err(Mismatch::Length { index, expected, got });
-        }
+        self.measure(index, pieces.clone())?;
         let (found, longer) = if prefix.chunks == index {
             let mut hash = prefix.hash.clone();
             pieces.for_each(|piece| hash.update(piece));
@@ -158,7 +153,35 @@ impl Plan {
         Ok(())
     }
 
-    /// Notes that a verified chunk is on the disk. A chunk outside the file is ignored.
+    /// As [`Plan::verify_pieces`], but the next chunk of `prefix` is added there by its length alone: whether it is right is
+    /// told by the hash of the whole, and each byte is hashed once instead of twice.
+    ///
+    /// # Errors
+    /// As [`Plan::verify_pieces`].
+    pub fn follow_pieces<'a>(
+        &self,
+        index: u64,
+        pieces: impl Iterator<Item = &'a [u8]> + Clone,
+        prefix: &mut Prefix,
+    ) -> Result<(), Mismatch> {
+        if prefix.chunks != index {
+            return self.verify_pieces(index, pieces, prefix);
+        }
+        self.measure(index, pieces.clone())?;
+        pieces.for_each(|piece| prefix.hash.update_whole(piece));
+        prefix.chunks += 1;
+        Ok(())
+    }
+
+    /// Whether these are as many bytes as the chunk has.
+    fn measure<'a>(&self, index: u64, pieces: impl Iterator<Item = &'a [u8]>) -> Result<(), Mismatch> {
+        let range = self.range(index).ok_or(Mismatch::Outside { index })?;
+        let expected = range.end - range.start;
+        let got = pieces.map(|piece| piece.len() as u64).sum();
+        if expected == got { Ok(()) } else { Err(Mismatch::Length { index, expected, got }) }
+    }
+
+    /// Notes that a chunk is on the disk. A chunk outside the file is ignored.
     pub fn hold(&mut self, index: u64) {
         let Some(range) = self.range(index) else { return };
         let Some(held) = place(index).and_then(|place| self.held.get_mut(place)) else { return };
@@ -172,8 +195,14 @@ impl Plan {
         }
     }
 
-    /// Notes that a chunk came with wrong bytes.
+    /// Notes that a chunk came with wrong bytes. It is missing from then on, also if it was held.
     pub fn came_wrong(&mut self, index: u64) -> Verdict {
+        if let Some(place) = place(index).filter(|place| self.held.get(*place) == Some(&true)) {
+            self.held[place] = false;
+            self.have = self.have.min(place);
+            self.missing += 1;
+            self.held_bytes -= self.range(index).map_or(0, |range| range.end - range.start);
+        }
         if self.wrong.insert(index) { Verdict::AskAgain } else { Verdict::Damaged }
     }
 
@@ -367,6 +396,18 @@ mod tests {
         assert_eq!(plan.came_wrong(1), Verdict::Damaged);
     }
 
+    #[test]
+    fn a_chunk_that_was_held_and_is_wrong_is_missing_again() {
+        let mut plan = holding(4, [0, 1, 2, 3]);
+        assert_eq!((plan.came_wrong(1), plan.came_wrong(3)), (Verdict::AskAgain, Verdict::AskAgain));
+        assert_eq!((plan.have(), plan.is_complete(), plan.held_bytes()), (1, false, 2 * CHUNK));
+        assert_eq!(plan.holes(), [1..2, 3..4]);
+        plan.hold(1);
+        assert_eq!((plan.have(), plan.came_wrong(3)), (3, Verdict::Damaged));
+        plan.hold(3);
+        assert!(plan.is_complete() && plan.have() == 4 && plan.held_bytes() == 3 * CHUNK + 5);
+    }
+
     /// The whole is what its chunks make, however they came, and a wrong chunk leaves no trace in it.
     #[test]
     fn the_hash_of_the_whole_grows_with_the_chunks() {
@@ -382,6 +423,30 @@ mod tests {
         assert!(plan.verify_pieces(0, first.chunks(64), &mut prefix).is_ok(), "once more, and not counted");
         assert!(plan.verify_pieces(1, last.chunks(50), &mut prefix).is_ok());
         assert_eq!((prefix.chunks(), prefix.finish()), (2, Hash::of(&file)));
+    }
+
+    /// Who takes chunks without a hash of their own learns from the whole that one was wrong, and from the list which.
+    #[test]
+    fn chunks_that_follow_each_other_are_known_by_the_whole() {
+        let mut file = vec![7; 2 * CHUNK_BYTES];
+        file.extend_from_slice(b"rest");
+        let plan = plan(&file);
+        let taken = |file: &[u8], order: [u64; 3]| {
+            let mut prefix = Prefix::default();
+            let chunk = |index| file.chunks(CHUNK_BYTES).nth(place(index).unwrap()).unwrap();
+            let take = |index| plan.follow_pieces(index, chunk(index).chunks(50_000), &mut prefix);
+            (order.map(take), prefix.chunks(), prefix.finish())
+        };
+        assert_eq!(taken(&file, [0, 1, 2]), ([Ok(()); 3], 3, Hash::of(&file)));
+        let mut other = file.clone();
+        other[CHUNK_BYTES] ^= 1;
+        assert_eq!(taken(&other, [0, 1, 2]), ([Ok(()); 3], 3, Hash::of(&other)));
+        let wrong = Err(Mismatch::Content { index: 1 });
+        assert_eq!(taken(&other, [1, 0, 2]).0, [wrong, Ok(()), Ok(())], "not its turn, so by the list");
+        let mut prefix = Prefix::default();
+        let short = plan.follow_pieces(0, std::iter::once(&file[..9]), &mut prefix);
+        assert_eq!(short, Err(Mismatch::Length { index: 0, expected: CHUNK, got: 9 }));
+        assert_eq!(prefix.chunks(), 0);
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl Twofold {
         });
     }
 
+    /// Reads the next bytes of a chunk whose own hash nobody asks for.
+    pub(crate) fn update_whole(&mut self, bytes: &[u8]) {
+        let Self { whole, chunk: _, tail } = self;
+        tail.digest_blocks(bytes, |blocks: &[Block<Core>]| whole.update_blocks(blocks));
+    }
+
     /// The hash of the chunk; what comes is the next one.
     pub(crate) fn end_chunk(&mut self) -> Hash {
         finish(std::mem::take(&mut self.chunk), self.tail.clone())
@@ -69,10 +75,13 @@ mod tests {
                 first.chunks(piece).for_each(|piece| both.update(piece));
                 assert_eq!(both.end_chunk(), Hash::of(first), "{piece} {end}");
                 second.chunks(piece).for_each(|piece| both.update(piece));
+                let mut whole = both.clone();
                 if !second.is_empty() {
                     assert_eq!(both.end_chunk(), Hash::of(second), "{piece} {end}");
                 }
                 assert_eq!(both.finish(), Hash::of(&bytes[..end]), "{piece} {end}");
+                bytes[end..].chunks(piece).for_each(|piece| whole.update_whole(piece));
+                assert_eq!(whole.finish(), Hash::of(&bytes), "{piece} {end}");
             }
         }
     }

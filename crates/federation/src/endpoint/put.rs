@@ -1,5 +1,5 @@
-//! `POST /deskwire/1/blob/put`: a partner without an endpoint brings a file that it announced. The checks are those of
-//! fetching: the list first, each chunk before it is written, the whole at the end. proto-spec, section 10.4.
+//! `POST /deskwire/1/blob/put`: a partner without an endpoint brings a file that it announced. The list is checked first, each
+//! chunk before it is written, the whole at the end. proto-spec, section 10.4.
 
 use std::sync::Arc;
 use std::time::Duration;

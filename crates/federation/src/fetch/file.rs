@@ -1,4 +1,4 @@
-//! One file from its chunk list to its last chunk, each verified before it is written. Resumes with what is there.
+//! One file from its chunk list to its last chunk. Resumes with what is there.
 
 use std::ops::Range;
 

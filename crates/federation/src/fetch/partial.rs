@@ -1,6 +1,7 @@
 //! A file being collected on this desk's disk: which chunks it has, and the check of the whole at the end.
 //! All of this happens on threads that may block.
 
+use std::collections::BTreeSet;
 use std::io::IoSlice;
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,6 +34,9 @@ pub(crate) struct Partial {
     plan: Plan,
     /// The hash of the beginning, as far as it is here.
     prefix: Prefix,
+    /// Each chunk is compared with the list when it comes. Until then, one that comes behind those that are here is known by
+    /// the hash of the whole.
+    by_list: bool,
 }
 
 /// A chunk that came, in the pieces in which it came.
@@ -72,14 +76,10 @@ impl Partial {
             }
             let (file, mut prefix) = (blobs.begin(&key, size)?, Prefix::default());
             if resumed {
-                for index in 0..plan.chunks() {
-                    let chunk = read_chunk(file.as_ref(), &plan, index)?;
-                    if plan.verify_pieces(index, std::iter::once(&*chunk), &mut prefix).is_ok() {
-                        plan.hold(index);
-                    }
-                }
+                let wrong = look_over(file.as_ref(), &plan, &mut prefix)?;
+                (0..plan.chunks()).filter(|index| !wrong.contains(index)).for_each(|index| plan.hold(index));
             }
-            Ok(Some(Self { reader, no, size, key, id, file, plan, prefix }))
+            Ok(Some(Self { reader, no, size, key, id, file, plan, prefix, by_list: false }))
         });
         let begun = begun.await?.ok_or_else(Refusal::disk_full)?;
         begun.tell();
@@ -135,6 +135,7 @@ impl Partial {
     /// so is asked for once more; the second time the file is given up.
     pub(crate) async fn store(mut self, first: u64, bytes: Bytes) -> Result<Self, Ended> {
         let stored = on_disk(move || {
+            self.by_list = true;
             let mut disk = Written { file: Arc::clone(&self.file), begun_sync: u64::MAX };
             let mut wrong = None;
             for (index, chunk) in (first..).zip(bytes.chunks(CHUNK_BYTES)) {
@@ -150,8 +151,8 @@ impl Partial {
         wrong.map_or(Ok(partial), |mismatch| Err(damaged(&mismatch.to_string())))
     }
 
-    /// Takes chunks as they land, until no more do, as [`Partial::store`] does: one thread checks and writes them, what it has
-    /// just hashed is near when it is written.
+    /// Takes chunks as they land, until no more do: one thread checks and writes them, what it has just hashed is near when it
+    /// is written. When the last one is there, those that are not what was announced are missing again.
     pub(super) async fn store_landing(mut self, mut landing: mpsc::Receiver<Landed>) -> Result<Self, Ended> {
         let stored = on_disk(move || {
             let mut disk = Written { file: Arc::clone(&self.file), begun_sync: 0 };
@@ -162,6 +163,9 @@ impl Partial {
                     Ok(None) => {}
                     Err(mismatch) => return Ok((self, Some(mismatch))),
                 }
+            }
+            if self.is_complete() {
+                self.prove()?;
             }
             Ok((self, None))
         });
@@ -176,7 +180,12 @@ impl Partial {
         index: u64,
         pieces: impl Iterator<Item = &'a [u8]> + Clone,
     ) -> Result<Option<Range<u64>>, Mismatch> {
-        if let Err(mismatch) = self.plan.verify_pieces(index, pieces, &mut self.prefix) {
+        let checked = if self.by_list {
+            self.plan.verify_pieces(index, pieces, &mut self.prefix)
+        } else {
+            self.plan.follow_pieces(index, pieces, &mut self.prefix)
+        };
+        if let Err(mismatch) = checked {
             return match self.plan.came_wrong(mismatch.index()) {
                 Verdict::AskAgain => Ok(None),
                 Verdict::Damaged => Err(mismatch),
@@ -210,6 +219,24 @@ impl Partial {
 }
 
 impl Partial {
+    /// Finds the chunks that are wrong, where the whole is and no list was asked yet.
+    fn prove(&mut self) -> deskwire_store::Result<()> {
+        if self.by_list {
+            return Ok(());
+        }
+        match self.hash() {
+            Ok(found) if found == self.id => return Ok(()),
+            Ok(_) | Err(Error::BlobMismatch { .. }) => self.by_list = true,
+            Err(error) => return Err(error),
+        }
+        self.prefix = Prefix::default();
+        for index in look_over(self.file.as_ref(), &self.plan, &mut self.prefix)? {
+            self.plan.came_wrong(index);
+        }
+        self.tell();
+        Ok(())
+    }
+
     /// The hash of the whole: what did not come in order is read once more.
     fn hash(&mut self) -> deskwire_store::Result<BlobId> {
         for index in self.prefix.chunks()..self.plan.chunks() {
@@ -219,7 +246,7 @@ impl Partial {
                 return Err(Error::BlobMismatch { id: self.id, reason: mismatch.to_string() });
             }
         }
-        Ok(BlobId(*std::mem::take(&mut self.prefix).finish().as_bytes()))
+        Ok(BlobId(*self.prefix.clone().finish().as_bytes()))
     }
 }
 
@@ -281,6 +308,22 @@ pub(crate) async fn unless_wanted(
         Ok(())
     })
     .await
+}
+
+/// The chunks that are not what the list says, rising. The hash of those before the first of them is added to the prefix.
+fn look_over(
+    file: &dyn PartialBlob,
+    plan: &Plan,
+    prefix: &mut Prefix,
+) -> deskwire_store::Result<BTreeSet<u64>> {
+    let mut wrong = BTreeSet::new();
+    for index in 0..plan.chunks() {
+        let chunk = read_chunk(file, plan, index)?;
+        if plan.verify_pieces(index, std::iter::once(&*chunk), prefix).is_err() {
+            wrong.insert(index);
+        }
+    }
+    Ok(wrong)
 }
 
 fn read_chunk(file: &dyn PartialBlob, plan: &Plan, index: u64) -> deskwire_store::Result<Vec<u8>> {

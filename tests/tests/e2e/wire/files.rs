@@ -1,6 +1,7 @@
 //! Files that a partner announces falsely, and files that it was never given.
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 
 use deskwire_api_types::{FileState, TermsOffer, ThreadEntry};
 use deskwire_proto::{
@@ -106,6 +107,59 @@ async fn a_file_with_a_wrong_hash_is_told_on_the_ticket_and_no_other_is_given_aw
     assert!(link_with(&acme, "Puppet").await.last_error.is_none_or(|trouble| trouble.code == "busy"));
 }
 
+/// What came wrong once is asked for once more, and nothing else is: neither is a large file lost for one chunk, nor brought
+/// twice. What is wrong for good ends the file, and leaves nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_68_only_the_chunks_that_came_wrong_are_asked_for_once_more() {
+    const WRONG: [u64; 3] = [0, 5, 11];
+    let world = World::new("chunks_that_came_wrong");
+    let mut random = world.random();
+    let acme = Desk::new(&world, "Acme").await;
+    let (at, tls) = (address(), https::new_identity());
+    let mut puppet = super::linked(&acme, ("Puppet", at, tls.spki()), &mut random).await;
+    let files = [random.bytes((11 << 20) + 99), random.bytes((11 << 20) + 99)];
+    let asked = Arc::new(Mutex::new([[0_u32; 12]; 2]));
+    let (served, counted) = (files.clone(), Arc::clone(&asked));
+    let _stub = Stub::https(at, &tls, move |heard| {
+        let Some((blob, part)) = request_of(heard) else { return Reply::problem(503, "busy") };
+        let file = served.iter().position(|content| Hash::of(content) == blob).unwrap();
+        let mut answer = answer_to(part, &served[file]);
+        if let Part::Chunks { first, count } = part {
+            for (place, chunk) in (first..first + count.get()).enumerate() {
+                let times = &mut counted.lock().unwrap()[file][chunk as usize];
+                *times += 1;
+                if WRONG.contains(&chunk) && (file == 1 || *times == 1) {
+                    answer[place << 20] ^= 1;
+                }
+            }
+        }
+        Reply::Answer(200, "application/octet-stream", answer)
+    })
+    .await;
+
+    let delegation = DelegationId::new(puppet.draw());
+    let mut messages = vec![puppet.say(&an_offer(), Some(delegation))];
+    for (name, content) in ["once.bin", "always.bin"].into_iter().zip(&files) {
+        let (blob, size, chunks) = (Hash::of(content), content.len() as u64, list_of(content).hash());
+        messages.push(announce(&mut puppet, delegation, name, blob, size, chunks));
+    }
+    puppet.open_session().await;
+    puppet.receipt(&puppet.push(messages).await);
+
+    let file = file_is(&acme, "once.bin", FileState::Here).await;
+    let target = world.path("got");
+    let got = acme.run(&["file", "get", &file.id, "-o", target.to_str().unwrap()]).await;
+    assert_eq!(got.code, 0, "{got:?}");
+    assert!(fs::read(target).unwrap() == files[0], "other bytes than were announced");
+    let trouble = file_is(&acme, "always.bin", FileState::Failed).await.trouble.expect("why");
+    assert_eq!(trouble.code, "blob-mismatch", "{trouble:?}");
+    assert_eq!(kept(&acme), [files[0].len() as u64], "a file that will never be whole leaves nothing");
+    let [once, always] = *asked.lock().unwrap();
+    let expected = std::array::from_fn(|chunk| 1 + u32::from(WRONG.contains(&(chunk as u64))));
+    assert_eq!(once, expected);
+    assert!(always.iter().zip(expected).all(|(times, most)| (1..=most).contains(times)), "{always:?}");
+}
+
 /// A file announced with its true bytes and another size would be kept for ever in pieces, or be given out cut or filled up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_69_a_size_that_lies_is_told_and_leaves_nothing_on_the_disk() {
@@ -199,11 +253,15 @@ async fn ask(puppet: &Puppet, blob: Hash) -> (u16, String, Vec<u8>) {
 }
 
 fn part_of(heard: &Heard) -> Option<Part> {
+    request_of(heard).map(|(_, part)| part)
+}
+
+fn request_of(heard: &Heard) -> Option<(Hash, Part)> {
     let signed = deskwire_proto::cose::Sign1::parse(&heard.body).ok()?;
     let request: BlobRequest =
         deskwire_proto::cbor::decode(signed.unverified_payload(), deskwire_proto::cbor::Bounds::LARGE)
             .ok()?;
-    (heard.what == "POST /deskwire/1/blob").then_some(request.part)
+    (heard.what == "POST /deskwire/1/blob").then_some((request.blob, request.part))
 }
 
 fn announce(
