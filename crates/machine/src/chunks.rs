@@ -154,7 +154,7 @@ impl Plan {
     }
 
     /// As [`Plan::verify_pieces`], but the next chunk of `prefix` is added there by its length alone: whether it is right is
-    /// told by the hash of the whole, and each byte is hashed once instead of twice.
+    /// told by the hash of the whole, and each byte is hashed once instead of twice. One that came wrong before is verified.
     ///
     /// # Errors
     /// As [`Plan::verify_pieces`].
@@ -164,7 +164,7 @@ impl Plan {
         pieces: impl Iterator<Item = &'a [u8]> + Clone,
         prefix: &mut Prefix,
     ) -> Result<(), Mismatch> {
-        if prefix.chunks != index {
+        if prefix.chunks != index || self.wrong.contains(&index) {
             return self.verify_pieces(index, pieces, prefix);
         }
         self.measure(index, pieces.clone())?;
@@ -443,9 +443,12 @@ mod tests {
         assert_eq!(taken(&other, [0, 1, 2]), ([Ok(()); 3], 3, Hash::of(&other)));
         let wrong = Err(Mismatch::Content { index: 1 });
         assert_eq!(taken(&other, [1, 0, 2]).0, [wrong, Ok(()), Ok(())], "not its turn, so by the list");
-        let mut prefix = Prefix::default();
+        let (mut plan, mut prefix) = (plan, Prefix::default());
         let short = plan.follow_pieces(0, std::iter::once(&file[..9]), &mut prefix);
         assert_eq!(short, Err(Mismatch::Length { index: 0, expected: CHUNK, got: 9 }));
+        plan.came_wrong(0);
+        let again = plan.follow_pieces(0, vec![8; CHUNK_BYTES].chunks(50_000), &mut prefix);
+        assert_eq!(again, Err(Mismatch::Content { index: 0 }), "it came wrong once");
         assert_eq!(prefix.chunks(), 0);
     }
 

@@ -219,7 +219,8 @@ impl Partial {
 }
 
 impl Partial {
-    /// Finds the chunks that are wrong, where the whole is and no list was asked yet.
+    /// Where the whole is not what was announced, the chunks that do not fit the list are missing again, and what is fetched in
+    /// their place is compared with it.
     fn prove(&mut self) -> deskwire_store::Result<()> {
         if self.by_list {
             return Ok(());
